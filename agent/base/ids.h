@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Random identities and digests (OpenSSL lives here and in tls.c, nowhere else).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "schoolpulse/err.h"
+
+enum {
+	SP_ID_LENGTH = 26,     ///< 128 random bits in lower-case base32 (RFC 4648 alphabet, no padding)
+	SP_DIGEST_LENGTH = 32, ///< the first 128 bits of a SHA-256, in hex
+};
+
+/// A fresh random id; device ids, streams, outages, hub epochs. Aborts without entropy.
+void sp_id_new(char out[SP_ID_LENGTH + 1]);
+/// Device and shard names as they may stand in a topic: [a-z0-9-], 1…32 bytes.
+bool sp_id_valid(const char *text);
+void sp_digest(const void *data, size_t length, char out[SP_DIGEST_LENGTH + 1]);
+/// Uniform in [0, 1): jitter. Not for secrets.
+double sp_random_unit(void);
+/// The kernel's boot id, 36 characters, from /proc/sys/kernel/random/boot_id; "" when unreadable.
+void sp_boot_id(char out[37]);

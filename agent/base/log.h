@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// How a program sets up the log that schoolpulse/log.h writes to.
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "schoolpulse/log.h"
+
+/// Before other threads run. `sd_prefix`: "<6>" in front, for journald. `out` NULL: stderr.
+void sp_log_setup(enum sp_log_level most, bool sd_prefix, FILE *out);
+/// True when stderr goes to journald (JOURNAL_STREAM).
+bool sp_log_wants_sd_prefix(void);
+/// "info" → SP_LOG_INFO; -EINVAL for anything else.
+int sp_log_level_parse(const char *word);

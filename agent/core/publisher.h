@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Carries journalled batches to the broker and the hub's acknowledgements back, on its own thread.
+// Two lanes, a window of 16 batches, full-jitter back-off; all rules are design notes in publisher.c.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/mqtt.h"
+#include "agent/core/deadline.h"
+#include "agent/core/journal.h"
+
+struct sp_publisher;
+
+enum sp_ack_mode { SP_ACK_HUB, SP_ACK_BROKER };
+
+struct sp_publisher_config {
+	struct sp_mqtt_config mqtt; ///< client id and will are filled in by the publisher
+	const char *shard, *device, *boot, *version;
+	enum sp_ack_mode ack_mode;
+	int64_t backlog_per_second;           ///< batches
+	int64_t resend_min_ms, resend_max_ms; ///< without an acknowledgement; 1…5 min by default
+	int64_t backoff_max_ms;               ///< until the hub announces its window
+};
+
+struct sp_publisher_status {
+	bool connected, hub_online;
+	char broker[300]; ///< host:port
+	char reason[160]; ///< why not connected, "" otherwise
+	char hub_epoch[SP_ID_LENGTH + 1];
+	int64_t connected_since_us;                  ///< monotonic; 0 when not
+	int64_t sent, acknowledged, resent, refused; ///< batches since start
+	int64_t in_flight;
+	int64_t next_attempt_us; ///< monotonic; 0 when connected
+};
+
+/// `changed` (may be NULL) runs on the publisher's thread when `connected` or `hub_online` changed.
+int sp_publisher_start(struct sp_publisher **out, const struct sp_publisher_config *config,
+		       struct sp_journal *journal, struct sp_deadline *deadline, void (*changed)(void *arg),
+		       void *arg) SP_MUST_CHECK;
+/// The journal's `news` customer. Any thread.
+void sp_publisher_news(struct sp_publisher *publisher);
+/// The network came up: the next attempt comes within 0…3 s. Any thread.
+void sp_publisher_hurry(struct sp_publisher *publisher);
+void sp_publisher_status(struct sp_publisher *publisher, struct sp_publisher_status *out);
+/// Sends what is unsent for at most `flush_ms`, publishes "stopped", disconnects, joins (bounded).
+/// -ETIMEDOUT when the thread hangs in name resolution: it is then left behind.
+int sp_publisher_stop(struct sp_publisher *publisher, int64_t flush_ms);

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The board contract: what the hardware underneath can tell of itself. A source that is
+// missing is "unavailable", never "fine".
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A quantity that may not be there to read.
+struct sp_quantity {
+	bool known;
+	double value;
+};
+
+enum sp_storage_kind {
+	SP_STORAGE_UNKNOWN,
+	SP_STORAGE_SD, ///< reports no wear
+	SP_STORAGE_EMMC,
+	SP_STORAGE_NVME,
+	SP_STORAGE_DISK, ///< SATA, USB, virtual
+};
+
+/// One reading of everything. Booleans are quantities of 0 or 1.
+struct sp_board_reading {
+	struct sp_quantity temperature_celsius;
+	struct sp_quantity undervoltage_now, undervoltage_since_boot;
+	struct sp_quantity throttled_now, throttled_since_boot;
+	struct sp_quantity
+	    storage_written_bytes; ///< by the whole machine since boot, on the disk that holds the data
+	struct sp_quantity storage_wear_ratio; ///< 0 new … 1 used up
+	struct sp_quantity storage_read_only;  ///< the data's file system was remounted read-only
+	struct sp_quantity memory_total_bytes, memory_available_bytes;
+	struct sp_quantity load_ratio; ///< 1-minute load / processors
+	struct sp_quantity uptime_seconds;
+	enum sp_storage_kind storage;
+};
+
+/// Where to look. Tests give a folder that holds made-up sys/, proc/ and dev/.
+struct sp_board_root {
+	const char *root;      ///< "" on a real machine
+	const char *data_path; ///< the folder whose disk matters (journal's), as the machine names it
+};
+
+struct sp_board {
+	const char *name;
+	const char *summary;
+	/// Device-tree names; an entry that ends in ',' or '-' matches as a prefix. NULL ends the
+	/// list; an empty list matches everything (generic).
+	const char *const *compatible;
+	/// Fills what it can; `out` comes zeroed, that is: nothing known. Never blocks on hardware.
+	void (*read)(const struct sp_board_root *root, struct sp_board_reading *out);
+};
+
+/// The first board whose `compatible` matches the machine's device tree, else generic. Never NULL.
+const struct sp_board *sp_board_match(const struct sp_board_root *root);
+
+/// "Raspberry Pi 4 Model B Rev 1.4", or "" when the machine does not say.
+void sp_board_model(const struct sp_board_root *root, char *out, size_t size);
+
+/// Every metric of a reading by its feed name, in a fixed order: for reports and docs.
+struct sp_board_metric {
+	const char *name, *unit, *help;
+	size_t offset; ///< of the sp_quantity in struct sp_board_reading
+};
+extern const struct sp_board_metric sp_board_metrics[]; ///< ends with name NULL
+
+const char *sp_storage_kind_name(enum sp_storage_kind kind); ///< "unknown", "sd", "emmc", …

@@ -1,0 +1,175 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What a driver may ask of the core. All calls come from and return to the main thread; a
+// callback never runs inside the call that asked for it.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "schoolpulse/driver.h"
+#include "schoolpulse/record.h"
+
+// ---- the device ----------------------------------------------------------------------------
+
+const char *sp_device_name(const struct sp_device *dev);
+/// Parsed options, `conf_size` bytes, valid until stop has returned.
+const void *sp_device_conf(const struct sp_device *dev);
+/// `state_size` bytes, zeroed before start.
+void *sp_device_state(struct sp_device *dev);
+/// Monotonic microseconds: the same clock as timers and records.
+int64_t sp_device_now_us(const struct sp_device *dev);
+
+// ---- reports ------------------------------------------------------------------------------
+
+/// Ends the round. The device counts as up (after the hysteresis that the core applies).
+void sp_round_ok(struct sp_device *dev);
+/// Ends the round: the device did not answer, or not well. `reason` is a short constant word
+/// from the feed's vocabulary ("timeout", "refused", "protocol", "no_interface"); the text is
+/// for people.
+void sp_round_failed(struct sp_device *dev, const char *reason, const char *format, ...) SP_PRINTF(3, 4);
+
+/// One measurement of metrics[metric]; `target` tells apart what one device measures at several
+/// places (an anchor, a scope), NULL where there is just one. Summarised per window, not sent
+/// singly. Text is copied; at most 32 targets per device.
+void sp_sample(struct sp_device *dev, unsigned metric, const char *target, double value);
+/// The source is missing: shown as unavailable, never as a value.
+void sp_sample_unavailable(struct sp_device *dev, unsigned metric, const char *target);
+
+/// Runs on the main thread once the record is on the card (0) or cannot be (-errno). A kiosk
+/// is acknowledged here and nowhere else.
+typedef void (*sp_committed_fn)(struct sp_device *dev, int result, void *arg);
+
+/// Journals one record. `type` must be in the feed's schemas. 0, or -errno when the journal
+/// refuses it (-ENOBUFS: it is full; -EPERM: attendance without a recorded legal basis), in
+/// which case `committed` does not run. `committed` may be NULL.
+int sp_event(struct sp_device *dev, enum sp_record_class cls, const char *type, const struct sp_field *fields,
+	     size_t count, sp_committed_fn committed, void *arg) SP_MUST_CHECK;
+
+// ---- the outage ledger ----------------------------------------------------------------------
+
+/// Rungs of the ladder, near to far; the feed's words are the lower-case names.
+enum sp_rung {
+	SP_RUNG_CABLE,         ///< carrier of the line's interface
+	SP_RUNG_ADDRESS,       ///< an address and a default route
+	SP_RUNG_GATEWAY,       ///< the first router, by ARP/NDP or echo
+	SP_RUNG_ISP_ACCESS,    ///< first hop beyond all NATs
+	SP_RUNG_ISP_CORE,      ///< domestic anchors
+	SP_RUNG_INTERNATIONAL, ///< anchors abroad
+	SP_RUNG_DNS,
+	SP_RUNG_PORTAL, ///< ok: no captive portal answered in the anchor's place
+	SP_RUNG_HUB,    ///< our own broker
+};
+#define SP_RUNGS 9
+
+enum sp_rung_status {
+	SP_RUNG_UNKNOWN, ///< not measured, or cannot be
+	SP_RUNG_OK,
+	SP_RUNG_SILENT, ///< asked often enough, in time, of every anchor: nothing came
+	SP_RUNG_WRONG,  ///< an answer came, and it is not the right one (portal, lying DNS)
+};
+
+enum sp_family { SP_FAMILY_ANY, SP_FAMILY_IPV4, SP_FAMILY_IPV6 };
+#define SP_FAMILIES 3
+
+struct sp_rung_report {
+	enum sp_rung rung;
+	enum sp_family family;
+	enum sp_rung_status status;
+	int64_t since_us;   ///< when this status began, as measured: the first lost or first answered probe's
+			    ///< sending time
+	int64_t rtt_us;     ///< of the answer; -1 without one
+	const char *detail; ///< evidence for people: "203.0.113.1 answered", "4 of 4 anchors silent"; copied
+};
+
+/// What this device just saw of the line it is configured for (option `line`). Report every
+/// finding, not only changes: the ledger also judges by age.
+void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report);
+
+/// A probe was lost: every device of the same line begins a round now instead of at its next
+/// time, so that the loss is either cleared or given its cause. Rate-limited by the core.
+void sp_line_suspect(struct sp_device *dev);
+
+// ---- timers and descriptors -----------------------------------------------------------------
+
+struct sp_timer;
+struct sp_watch;
+typedef void (*sp_timer_fn)(struct sp_device *dev, void *arg);
+typedef void (*sp_watch_fn)(struct sp_device *dev, int fd, unsigned events, void *arg);
+
+/// A stopped timer, owned by the caller until sp_timer_free() or the device's stop. Never NULL.
+struct sp_timer *sp_timer_new(struct sp_device *dev, sp_timer_fn fn, void *arg);
+/// (Re)arms it for one shot.
+void sp_timer_start(struct sp_timer *timer, int64_t delay_ms);
+void sp_timer_stop(struct sp_timer *timer);
+void sp_timer_free(struct sp_timer *timer); ///< NULL is fine
+
+enum { SP_READABLE = 1, SP_WRITABLE = 2 };
+
+/// Watches a non-blocking descriptor that the driver opened and will close, after
+/// sp_watch_free(). NULL and errno when the descriptor cannot be watched.
+struct sp_watch *sp_watch_new(struct sp_device *dev, int fd, unsigned events, sp_watch_fn fn, void *arg);
+void sp_watch_events(struct sp_watch *watch, unsigned events);
+void sp_watch_free(struct sp_watch *watch); ///< NULL is fine
+
+// ---- exchanges ------------------------------------------------------------------------------
+
+/// An address literal, a port, and the interface to leave by (empty: the kernel's choice).
+struct sp_endpoint {
+	struct sockaddr_storage address; ///< AF_INET or AF_INET6, port included
+	char interface[16];              ///< SO_BINDTODEVICE
+};
+
+/// Parses "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]:53". 0 or -EINVAL.
+int sp_endpoint_parse(struct sp_endpoint *out, const char *text, uint16_t default_port) SP_MUST_CHECK;
+/// The address without the port; `size` ≥ INET6_ADDRSTRLEN. Returns `out`.
+const char *sp_endpoint_host(const struct sp_endpoint *endpoint, char *out, size_t size);
+
+struct sp_exchange; ///< one attempt; frees itself after its callback
+
+/// `result` 0, or -errno (-ETIMEDOUT, -ECONNREFUSED, …). `data` is what came back, valid during
+/// the call; `elapsed_us` from sending to arrival.
+typedef void (*sp_exchange_fn)(struct sp_device *dev, int result, const uint8_t *data, size_t length,
+			       int64_t elapsed_us, void *arg);
+
+/// Sends one datagram from a fresh port and hands over each answer from that peer address:
+/// return true from `accept` for the one that belongs to the question. NULL: the first one.
+typedef bool (*sp_accept_fn)(const uint8_t *data, size_t length, void *arg);
+struct sp_exchange *sp_udp_exchange(struct sp_device *dev, const struct sp_endpoint *peer,
+				    const uint8_t *data, size_t length, int64_t timeout_ms,
+				    sp_accept_fn accept, sp_exchange_fn done, void *arg);
+/// Connects and closes: `elapsed_us` is the handshake. -ECONNREFUSED is an answer, too.
+struct sp_exchange *sp_tcp_connect(struct sp_device *dev, const struct sp_endpoint *peer, int64_t timeout_ms,
+				   sp_exchange_fn done, void *arg);
+/// Ends it without its callback; NULL is fine.
+void sp_exchange_cancel(struct sp_exchange *exchange);
+
+// ---- HTTP -----------------------------------------------------------------------------------
+
+struct sp_http_request {
+	const char *url;       ///< http or https
+	const char *resolve;   ///< "address" to use instead of asking DNS for the host; NULL: DNS
+	const char *interface; ///< NULL or "": the kernel's choice
+	int64_t timeout_ms;
+	size_t max_bytes; ///< a longer body ends the transfer with -EMSGSIZE
+};
+
+struct sp_http_answer {
+	int result;           ///< 0, or -errno when no complete answer came
+	const char *error;    ///< for people, "" on success
+	long status;          ///< 0 when none came
+	const char *location; ///< of a redirect, which is never followed; "" without
+	const uint8_t *body;  ///< whole, at most max_bytes
+	size_t length;
+	int64_t elapsed_us;
+};
+
+typedef void (*sp_http_fn)(struct sp_device *dev, const struct sp_http_answer *answer, void *arg);
+struct sp_http;
+/// One GET, redirects not followed, nothing kept between calls. Freed after its callback.
+struct sp_http *sp_http_get(struct sp_device *dev, const struct sp_http_request *request, sp_http_fn done,
+			    void *arg);
+void sp_http_cancel(struct sp_http *http); ///< NULL is fine
