@@ -9,7 +9,7 @@
 
 /// The caller must look at the result.
 #define SP_MUST_CHECK __attribute__((warn_unused_result))
-/// printf-like: `format` is the index of the format string, `args` of the first value.
-#define SP_PRINTF(format, args) __attribute__((format(printf, format, args)))
+/// printf-like: `at` is the index of the format string, `args` of the first value.
+#define SP_PRINTF(at, args) __attribute__((format(printf, at, args)))
 
 #define SP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
