@@ -10,6 +10,8 @@
 
 /// Before other threads run. `sd_prefix`: "<6>" in front, for journald. `out` NULL: stderr.
 void sp_log_setup(enum sp_log_level most, bool sd_prefix, FILE *out);
+/// Writes the counts of repeats that are still pending: before the program ends.
+void sp_log_flush(void);
 /// True when stderr goes to journald (JOURNAL_STREAM).
 bool sp_log_wants_sd_prefix(void);
 /// "info" → SP_LOG_INFO; -EINVAL for anything else.

@@ -24,9 +24,14 @@ else()
   target_compile_definitions(sp_contract INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
 endif()
 
+if(SP_FUZZ)
+  # libFuzzer steers by coverage, so the code under test needs it, too.
+  target_compile_options(sp_contract INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # A library from Debian, by pkg-config, with a minimum version: sp_library(uv "libuv>=1.44")
 function(sp_library name spec)
-  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${spec})
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${spec})
 endfunction()
 
 # Rooms that may see agent/ and tools/ headers say PRIVATE_HEADERS.
