@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the system tests. Programs and brokers live in support.py."""
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+import support
+
+
+@pytest.fixture
+def run_dir():
+    """A short path (sockets have 108 bytes), gone after the test."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="sp-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def broker(run_dir):
+    """A real mosquitto without TLS on a free loopback port, with persistence."""
+    broker = support.Broker(run_dir / "broker")
+    broker.start()
+    yield broker
+    broker.stop()
