@@ -39,6 +39,9 @@ int sp_feed_record(struct sp_buf *out, const char *type, const char *device,
 /// Appends the record to a batch text, `[{"seq":N,…` (the caller closes it with "]").
 void sp_feed_batch_add(struct sp_buf *batch, int64_t seq, const char *record);
 
+/// [a-z_], 1…32 bytes.
+bool sp_feed_type_valid(const char *type);
+
 // ---- envelopes ---------------------------------------------------------------------------------
 
 struct sp_feed_envelope {
@@ -72,6 +75,7 @@ struct sp_feed_message {
 	struct sp_feed_event *events;
 	size_t count;
 	struct cJSON *root; ///< private
+	char *texts;        ///< private
 };
 
 /// Why a message was set aside; the hub counts by these words.
