@@ -66,9 +66,11 @@ endfunction()
 
 # sp_fuzz_target(config SOURCES fuzz_config.c USES sp_base): with SP_FUZZ a libFuzzer program; always a plain
 # program that replays its corpus (tests/fuzz/corpus/<name>), run by ctest under whatever sanitizers are on.
+add_custom_target(fuzz_targets)
 function(sp_fuzz_target name)
   cmake_parse_arguments(FUZZ "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
   add_executable(fuzz_${name} ${FUZZ_SOURCES})
+  add_dependencies(fuzz_targets fuzz_${name})
   target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(fuzz_${name} PRIVATE sp_contract ${FUZZ_USES} ${FUZZ_LIBRARIES} Threads::Threads)
   target_compile_options(fuzz_${name} PRIVATE -Wno-missing-prototypes)
