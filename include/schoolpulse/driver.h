@@ -95,3 +95,6 @@ struct sp_driver {
 	/// still open are closed by the core afterwards.
 	void (*stop)(struct sp_device *dev);
 };
+
+/// Every driver that this build knows, in the order of the docs; ends with NULL. drivers/registry.c.
+extern const struct sp_driver *const sp_driver_registry[];

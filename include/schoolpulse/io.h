@@ -110,7 +110,9 @@ void sp_timer_free(struct sp_timer *timer); ///< NULL is fine
 enum { SP_READABLE = 1, SP_WRITABLE = 2 };
 
 /// Watches a non-blocking descriptor that the driver opened and will close, after
-/// sp_watch_free(). NULL and errno when the descriptor cannot be watched.
+/// sp_watch_free(). NULL and errno when the descriptor cannot be watched. An error condition on it
+/// (POLLERR: an overrun netlink socket, a queued ICMP error) arrives as SP_READABLE, whatever was asked for,
+/// and does not end the watch.
 struct sp_watch *sp_watch_new(struct sp_device *dev, int fd, unsigned events, sp_watch_fn fn, void *arg);
 void sp_watch_events(struct sp_watch *watch, unsigned events);
 void sp_watch_free(struct sp_watch *watch); ///< NULL is fine
