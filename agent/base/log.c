@@ -69,36 +69,32 @@ bool sp_log_wants_sd_prefix(void)
 	       fstat(STDERR_FILENO, &where) == 0 && where.st_dev == device && where.st_ino == inode;
 }
 
-/// Hostile bytes forge no line and move no cursor: a control character or a byte that is no
-/// UTF-8 is written as "\xNN".
-static void clean(char to[LINE_MAX_BYTES], const char *head, const char *text)
+/// Hostile bytes forge no line and move no cursor: a control character or a byte that is no UTF-8
+/// is written as "\xNN". False when `to` is full.
+static bool add_clean(char to[LINE_MAX_BYTES], size_t *length, size_t room, const char *from)
+{
+	for (size_t left = strlen(from), step; left > 0; from += step, left -= step) {
+		uint32_t character = 0;
+		step = sp_utf8_next(from, left, &character);
+		bool good = step > 0 && !sp_utf8_is_control(character);
+		step = step ? step : 1;
+		if (*length + (good ? step : 4 * step) > room)
+			return false;
+		if (good)
+			memcpy(to + *length, from, step);
+		for (size_t i = 0; !good && i < step; i++)
+			snprintf(to + *length + 4 * i, 5, "\\x%02x", (unsigned char)from[i]);
+		*length += good ? step : 4 * step;
+	}
+	return true;
+}
+
+static void build_line(char to[LINE_MAX_BYTES], const char *head, const char *text)
 {
 	static const char cut[] = "…";
-	size_t room = LINE_MAX_BYTES - sizeof(cut), length = 0;
-	const char *const parts[] = {head, text};
-	for (size_t i = 0; i < SP_COUNT(parts); i++) {
-		const char *from = parts[i];
-		size_t left = strlen(from);
-		while (left > 0) {
-			uint32_t character = 0;
-			size_t step = sp_utf8_next(from, left, &character);
-			bool bad = step == 0 || sp_utf8_is_control(character);
-			step = step ? step : 1;
-			if (length + (bad ? 4 * step : step) > room) {
-				memcpy(to + length, cut, sizeof(cut));
-				return;
-			}
-			for (size_t j = 0; j < step; j++)
-				if (bad)
-					length +=
-					    (size_t)sprintf(to + length, "\\x%02x", (unsigned char)from[j]);
-				else
-					to[length++] = from[j];
-			from += step;
-			left -= step;
-		}
-	}
-	to[length] = '\0';
+	size_t length = 0, room = LINE_MAX_BYTES - sizeof(cut);
+	bool whole = add_clean(to, &length, room, head) && add_clean(to, &length, room, text);
+	memcpy(to + length, whole ? "" : cut, whole ? 1 : sizeof(cut));
 }
 
 /// One write for one line. `repeats` 0: the line itself.
@@ -109,7 +105,7 @@ static void put(enum sp_log_level level, const char *line, unsigned repeats)
 	if (sd_prefix)
 		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
 	if (repeats > 0)
-		snprintf(suffix, sizeof(suffix), " (repeated %u times)", repeats);
+		snprintf(suffix, sizeof(suffix), " (repeated %u time%s)", repeats, repeats == 1 ? "" : "s");
 	int length = snprintf(whole, sizeof(whole), "%s%s%s\n", prefix, line, suffix);
 	FILE *to = out ? out : stderr;
 	fwrite(whole, 1, (size_t)length, to);
@@ -163,7 +159,7 @@ static void write_or_count(enum sp_log_level level, const char *line)
 	}
 	put(level, line, known && slot->repeats > 0 ? slot->repeats + 1 : 0);
 	if (!known)
-		strcpy(slot->line, line);
+		memcpy(slot->line, line, strlen(line) + 1);
 	slot->level = level;
 	slot->since_us = now_us;
 	slot->repeats = 0;
@@ -178,10 +174,10 @@ void sp_log(enum sp_log_level level, const char *module, const char *format, ...
 	va_list args;
 	va_start(args, format);
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
-		strcpy(text, "(unprintable)");
+		snprintf(text, sizeof(text), "%s", format);
 	va_end(args);
 	snprintf(head, sizeof(head), "%s %s: ", level_word(level), module);
-	clean(line, head, text);
+	build_line(line, head, text);
 	pthread_mutex_lock(&mutex);
 	write_or_count(level, line);
 	pthread_mutex_unlock(&mutex);
