@@ -22,13 +22,13 @@ struct setting {
 
 static const struct sp_option no_options[] = {{.key = NULL}};
 
-/// For messages: a long value is cut.
-#define SHOWN(text) (int)sp_utf8_clip(text, strlen(text), 80), (text)
+enum { SHOWN_MAX = 80 }; ///< bytes of a value in a message
 
 static int refuse(const struct setting *set, const char *what)
 {
-	sp_config_error(set->errors, set->file, set->line, "%s = %.*s: %s", set->option->key,
-			SHOWN(set->value), what);
+	size_t length = strlen(set->value), shown = sp_utf8_clip(set->value, length, SHOWN_MAX);
+	sp_config_error(set->errors, set->file, set->line, "%s = %.*s%s: %s", set->option->key, (int)shown,
+			set->value, shown < length ? "…" : "", what);
 	return -EINVAL;
 }
 

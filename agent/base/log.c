@@ -121,12 +121,13 @@ static void release(struct slot *slot)
 }
 
 /// A clock that went backwards (a replaced source) ends the window, too.
-static bool expired(const struct slot *slot, int64_t now_us)
+static bool expired(const struct slot *slot, int64_t now_us, int64_t window_us)
 {
-	return now_us - slot->since_us >= WINDOW_US || now_us < slot->since_us;
+	return now_us - slot->since_us >= window_us || now_us < slot->since_us;
 }
 
-/// The slot that holds `line`, or a free one made for it. Ends every other window that is over.
+/// The slot that holds `line`, or a free one made for it. Tells of the others that have ceased: not at
+/// once, since a line that goes on tells of itself when it comes next.
 static struct slot *slot_for(const char *line, int64_t now_us)
 {
 	struct slot *same = NULL, *oldest = NULL;
@@ -136,7 +137,7 @@ static struct slot *slot_for(const char *line, int64_t now_us)
 			same = slot;
 			continue;
 		}
-		if (slot->line[0] && expired(slot, now_us))
+		if (slot->line[0] && expired(slot, now_us, 2 * WINDOW_US))
 			release(slot);
 		if (!oldest || !slot->line[0] || (oldest->line[0] && slot->since_us < oldest->since_us))
 			oldest = slot;
@@ -152,7 +153,7 @@ static void write_or_count(enum sp_log_level level, const char *line)
 	int64_t now_us = sp_clock_mono_us();
 	struct slot *slot = slot_for(line, now_us);
 	bool known = slot->line[0] != '\0';
-	if (known && !expired(slot, now_us)) {
+	if (known && !expired(slot, now_us, WINDOW_US)) {
 		if (slot->repeats < UINT32_MAX)
 			slot->repeats++;
 		return;
