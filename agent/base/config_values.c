@@ -21,11 +21,11 @@ static const struct unit sizes[] = {{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G
 static int parse(const char *text, const struct unit *units, size_t count, int64_t *out)
 {
 	int64_t number = 0;
-	int overflow = 0;
+	bool overflow = false;
 	size_t digits = strspn(text, "0123456789");
-	for (size_t i = 0; i < digits; i++)
-		overflow |= __builtin_mul_overflow(number, 10, &number) |
-			    __builtin_add_overflow(number, text[i] - '0', &number);
+	for (size_t i = 0; i < digits && !overflow; i++)
+		overflow = __builtin_mul_overflow(number, 10, &number) ||
+			   __builtin_add_overflow(number, text[i] - '0', &number);
 	for (size_t i = 0; digits > 0 && i < count; i++)
 		if (strcmp(units[i].word, text + digits) == 0) {
 			if (overflow || __builtin_mul_overflow(number, units[i].factor, &number))

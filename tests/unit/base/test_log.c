@@ -33,8 +33,10 @@ static int open_log(void **state)
 	virtual_us = 1000000;
 	sp_clock_set_source(&source);
 	stream = open_memstream(&text, &length);
+	if (!stream || fflush(stream) != 0) // which sets both
+		return -1;
 	sp_log_setup(SP_LOG_INFO, false, stream);
-	return stream ? 0 : -1;
+	return 0;
 }
 
 static int close_log(void **state)
