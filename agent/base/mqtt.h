@@ -36,10 +36,14 @@ struct sp_mqtt_message {
 	bool retained;
 };
 
+/// Called from sp_mqtt_turn() only. They may publish, subscribe, disconnect and abort; connected()
+/// with a reason and disconnected() may connect, too; none may free.
 struct sp_mqtt_events {
-	/// reason 0: connected. Otherwise refused or never reached: `text` says why, for people.
+	/// Reason 0: connected. ≥ 0x80: refused by the broker, in its words. < 0: -errno, not reached, no
+	/// TLS, no MQTT, or no answer within 15 s. `text` says why, for people.
 	void (*connected)(void *arg, int reason, const char *text, bool session_present);
-	/// Once per loss of a session that was connected.
+	/// Once per loss of a session that was connected, unless the owner ended it; reason as above. What
+	/// was not acknowledged by then is forgotten here: the owner sends it again.
 	void (*disconnected)(void *arg, int reason, const char *text);
 	/// PUBACK (QoS 1) with its MQTT 5 reason: 0x00 taken, 0x10 nobody listens, ≥ 0x80 refused.
 	void (*acknowledged)(void *arg, int mid, int reason);
@@ -62,7 +66,8 @@ void sp_mqtt_disconnect(struct sp_mqtt *mqtt, bool with_will);
 void sp_mqtt_abort(struct sp_mqtt *mqtt);
 bool sp_mqtt_connected(const struct sp_mqtt *mqtt);
 
-/// QoS 1, `content_type` may be NULL. 0 or -errno; *mid identifies the PUBACK.
+/// QoS 1, `content_type` may be NULL. 0 or -errno; *mid identifies the PUBACK. -ENOBUFS: 20 publishes
+/// wait for their PUBACK; -EMSGSIZE: more than this program or the broker takes; -ENOTCONN.
 int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
 		    const char *content_type, int *mid) SP_MUST_CHECK;
 int sp_mqtt_subscribe(struct sp_mqtt *mqtt, const char *topic) SP_MUST_CHECK;

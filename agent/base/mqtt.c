@@ -1,0 +1,415 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The life of an MQTT session and its poll loop. libmosquitto's own loops are not used: they spin
+// when TLS meets a refused or silent peer, end for ever on a certificate that does not verify, use
+// select() and sleep without jitter. Here TCP and TLS are watched until they stand, every attempt
+// has an end, and a turn does a bounded amount of work.
+#include "agent/base/mqtt.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/tcp.h>
+#include <mqtt_protocol.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/mqtt_session.h"
+#include "schoolpulse/clock.h"
+
+enum {
+	ATTEMPT_US = 15 * 1000 * 1000,
+	READS_PER_TURN = 64,
+	GOODBYE_MS = 500,
+	MUTED_US = 20 * 1000,
+	KEEPALIVE_MIN = 5, ///< libmosquitto refuses less
+	KEEPALIVE_MAX = 65535,
+};
+
+static char *copied(const char *text)
+{
+	return text ? sp_strdup(text) : NULL;
+}
+
+static void copy_config(struct sp_mqtt_config *out, const struct sp_mqtt_config *in)
+{
+	*out = *in;
+	out->host = sp_strdup(in->host);
+	out->client_id = sp_strdup(in->client_id);
+	out->username = copied(in->username);
+	out->password = copied(in->password);
+	out->ca_file = out->cert_file = out->key_file = NULL; // read once, into the TLS context
+	out->will_topic = copied(in->will_topic);
+	char *payload = sp_alloc(in->will_length + 1);
+	if (in->will_length)
+		memcpy(payload, in->will_payload, in->will_length);
+	out->will_payload = payload;
+	if (out->keepalive_seconds < KEEPALIVE_MIN)
+		out->keepalive_seconds = KEEPALIVE_MIN;
+	if (out->keepalive_seconds > KEEPALIVE_MAX)
+		out->keepalive_seconds = KEEPALIVE_MAX;
+}
+
+static void release(const char *text)
+{
+	free((char *)(uintptr_t)text);
+}
+
+struct sp_mqtt *sp_mqtt_new(const struct sp_mqtt_config *config, const struct sp_mqtt_events *events,
+			    void *arg, char why[256])
+{
+	struct sp_mqtt *mqtt = sp_alloc(sizeof(*mqtt));
+	copy_config(&mqtt->config, config);
+	mqtt->events = *events;
+	mqtt->arg = arg;
+	why[0] = '\0';
+	if (config->ca_file) {
+		mqtt->tls =
+		    sp_tls_new(config->ca_file, config->cert_file, config->key_file, config->host, why);
+		if (!mqtt->tls) {
+			int error = errno;
+			sp_mqtt_free(mqtt);
+			errno = error;
+			return NULL;
+		}
+	}
+	return mqtt;
+}
+
+void sp_mqtt_free(struct sp_mqtt *mqtt)
+{
+	if (!mqtt)
+		return;
+	sp_mqtt_drop(mqtt);
+	sp_tls_free(mqtt->tls);
+	release(mqtt->config.host);
+	release(mqtt->config.client_id);
+	release(mqtt->config.username);
+	release(mqtt->config.password);
+	release(mqtt->config.will_topic);
+	release(mqtt->config.will_payload);
+	free(mqtt);
+}
+
+bool sp_mqtt_connected(const struct sp_mqtt *mqtt)
+{
+	return mqtt->phase == SP_MQTT_ONLINE && !mqtt->ended && mqtt->wish == SP_MQTT_STAY;
+}
+
+int sp_mqtt_connect(struct sp_mqtt *mqtt, char why[256])
+{
+	why[0] = '\0';
+	if (mqtt->phase != SP_MQTT_IDLE || mqtt->depth)
+		return -EALREADY;
+	mqtt->ended = mqtt->leaving = false;
+	mqtt->wish = SP_MQTT_STAY;
+	int result = sp_mqtt_resolve(mqtt, why);
+	mqtt->attempt_until_us = sp_clock_mono_us() + ATTEMPT_US; // name resolution has its own end
+	return result < 0 ? result : sp_mqtt_dial(mqtt, why);
+}
+
+// ---- leaving ------------------------------------------------------------------------------------
+
+/// Closing with unread bytes makes the kernel send RST, and the broker may then throw away the
+/// DISCONNECT that it has not read yet and publish the will. So: half-close, wait for its end.
+static void linger(int fd)
+{
+	char scrap[4096];
+	int64_t until = sp_clock_mono_us() + GOODBYE_MS * 1000;
+	shutdown(fd, SHUT_WR);
+	for (int i = 0; i < 1000; i++) {
+		int64_t left = until - sp_clock_mono_us();
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		if (left <= 0 || poll(&p, 1, (int)(left / 1000) + 1) <= 0 ||
+		    recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT) <= 0)
+			break;
+	}
+	close(fd);
+}
+
+static void leave(struct sp_mqtt *mqtt, bool with_will)
+{
+	int64_t until = sp_clock_mono_us() + GOODBYE_MS * 1000;
+	int fd = mqtt->phase == SP_MQTT_ONLINE ? mosquitto_socket(mqtt->lib) : -1;
+	int kept = fd >= 0 ? dup(fd) : -1;
+	mqtt->leaving = true;
+	if (kept >= 0)
+		mosquitto_disconnect_v5(mqtt->lib, with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : 0, NULL);
+	// It closes the socket itself as soon as DISCONNECT has gone.
+	while (kept >= 0 && mosquitto_socket(mqtt->lib) >= 0 && sp_clock_mono_us() < until) {
+		struct pollfd p = {.fd = kept, .events = POLLOUT};
+		if (poll(&p, 1, GOODBYE_MS) <= 0 || mosquitto_loop_write(mqtt->lib, 1) != MOSQ_ERR_SUCCESS)
+			break;
+	}
+	sp_mqtt_drop(mqtt);
+	if (kept >= 0)
+		linger(kept);
+	mqtt->leaving = false;
+}
+
+void sp_mqtt_disconnect(struct sp_mqtt *mqtt, bool with_will)
+{
+	if (mqtt->depth)
+		mqtt->wish = with_will ? SP_MQTT_LEAVE_WITH_WILL : SP_MQTT_LEAVE;
+	else if (mqtt->lib)
+		leave(mqtt, with_will);
+}
+
+void sp_mqtt_abort(struct sp_mqtt *mqtt)
+{
+	if (mqtt->depth) {
+		mqtt->wish = SP_MQTT_DROP;
+		return;
+	}
+	int fd = mqtt->lib ? mosquitto_socket(mqtt->lib) : -1;
+	if (fd >= 0) {
+		// Disconnecting the socket (connect(2), AF_UNSPEC) throws away what is unsent and lets TLS
+		// say no farewell.
+		struct sockaddr none = {.sa_family = AF_UNSPEC};
+		int ignored = connect(fd, &none, sizeof(none));
+		(void)ignored;
+	}
+	sp_mqtt_drop(mqtt);
+}
+
+// ---- one turn -----------------------------------------------------------------------------------
+
+static void *ssl_of(const struct sp_mqtt *mqtt)
+{
+	return mosquitto_ssl_get(mqtt->lib);
+}
+
+static short events_wanted(const struct sp_mqtt *mqtt)
+{
+	switch (mqtt->phase) {
+	case SP_MQTT_DIAL:
+		return POLLOUT;
+	case SP_MQTT_HANDSHAKE:
+		// mosquitto_want_write() stays true all through a handshake: polling by it spins.
+		return sp_tls_wants_write(ssl_of(mqtt)) ? POLLOUT : POLLIN;
+	case SP_MQTT_GREET:
+	case SP_MQTT_ONLINE:
+		return mosquitto_want_write(mqtt->lib) && !mqtt->mute_output ? POLLIN | POLLOUT : POLLIN;
+	case SP_MQTT_IDLE:
+		break;
+	}
+	return 0;
+}
+
+static int64_t own_deadline(const struct sp_mqtt *mqtt, int64_t now)
+{
+	switch (mqtt->phase) {
+	case SP_MQTT_DIAL:
+		return mqtt->dial_until_us;
+	case SP_MQTT_HANDSHAKE:
+	case SP_MQTT_GREET:
+		return mqtt->attempt_until_us;
+	case SP_MQTT_ONLINE: // libmosquitto counts keepalive in whole seconds and tells nobody when it is due
+		return now + mqtt->config.keepalive_seconds * 1000 * 1000 / 4;
+	case SP_MQTT_IDLE:
+		break;
+	}
+	return INT64_MAX;
+}
+
+static void drain(int wake_fd)
+{
+	uint64_t count;
+	ssize_t ignored = read(wake_fd, &count, sizeof(count));
+	(void)ignored;
+}
+
+/// What poll() saw on the session's socket. With TLS libmosquitto may claim for ever to want to
+/// write while it has nothing to send: after a turn that left it so, output is not polled for once.
+static short wait_for_events(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd)
+{
+	int64_t now = sp_clock_mono_us(), until = now + (timeout_us > 0 ? timeout_us : 0);
+	struct pollfd fds[2] = {{.fd = -1}, {.fd = wake_fd, .events = POLLIN}};
+	if (mqtt->lib) {
+		fds[0] = (struct pollfd){.fd = mosquitto_socket(mqtt->lib), .events = events_wanted(mqtt)};
+		int64_t own = mqtt->mute_output ? now + MUTED_US : own_deadline(mqtt, now);
+		if (own < until)
+			until = own;
+		mqtt->mute_output = false;
+		if (mqtt->phase >= SP_MQTT_GREET && sp_tls_pending(ssl_of(mqtt)))
+			until = now;
+	}
+	int64_t left = until > now ? until - now : 0;
+	struct timespec wait = {left / 1000000, left % 1000000 * 1000};
+	if (ppoll(fds, 2, &wait, NULL) <= 0)
+		return 0;
+	if (fds[1].revents)
+		drain(wake_fd);
+	return fds[0].revents;
+}
+
+static void call(struct sp_mqtt *mqtt, int (*function)(struct mosquitto *lib, int max_packets))
+{
+	mqtt->depth++;
+	errno = 0;
+	int rc = function(mqtt->lib, 1);
+	if (rc != MOSQ_ERR_SUCCESS)
+		sp_mqtt_over_lib(mqtt, rc);
+	else if (mosquitto_socket(mqtt->lib) < 0)
+		sp_mqtt_over(mqtt, -ECONNRESET, "the connection was closed");
+	mqtt->depth--;
+}
+
+static bool finished(const struct sp_mqtt *mqtt)
+{
+	return mqtt->ended || mqtt->wish != SP_MQTT_STAY;
+}
+
+/// The next address, or the end of the attempt. `error` is that of the address tried last.
+static void dial_failed(struct sp_mqtt *mqtt, int error)
+{
+	char why[256];
+	snprintf(why, sizeof(why), "%s port %u: %s", mqtt->addresses[mqtt->address], mqtt->config.port,
+		 strerror(error));
+	mqtt->address++;
+	if (mqtt->address >= mqtt->address_count || sp_clock_mono_us() >= mqtt->attempt_until_us)
+		sp_mqtt_over(mqtt, -error, "%s", why);
+	else if ((error = -sp_mqtt_dial(mqtt, why)) != 0)
+		sp_mqtt_over(mqtt, -error, "%s", why);
+}
+
+static void step_dial(struct sp_mqtt *mqtt, short seen)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+	if (!seen) {
+		if (sp_clock_mono_us() >= mqtt->dial_until_us)
+			dial_failed(mqtt, ETIMEDOUT);
+		return;
+	}
+	getsockopt(mosquitto_socket(mqtt->lib), SOL_SOCKET, SO_ERROR, &error, &size);
+	if (error)
+		dial_failed(mqtt, error);
+	else
+		mqtt->phase = mqtt->tls ? SP_MQTT_HANDSHAKE : SP_MQTT_GREET;
+}
+
+/// libmosquitto takes a connection that broke during the handshake for one that is still at it.
+static void step_handshake(struct sp_mqtt *mqtt, short seen)
+{
+	char byte;
+	if (seen & (POLLIN | POLLHUP | POLLERR)) {
+		ssize_t got = recv(mosquitto_socket(mqtt->lib), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+		if (got == 0)
+			sp_mqtt_over(mqtt, -ECONNRESET,
+				     "the peer closed the connection in the TLS handshake");
+		else if (got < 0 && errno != EAGAIN && errno != EINTR)
+			sp_mqtt_over(mqtt, -errno, "TLS handshake: %s", strerror(errno));
+	}
+	if (seen && !mqtt->ended)
+		call(mqtt, mosquitto_loop_read);
+	if (!mqtt->ended && !sp_tls_handshaking(ssl_of(mqtt)))
+		mqtt->phase = SP_MQTT_GREET;
+}
+
+static bool more_to_read(const struct sp_mqtt *mqtt)
+{
+	int waiting = 0;
+	if (sp_tls_pending(ssl_of(mqtt)))
+		return true;
+	return ioctl(mosquitto_socket(mqtt->lib), FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
+/// See SP_MQTT_UNFRAMED_MAX.
+static void watch_size(struct sp_mqtt *mqtt)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	if (mqtt->heard) {
+		mqtt->heard = false;
+		mqtt->received = -1;
+		return;
+	}
+	if (getsockopt(mosquitto_socket(mqtt->lib), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+		return;
+	int64_t received = (int64_t)info.tcpi_bytes_received;
+	if (mqtt->received < 0)
+		mqtt->received = received;
+	else if (received - mqtt->received > SP_MQTT_UNFRAMED_MAX)
+		sp_mqtt_over(mqtt, -EMSGSIZE, "the peer sends more than %d bytes without a message",
+			     SP_MQTT_UNFRAMED_MAX);
+}
+
+static void step_session(struct sp_mqtt *mqtt, short seen)
+{
+	bool readable = (seen & (POLLIN | POLLHUP | POLLERR)) || sp_tls_pending(ssl_of(mqtt));
+	for (int i = 0; readable && i < READS_PER_TURN && !finished(mqtt); i++) {
+		call(mqtt, mosquitto_loop_read);
+		readable = !finished(mqtt) && more_to_read(mqtt);
+	}
+	if (!finished(mqtt) && (seen & (POLLIN | POLLHUP | POLLERR)))
+		watch_size(mqtt);
+	if (!finished(mqtt) && mosquitto_want_write(mqtt->lib)) {
+		call(mqtt, mosquitto_loop_write);
+		mqtt->mute_output = !finished(mqtt) && (seen & POLLOUT) && mosquitto_want_write(mqtt->lib);
+	}
+	if (!finished(mqtt)) {
+		mqtt->depth++;
+		int rc = mosquitto_loop_misc(mqtt->lib);
+		mqtt->depth--;
+		if (rc != MOSQ_ERR_SUCCESS)
+			sp_mqtt_over_lib(mqtt, rc);
+	}
+}
+
+static void step(struct sp_mqtt *mqtt, short seen)
+{
+	if (mqtt->phase == SP_MQTT_DIAL)
+		step_dial(mqtt, seen);
+	else if (mqtt->phase == SP_MQTT_HANDSHAKE)
+		step_handshake(mqtt, seen);
+	else
+		step_session(mqtt, seen);
+	if (!mqtt->ended && mqtt->phase != SP_MQTT_IDLE && mqtt->phase != SP_MQTT_ONLINE &&
+	    sp_clock_mono_us() >= mqtt->attempt_until_us)
+		sp_mqtt_over(mqtt, -ETIMEDOUT, "no answer to %s within %d s",
+			     mqtt->phase == SP_MQTT_HANDSHAKE ? "the TLS handshake" : "CONNECT",
+			     ATTEMPT_US / 1000000);
+}
+
+/// Acts on what was noted inside libmosquitto. Last in a turn: the owner may connect again in it.
+static void settle(struct sp_mqtt *mqtt)
+{
+	int wish = mqtt->wish;
+	mqtt->wish = SP_MQTT_STAY;
+	if (wish == SP_MQTT_DROP) {
+		sp_mqtt_abort(mqtt);
+	} else if (wish != SP_MQTT_STAY) {
+		leave(mqtt, wish == SP_MQTT_LEAVE_WITH_WILL);
+	} else if (mqtt->ended) {
+		bool was_online = mqtt->phase == SP_MQTT_ONLINE;
+		sp_mqtt_drop(mqtt);
+		mqtt->ended = false;
+		if (was_online)
+			mqtt->events.disconnected(mqtt->arg, mqtt->reason, mqtt->text);
+		else
+			mqtt->events.connected(mqtt->arg, mqtt->reason, mqtt->text, false);
+	}
+}
+
+void sp_mqtt_turn(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd)
+{
+	// Something ended between two turns, in a publish: say so first.
+	short seen = wait_for_events(mqtt, finished(mqtt) ? 0 : timeout_us, wake_fd);
+	if (mqtt->lib && !finished(mqtt))
+		step(mqtt, seen);
+	settle(mqtt);
+}
+
+void sp_mqtt_library_init(void)
+{
+	mosquitto_lib_init();
+}
+
+void sp_mqtt_library_cleanup(void)
+{
+	mosquitto_lib_cleanup();
+}

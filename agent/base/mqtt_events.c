@@ -1,0 +1,288 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What goes out of an MQTT session and what libmosquitto calls back. In a callback nothing is
+// destroyed: an end is noted, and sp_mqtt_turn() acts on it.
+#include "agent/base/mqtt_session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <mqtt_protocol.h>
+
+#include "agent/base/mem.h"
+
+/// Message ids are 16 bits and libmosquitto reuses them unseen; a publish that was never answered
+/// in this many is a broker that has lost it.
+enum { STALE_IDS = 60000 };
+
+void sp_mqtt_over(struct sp_mqtt *mqtt, int reason, const char *format, ...)
+{
+	if (mqtt->ended || mqtt->leaving)
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(mqtt->text, sizeof(mqtt->text), format, args);
+	va_end(args);
+	mqtt->ended = true;
+	mqtt->reason = reason;
+}
+
+int sp_mqtt_errno(int rc)
+{
+	switch (rc) {
+	case MOSQ_ERR_SUCCESS:
+		return 0;
+	case MOSQ_ERR_ERRNO:
+		return errno ? -errno : -EIO;
+	case MOSQ_ERR_NOMEM:
+		return -ENOMEM;
+	case MOSQ_ERR_INVAL:
+	case MOSQ_ERR_MALFORMED_UTF8:
+		return -EINVAL;
+	case MOSQ_ERR_PAYLOAD_SIZE:
+	case MOSQ_ERR_OVERSIZE_PACKET:
+		return -EMSGSIZE;
+	case MOSQ_ERR_NO_CONN:
+		return -ENOTCONN;
+	case MOSQ_ERR_CONN_LOST:
+		return -ECONNRESET;
+	case MOSQ_ERR_KEEPALIVE:
+		return -ETIMEDOUT;
+	case MOSQ_ERR_QOS_NOT_SUPPORTED:
+		return -EOPNOTSUPP;
+	default:
+		return -EPROTO;
+	}
+}
+
+/// "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed": the last part.
+static const char *last_part(const char *log)
+{
+	const char *colon = strrchr(log, ':');
+	return colon ? colon + 1 : log;
+}
+
+void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
+{
+	int result = sp_mqtt_errno(rc);
+	const char *problem = mqtt->tls ? sp_tls_problem(mqtt->tls) : "";
+	if (*problem)
+		sp_mqtt_over(mqtt, -EPROTO, "TLS: %s", problem);
+	else if (mqtt->tls && strncmp(mqtt->log, "OpenSSL", 7) == 0)
+		sp_mqtt_over(mqtt, -EPROTO, "TLS: %s", last_part(mqtt->log));
+	else if (rc == MOSQ_ERR_CONN_LOST && mqtt->phase == SP_MQTT_GREET)
+		sp_mqtt_over(mqtt, result, "the peer closed the connection without answering CONNECT");
+	else if (rc == MOSQ_ERR_CONN_LOST)
+		sp_mqtt_over(mqtt, result, "the broker closed the connection");
+	else if (rc == MOSQ_ERR_KEEPALIVE)
+		sp_mqtt_over(mqtt, result, "the broker fell silent (keepalive)");
+	else if (rc == MOSQ_ERR_ERRNO)
+		sp_mqtt_over(mqtt, result, "%s", strerror(-result));
+	else
+		sp_mqtt_over(mqtt, result, "the peer breaks the MQTT protocol (%s)", mosquitto_strerror(rc));
+}
+
+// ---- what libmosquitto calls ------------------------------------------------------------------
+
+/// libmosquitto takes errno after a callback for the socket's.
+#define KEEP_ERRNO(call)          \
+	do {                      \
+		int kept = errno; \
+		call;             \
+		errno = kept;     \
+	} while (0)
+
+static void on_log(struct mosquitto *lib, void *obj, int level, const char *text)
+{
+	struct sp_mqtt *mqtt = obj;
+	(void)lib;
+	if (level == MOSQ_LOG_ERR)
+		snprintf(mqtt->log, sizeof(mqtt->log), "%s", text);
+}
+
+/// Without these the feed cannot be carried; better said at once than found by silence.
+static const char *missing(const mosquitto_property *properties)
+{
+	uint8_t retain = 1, qos = 2;
+	uint16_t receive = 1;
+	mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
+	mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+	mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive, false);
+	if (!retain)
+		return "the broker keeps no retained messages";
+	if (qos == 0)
+		return "the broker offers no QoS 1";
+	return receive == 0 ? "the broker takes no message (receive maximum 0)" : NULL;
+}
+
+static void on_connect(struct mosquitto *lib, void *obj, int reason, int flags,
+		       const mosquitto_property *properties)
+{
+	struct sp_mqtt *mqtt = obj;
+	const char *lack = missing(properties);
+	mqtt->heard = true;
+	// From here on it would format a line for every packet.
+	mosquitto_log_callback_set(lib, NULL);
+	if (reason != 0) {
+		sp_mqtt_over(mqtt, reason, "the broker refuses: %s", mosquitto_reason_string(reason));
+	} else if (mqtt->phase != SP_MQTT_GREET) {
+		sp_mqtt_over(mqtt, -EPROTO, "the broker answered CONNECT twice");
+	} else if (lack) {
+		sp_mqtt_over(mqtt, -EOPNOTSUPP, "%s", lack);
+	} else {
+		mqtt->phase = SP_MQTT_ONLINE;
+		KEEP_ERRNO(mqtt->events.connected(mqtt->arg, 0, "", (flags & 1) != 0));
+	}
+}
+
+/// Local reasons are MOSQ_ERR_…, all below 0x80; a broker's DISCONNECT comes with its own.
+static void on_disconnect(struct mosquitto *lib, void *obj, int rc, const mosquitto_property *properties)
+{
+	struct sp_mqtt *mqtt = obj;
+	(void)lib, (void)properties;
+	if (rc >= 0x80)
+		sp_mqtt_over(mqtt, rc, "the broker ends the session: %s", mosquitto_reason_string(rc));
+	else if (rc == 0)
+		sp_mqtt_over(mqtt, -ECONNRESET, "the broker ended the session");
+	else
+		sp_mqtt_over_lib(mqtt, rc);
+}
+
+static void on_publish(struct mosquitto *lib, void *obj, int mid, int reason,
+		       const mosquitto_property *properties)
+{
+	struct sp_mqtt *mqtt = obj;
+	(void)lib, (void)properties;
+	mqtt->heard = true;
+	for (size_t i = 0; i < mqtt->in_flight_count; i++) {
+		if (mqtt->in_flight[i] == mid) {
+			mqtt->in_flight[i] = mqtt->in_flight[--mqtt->in_flight_count];
+			KEEP_ERRNO(mqtt->events.acknowledged(mqtt->arg, mid, reason));
+			return;
+		}
+	}
+}
+
+static void on_subscribe(struct mosquitto *lib, void *obj, int mid, int count, const int *granted,
+			 const mosquitto_property *properties)
+{
+	struct sp_mqtt *mqtt = obj;
+	(void)lib, (void)properties;
+	mqtt->heard = true;
+	for (size_t i = 0; i < mqtt->subscription_count; i++) {
+		if (mqtt->subscriptions[i].mid == mid) {
+			char *topic = mqtt->subscriptions[i].topic;
+			mqtt->subscriptions[i] = mqtt->subscriptions[--mqtt->subscription_count];
+			int reason = count >= 1 ? granted[0] : MQTT_RC_UNSPECIFIED;
+			KEEP_ERRNO(mqtt->events.subscribed(mqtt->arg, topic, reason));
+			free(topic);
+			return;
+		}
+	}
+}
+
+/// The PUBACK has gone before this is called: it means "arrived", never "stored".
+static void on_message(struct mosquitto *lib, void *obj, const struct mosquitto_message *message,
+		       const mosquitto_property *properties)
+{
+	struct sp_mqtt *mqtt = obj;
+	char *type = NULL;
+	(void)lib;
+	mqtt->heard = true;
+	if (mqtt->phase != SP_MQTT_ONLINE || mqtt->ended || mqtt->wish != SP_MQTT_STAY)
+		return;
+	mosquitto_property_read_string(properties, MQTT_PROP_CONTENT_TYPE, &type, false);
+	struct sp_mqtt_message out = {
+	    .topic = message->topic,
+	    .payload = message->payload ? message->payload : "",
+	    .length = (size_t)message->payloadlen,
+	    .content_type = type ? type : "",
+	    .retained = message->retain,
+	};
+	KEEP_ERRNO(mqtt->events.message(mqtt->arg, &out));
+	free(type);
+}
+
+void sp_mqtt_hook(struct sp_mqtt *mqtt)
+{
+	mosquitto_log_callback_set(mqtt->lib, on_log);
+	mosquitto_connect_v5_callback_set(mqtt->lib, on_connect);
+	mosquitto_disconnect_v5_callback_set(mqtt->lib, on_disconnect);
+	mosquitto_publish_v5_callback_set(mqtt->lib, on_publish);
+	mosquitto_subscribe_v5_callback_set(mqtt->lib, on_subscribe);
+	mosquitto_message_v5_callback_set(mqtt->lib, on_message);
+}
+
+void sp_mqtt_forget(struct sp_mqtt *mqtt)
+{
+	for (size_t i = 0; i < mqtt->subscription_count; i++)
+		free(mqtt->subscriptions[i].topic);
+	mqtt->subscription_count = mqtt->in_flight_count = 0;
+	mqtt->last_mid = 0;
+}
+
+// ---- what goes out ----------------------------------------------------------------------------
+
+static bool usable(const struct sp_mqtt *mqtt)
+{
+	return mqtt->phase == SP_MQTT_ONLINE && !mqtt->ended && mqtt->wish == SP_MQTT_STAY;
+}
+
+/// The socket is gone, and a message that libmosquitto may have kept goes with it.
+static int after_send(struct sp_mqtt *mqtt, int rc)
+{
+	int result = sp_mqtt_errno(rc);
+	if (rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_ERRNO) {
+		sp_mqtt_over_lib(mqtt, rc);
+		return -ENOTCONN;
+	}
+	return result;
+}
+
+int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
+		    const char *content_type, int *mid)
+{
+	mosquitto_property *properties = NULL;
+	if (!usable(mqtt))
+		return -ENOTCONN;
+	if (mqtt->in_flight_count == SP_MQTT_IN_FLIGHT)
+		return -ENOBUFS;
+	if (length > SP_MQTT_PACKET_MAX)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < mqtt->in_flight_count; i++) {
+		if ((uint16_t)(mqtt->last_mid - mqtt->in_flight[i]) > STALE_IDS) {
+			sp_mqtt_over(mqtt, -ETIMEDOUT, "the broker never acknowledged a message");
+			return -ENOTCONN;
+		}
+	}
+	int rc = MOSQ_ERR_SUCCESS;
+	if (content_type)
+		rc = mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, content_type);
+	errno = 0;
+	if (rc == MOSQ_ERR_SUCCESS)
+		rc = mosquitto_publish_v5(mqtt->lib, mid, topic, (int)length, payload, 1, retain, properties);
+	int result = after_send(mqtt, rc);
+	mosquitto_property_free_all(&properties);
+	if (result == 0) {
+		mqtt->in_flight[mqtt->in_flight_count++] = *mid;
+		mqtt->last_mid = *mid;
+	}
+	return result;
+}
+
+int sp_mqtt_subscribe(struct sp_mqtt *mqtt, const char *topic)
+{
+	int mid = 0;
+	if (!usable(mqtt))
+		return -ENOTCONN;
+	if (mqtt->subscription_count == SP_MQTT_IN_FLIGHT)
+		return -ENOBUFS;
+	errno = 0;
+	int rc = mosquitto_subscribe_v5(mqtt->lib, &mid, topic, 1, 0, NULL);
+	if (rc == MOSQ_ERR_SUCCESS) {
+		mqtt->subscriptions[mqtt->subscription_count].mid = mid;
+		mqtt->subscriptions[mqtt->subscription_count++].topic = sp_strdup(topic);
+	}
+	return after_send(mqtt, rc);
+}
