@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Device instances: one configured driver each. The core owns schedule, jitter, deadline, back-off
+// and state; the driver owns the protocol.
+//
+// Schedule: a round every `interval` ± 10 %, counted from the beginning of the last one; the
+// first within a second for link drivers, within ten for the rest. A round that has not ended by
+// the driver's deadline has failed with "timeout". A failed start is tried again after 1 s, doubled up
+// to 5 min, with half to full jitter. Rounds of failing gear are spaced out, doubling from the third
+// failure in a row up to 10 min; link drivers keep their pace, because the end of an outage must be
+// seen as fast as its beginning.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/health.h"
+#include "agent/core/loop.h"
+#include "agent/core/recorder.h"
+#include "agent/core/samples.h"
+#include "schoolpulse/driver.h"
+#include "schoolpulse/io.h"
+
+struct sp_devices; ///< all of them
+
+/// Keys that every device section may have beside its driver's own.
+struct sp_device_common {
+	char *line; ///< name of a [line "…"] section; "" for gear
+	int64_t interval_ms;
+	bool enabled;
+};
+
+struct sp_http_client;
+
+struct sp_devices_config {
+	struct sp_loop *loop;
+	struct sp_recorder *recorder;
+	struct sp_http_client *http; ///< NULL: sp_http_get fails with -ENOSYS
+	/// A device saw something of its line; `max_age_us`: when the report is to be forgotten unless
+	/// repeated, 0: never. May be NULL.
+	void (*rung)(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
+		     int64_t max_age_us);
+	void *arg;
+	double (*random)(void); ///< in [0, 1); NULL: sp_random_unit
+};
+
+struct sp_devices *sp_devices_new(const struct sp_devices_config *config);
+/// After sp_devices_stop(). NULL is fine.
+void sp_devices_free(struct sp_devices *devices);
+
+/// `name` and `common` are copied; `conf` (the driver's parsed options) must outlive the devices.
+struct sp_device *sp_devices_add(struct sp_devices *devices, const struct sp_driver *driver, const char *name,
+				 const struct sp_device_common *common, const void *conf);
+/// Starts what is enabled; failures are retried.
+void sp_devices_start(struct sp_devices *devices);
+/// Stops every driver and closes what it left open. No callback of a device runs afterwards.
+void sp_devices_stop(struct sp_devices *devices);
+
+/// Every waiting device of that line begins a round now; at most once per 3 s and line.
+void sp_devices_burst(struct sp_devices *devices, const char *line);
+/// Ends the summary window of every device.
+void sp_devices_summarise(struct sp_devices *devices, double seconds);
+
+/// For the status.
+struct sp_device_view {
+	const char *name, *line;
+	const struct sp_driver *driver;
+	enum sp_device_state state;
+	const char *reason, *text; ///< of the last failure while not up; "" otherwise
+	int64_t since_us;          ///< when the state began, monotonic
+	int64_t rounds, failed, overdue;
+	int64_t interval_ms;
+	bool enabled, started;
+	const struct sp_samples *samples;
+};
+
+size_t sp_devices_count(const struct sp_devices *devices);
+void sp_devices_view(const struct sp_devices *devices, size_t index, struct sp_device_view *out);

@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// io.h: what a driver asks about itself, and what it reports.
+#include "schoolpulse/io.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/base/mem.h"
+#include "agent/core/device_priv.h"
+
+const char *sp_device_name(const struct sp_device *dev)
+{
+	return dev->name;
+}
+
+const void *sp_device_conf(const struct sp_device *dev)
+{
+	return dev->conf;
+}
+
+void *sp_device_state(struct sp_device *dev)
+{
+	return dev->state;
+}
+
+int64_t sp_device_now_us(const struct sp_device *dev)
+{
+	return sp_loop_now_us(sp_device_loop(dev));
+}
+
+void sp_round_ok(struct sp_device *dev)
+{
+	sp_device_outcome(dev, true, "", "");
+}
+
+void sp_round_failed(struct sp_device *dev, const char *reason, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sp_device_outcome(dev, false, reason, text);
+}
+
+void sp_sample(struct sp_device *dev, unsigned metric, const char *target, double value)
+{
+	sp_samples_add(dev->samples, metric, target, value);
+}
+
+void sp_sample_unavailable(struct sp_device *dev, unsigned metric, const char *target)
+{
+	sp_samples_unavailable(dev->samples, metric, target);
+}
+
+struct waiting {
+	struct sp_device *dev;
+	sp_committed_fn committed;
+	void *arg;
+};
+
+static void committed(void *arg, int result)
+{
+	struct waiting *waiting = arg;
+	if (waiting->dev->phase != SP_PHASE_STOPPED)
+		waiting->committed(waiting->dev, result, waiting->arg);
+	free(waiting);
+}
+
+int sp_event(struct sp_device *dev, enum sp_record_class cls, const char *type, const struct sp_field *fields,
+	     size_t count, sp_committed_fn done, void *arg)
+{
+	struct waiting *waiting = NULL;
+	if (done) {
+		waiting = sp_alloc(sizeof(*waiting));
+		*waiting = (struct waiting){.dev = dev, .committed = done, .arg = arg};
+	}
+	int result = sp_record(dev->set->config.recorder, cls, type, dev->name, fields, count,
+			       done ? committed : NULL, waiting);
+	if (result)
+		free(waiting);
+	return result;
+}
+
+/// Three rounds that say nothing, and what was said before them is no news any more.
+static int64_t max_age_us(const struct sp_device *dev)
+{
+	if (dev->interval_ms == 0)
+		return 0;
+	return (3 * dev->interval_ms + dev->driver->deadline_ms) * 1000;
+}
+
+void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	if (config->rung && dev->line[0])
+		config->rung(config->arg, dev->line, dev->name, report, max_age_us(dev));
+}
+
+void sp_line_suspect(struct sp_device *dev)
+{
+	if (dev->line[0])
+		sp_devices_burst(dev->set, dev->line);
+}

@@ -1,0 +1,318 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Keeps what each source said, and turns verdicts into states and outages.
+#include "agent/core/ledger_priv.h"
+
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "schoolpulse/log.h"
+
+struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg)
+{
+	struct sp_ledger *ledger = sp_alloc(sizeof(*ledger));
+	memcpy(ledger->boot, boot, strnlen(boot, sizeof(ledger->boot) - 1));
+	ledger->events = events;
+	ledger->arg = arg;
+	ledger->line.whose = SP_WHOSE_UNRESOLVED;
+	return ledger;
+}
+
+void sp_ledger_free(struct sp_ledger *ledger)
+{
+	if (!ledger)
+		return;
+	for (size_t i = 0; i < ledger->count; i++)
+		free(ledger->slots[i].source);
+	free(ledger->slots);
+	free(ledger);
+}
+
+static struct sp_ledger_slot *slot_of(struct sp_ledger *ledger, const char *source, enum sp_rung rung,
+				      enum sp_family family)
+{
+	for (size_t i = 0; i < ledger->count; i++) {
+		struct sp_ledger_slot *slot = &ledger->slots[i];
+		if (slot->rung == rung && slot->family == family && strcmp(slot->source, source) == 0)
+			return slot;
+	}
+	if (ledger->count >= SP_LEDGER_SLOTS)
+		return NULL;
+	ledger->slots = sp_realloc(ledger->slots, (ledger->count + 1) * sizeof(*ledger->slots));
+	struct sp_ledger_slot *slot = &ledger->slots[ledger->count++];
+	*slot = (struct sp_ledger_slot){
+	    .source = sp_strdup(source), .rung = rung, .family = family, .last_ok_us = SP_NEVER_US};
+	return slot;
+}
+
+static bool beyond_gateway(enum sp_rung rung)
+{
+	return (rung > SP_RUNG_GATEWAY && rung <= SP_RUNG_INTERNATIONAL) || rung == SP_RUNG_PORTAL;
+}
+
+void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct sp_rung_report *report,
+		      int64_t max_age_us, int64_t now_us)
+{
+	struct sp_ledger_slot *slot = slot_of(ledger, source, report->rung, report->family);
+	if (!slot) {
+		sp_warning("ledger", "more than %d rungs are reported; \"%s\" is not heard", SP_LEDGER_SLOTS,
+			   source);
+		return;
+	}
+	slot->status = report->status;
+	slot->since_us = report->since_us < now_us ? report->since_us : now_us;
+	slot->heard_us = now_us;
+	slot->max_age_us = max_age_us;
+	slot->rtt_us = report->rtt_us;
+	const char *detail = report->detail ? report->detail : "";
+	size_t length = strnlen(detail, sizeof(slot->detail) - 1);
+	memcpy(slot->detail, detail, length);
+	slot->detail[length] = '\0';
+	if (report->status == SP_RUNG_OK) {
+		slot->last_ok_us = now_us;
+		if (beyond_gateway(report->rung))
+			ledger->worked[report->family] = true;
+	}
+}
+
+static bool fresh(const struct sp_ledger_slot *slot, int64_t now_us)
+{
+	return slot->max_age_us == 0 || now_us - slot->heard_us <= slot->max_age_us;
+}
+
+static int rank(enum sp_rung_status status)
+{
+	switch (status) {
+	case SP_RUNG_UNKNOWN:
+		return 0;
+	case SP_RUNG_SILENT:
+		return 1;
+	case SP_RUNG_WRONG:
+		return 2;
+	case SP_RUNG_OK:
+		return 3;
+	}
+	return 0;
+}
+
+/// Several sources speak of one rung: any answer is an answer, and silence begins when the last fell silent.
+static void merge(struct sp_rung_view *view, const struct sp_ledger_slot *slot, int64_t now_us)
+{
+	if (slot->last_ok_us > view->last_ok_us)
+		view->last_ok_us = slot->last_ok_us;
+	if (!fresh(slot, now_us) || rank(slot->status) < rank(view->status))
+		return;
+	int64_t heard = slot->max_age_us == 0 ? INT64_MAX : slot->heard_us;
+	if (rank(slot->status) > rank(view->status)) {
+		view->status = slot->status;
+		view->since_us = slot->since_us;
+		view->heard_us = heard;
+		return;
+	}
+	bool earliest = slot->status == SP_RUNG_OK;
+	if (earliest ? slot->since_us < view->since_us : slot->since_us > view->since_us)
+		view->since_us = slot->since_us;
+	if (heard > view->heard_us)
+		view->heard_us = heard;
+}
+
+static void collect(const struct sp_ledger *ledger, int64_t now_us,
+		    struct sp_rung_view views[SP_RUNGS][SP_FAMILIES])
+{
+	for (int rung = 0; rung < SP_RUNGS; rung++)
+		for (int family = 0; family < SP_FAMILIES; family++)
+			views[rung][family] = (struct sp_rung_view){.last_ok_us = SP_NEVER_US};
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct sp_ledger_slot *slot = &ledger->slots[i];
+		merge(&views[slot->rung][slot->family], slot, now_us);
+	}
+}
+
+/// When the first of the reports that still hold grows too old.
+static int64_t next_expiry(const struct sp_ledger *ledger, int64_t now_us)
+{
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct sp_ledger_slot *slot = &ledger->slots[i];
+		if (slot->max_age_us == 0 || !fresh(slot, now_us))
+			continue;
+		int64_t expiry = slot->heard_us + slot->max_age_us + 1;
+		if (expiry < next)
+			next = expiry;
+	}
+	return next;
+}
+
+static int64_t wall_of(const struct sp_clock_reading *now, int64_t mono_us)
+{
+	return now->wall_ms - (now->mono_us - mono_us) / 1000;
+}
+
+/// Down is worse than degraded is worse than unknown: the enum's order but for "up", which is none.
+static bool no_better(enum sp_line_state a, enum sp_line_state b)
+{
+	return a >= b;
+}
+
+static void open_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict,
+			const struct sp_clock_reading *now)
+{
+	struct sp_outage *outage = &ledger->outage;
+	*outage = (struct sp_outage){
+	    .start_mono_us = verdict->since_us,
+	    .start_placed = now->synced,
+	    .start_t_ms = now->synced ? wall_of(now, verdict->since_us) : 0,
+	    .uncertainty_seconds = verdict->before_us == SP_NEVER_US
+				       ? -1
+				       : (double)(verdict->since_us - verdict->before_us) / 1e6,
+	    .state = verdict->state,
+	    .cause = verdict->cause,
+	    .whose = verdict->whose,
+	};
+	// An answer to a later probe may have arrived before an earlier one was given up.
+	if (verdict->before_us != SP_NEVER_US && outage->uncertainty_seconds < 0)
+		outage->uncertainty_seconds = 0;
+	sp_id_new(outage->id);
+	memcpy(outage->start_boot, ledger->boot, sizeof(outage->start_boot));
+	ledger->has_outage = true;
+	ledger->events->outage(ledger->arg, outage, SP_OUTAGE_OPEN);
+}
+
+static void close_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict,
+			 const struct sp_clock_reading *now)
+{
+	struct sp_outage *outage = &ledger->outage;
+	bool same_boot = strcmp(outage->start_boot, ledger->boot) == 0;
+	outage->closed = true;
+	memcpy(outage->end_boot, ledger->boot, sizeof(outage->end_boot));
+	outage->end_mono_us = verdict->since_us;
+	if (same_boot && outage->end_mono_us < outage->start_mono_us)
+		outage->end_mono_us = outage->start_mono_us;
+	outage->end_placed = now->synced;
+	outage->end_t_ms = now->synced ? wall_of(now, outage->end_mono_us) : 0;
+	ledger->has_outage = false;
+	ledger->events->outage(ledger->arg, outage, SP_OUTAGE_CLOSE);
+}
+
+static void follow_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict, bool changed,
+			  const struct sp_clock_reading *now)
+{
+	if (verdict->state == SP_LINE_UP && ledger->has_outage) {
+		close_outage(ledger, verdict, now);
+	} else if (verdict->trouble && !ledger->has_outage) {
+		open_outage(ledger, verdict, now);
+	} else if (verdict->trouble && changed) {
+		if (no_better(verdict->state, ledger->outage.state)) {
+			ledger->outage.state = verdict->state;
+			ledger->outage.cause = verdict->cause;
+			ledger->outage.whose = verdict->whose;
+		}
+		ledger->events->outage(ledger->arg, &ledger->outage, SP_OUTAGE_UPDATE);
+	} else {
+		return;
+	}
+	ledger->events->save(ledger->arg);
+}
+
+/// A clock that was learnt during the outage places its beginning, too.
+static void place_start(struct sp_ledger *ledger, const struct sp_clock_reading *now)
+{
+	struct sp_outage *outage = &ledger->outage;
+	if (!ledger->has_outage || outage->start_placed || !now->synced ||
+	    strcmp(outage->start_boot, ledger->boot) != 0)
+		return;
+	outage->start_placed = true;
+	outage->start_t_ms = wall_of(now, outage->start_mono_us);
+	ledger->events->save(ledger->arg);
+}
+
+static bool same_families(const struct sp_line_view *line, const struct sp_verdict *verdict)
+{
+	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
+		if (line->offered[family] != verdict->offered[family] ||
+		    (verdict->offered[family] && line->family[family] != verdict->family[family]))
+			return false;
+	return true;
+}
+
+static void take(struct sp_ledger *ledger, const struct sp_verdict *verdict,
+		 const struct sp_clock_reading *now)
+{
+	struct sp_line_view *line = &ledger->line;
+	bool changed =
+	    line->state != verdict->state || line->cause != verdict->cause || line->whose != verdict->whose;
+	bool families = !same_families(line, verdict);
+	line->previous = line->state;
+	line->state = verdict->state;
+	line->cause = verdict->cause;
+	line->whose = verdict->whose;
+	memcpy(line->family, verdict->family, sizeof(line->family));
+	memcpy(line->offered, verdict->offered, sizeof(line->offered));
+	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
+	if (changed && line->previous != line->state)
+		line->since_us = measured ? verdict->since_us : now->mono_us;
+	if (changed || families)
+		ledger->events->line(ledger->arg, line);
+	follow_outage(ledger, verdict, changed, now);
+}
+
+int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading *now)
+{
+	struct sp_rung_view views[SP_RUNGS][SP_FAMILIES];
+	struct sp_verdict verdict;
+	collect(ledger, now->mono_us, views);
+	sp_ledger_judge_rungs(views, ledger->worked, &verdict);
+	place_start(ledger, now);
+	int64_t next = next_expiry(ledger, now->mono_us);
+	bool worse =
+	    verdict.trouble && (verdict.state != ledger->line.state || verdict.cause != ledger->line.cause);
+	if (worse && verdict.settle_us > now->mono_us)
+		return verdict.settle_us < next ? verdict.settle_us : next;
+	take(ledger, &verdict, now);
+	return next;
+}
+
+void sp_ledger_view(const struct sp_ledger *ledger, struct sp_line_view *out)
+{
+	*out = ledger->line;
+}
+
+const struct sp_outage *sp_ledger_outage(const struct sp_ledger *ledger)
+{
+	return ledger->has_outage ? &ledger->outage : NULL;
+}
+
+/// The source heard last among those that made the merged status what it is.
+static const struct sp_ledger_slot *spokesman(const struct sp_ledger *ledger, int rung, int family,
+					      enum sp_rung_status status, int64_t now_us)
+{
+	const struct sp_ledger_slot *best = NULL;
+	for (size_t i = 0; status != SP_RUNG_UNKNOWN && i < ledger->count; i++) {
+		const struct sp_ledger_slot *slot = &ledger->slots[i];
+		bool same = (int)slot->rung == rung && (int)slot->family == family && slot->status == status;
+		if (same && fresh(slot, now_us) && (!best || slot->heard_us > best->heard_us))
+			best = slot;
+	}
+	return best;
+}
+
+size_t sp_ledger_evidence(const struct sp_ledger *ledger, int64_t now_us,
+			  struct sp_evidence out[SP_EVIDENCE_MAX])
+{
+	struct sp_rung_view views[SP_RUNGS][SP_FAMILIES];
+	collect(ledger, now_us, views);
+	size_t count = 0;
+	for (int rung = 0; rung < SP_RUNGS; rung++) {
+		for (int family = 0; family < SP_FAMILIES; family++) {
+			const struct sp_ledger_slot *slot =
+			    spokesman(ledger, rung, family, views[rung][family].status, now_us);
+			if (slot)
+				out[count++] = (struct sp_evidence){.rung = slot->rung,
+								    .family = slot->family,
+								    .status = slot->status,
+								    .rtt_us = slot->rtt_us,
+								    .detail = slot->detail};
+		}
+	}
+	return count;
+}

@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The outage ledger of one line: reports of rungs in, states, causes and outages out. Pure logic: time only
+// by argument, nothing is read, written or waited for. An outage lasts from the first trouble to the moment
+// the line is up again; how long each state and cause held in between is told by `line` facts.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/ids.h"
+#include "agent/core/ledger_judge.h"
+#include "schoolpulse/clock.h"
+
+struct sp_ledger;
+
+struct sp_outage {
+	char id[SP_ID_LENGTH + 1];
+	char start_boot[37];
+	int64_t start_mono_us; ///< in start_boot
+	bool start_placed;
+	int64_t start_t_ms;         ///< while placed
+	double uncertainty_seconds; ///< -1: not known
+	enum sp_line_state state;   ///< the worst so far
+	enum sp_cause cause;        ///< of the worst
+	enum sp_whose whose;
+	bool closed;
+	char end_boot[37];
+	int64_t end_mono_us; ///< in end_boot
+	bool end_placed;
+	int64_t end_t_ms;
+};
+
+enum sp_outage_phase { SP_OUTAGE_OPEN, SP_OUTAGE_UPDATE, SP_OUTAGE_CLOSE };
+
+struct sp_line_view {
+	enum sp_line_state state, previous;
+	enum sp_cause cause;
+	enum sp_whose whose;
+	enum sp_line_state family[SP_FAMILIES];
+	bool offered[SP_FAMILIES];
+	int64_t since_us;
+};
+
+struct sp_ledger_events {
+	void (*line)(void *arg, const struct sp_line_view *view);
+	void (*outage)(void *arg, const struct sp_outage *outage, enum sp_outage_phase phase);
+	/// What sp_ledger_save() writes has changed.
+	void (*save)(void *arg);
+};
+
+/// `boot` is copied: the id of this boot. `events` must outlive the ledger.
+struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg);
+void sp_ledger_free(struct sp_ledger *ledger);
+
+/// `source`: which device. `max_age_us` 0: it holds until the same source says otherwise. Judge afterwards.
+void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct sp_rung_report *report,
+		      int64_t max_age_us, int64_t now_us);
+/// Judges by what is known and calls the events. Returns the monotonic time at which it wants to be called
+/// again if nothing is reported before; INT64_MAX: never.
+int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading *now);
+
+void sp_ledger_view(const struct sp_ledger *ledger, struct sp_line_view *out);
+/// The open outage, or NULL.
+const struct sp_outage *sp_ledger_outage(const struct sp_ledger *ledger);
+
+/// What stood behind a verdict: every rung that has been heard of.
+struct sp_evidence {
+	enum sp_rung rung;
+	enum sp_family family;
+	enum sp_rung_status status;
+	int64_t rtt_us; ///< -1: none
+	const char *detail;
+};
+enum { SP_EVIDENCE_MAX = SP_RUNGS * SP_FAMILIES };
+/// Valid until the next report. Returns the count.
+size_t sp_ledger_evidence(const struct sp_ledger *ledger, int64_t now_us,
+			  struct sp_evidence out[SP_EVIDENCE_MAX]);
+
+/// The open outage and which families are offered, as text for the journal; "" when there is nothing to keep.
+void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out);
+/// Continues where the text left off. Before the first report. 0 or -EINVAL (nothing is taken then).
+int sp_ledger_load(struct sp_ledger *ledger, const char *text) SP_MUST_CHECK;
+
+/// One outage as JSON: ledger_store.c.
+struct cJSON;
+struct cJSON *sp_outage_to_json(const struct sp_outage *outage);
+int sp_outage_from_json(const struct cJSON *json, struct sp_outage *out) SP_MUST_CHECK;

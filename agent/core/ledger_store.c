@@ -1,0 +1,145 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What a ledger keeps across restarts, as JSON in the journal's durable state. The journal may come
+// from another card, so the text is checked like any input.
+#include "agent/core/ledger_priv.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+
+static int get_text(const cJSON *json, const char *name, char *out, size_t size)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+	if (!text || strlen(text) >= size)
+		return -EINVAL;
+	strcpy(out, text);
+	return 0;
+}
+
+static int get_int(const cJSON *json, const char *name, int64_t *out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+	if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) < 9007199254740992.0))
+		return -EINVAL;
+	*out = (int64_t)item->valuedouble;
+	return 0;
+}
+
+static int get_word(const cJSON *json, const char *name, int count, const char *(*word)(int), int *out)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+	for (int i = 0; text && i < count; i++) {
+		if (strcmp(word(i), text) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const char *state_word(int value)
+{
+	return sp_line_state_name((enum sp_line_state)value);
+}
+
+static const char *cause_word(int value)
+{
+	return sp_cause_name((enum sp_cause)value);
+}
+
+static const char *whose_word(int value)
+{
+	return sp_whose_name((enum sp_whose)value);
+}
+
+cJSON *sp_outage_to_json(const struct sp_outage *outage)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "outage", outage->id);
+	cJSON_AddStringToObject(json, "state", sp_line_state_name(outage->state));
+	cJSON_AddStringToObject(json, "cause", sp_cause_name(outage->cause));
+	cJSON_AddStringToObject(json, "whose", sp_whose_name(outage->whose));
+	cJSON_AddStringToObject(json, "start_boot", outage->start_boot);
+	cJSON_AddNumberToObject(json, "start_mono_us", (double)outage->start_mono_us);
+	if (outage->start_placed)
+		cJSON_AddNumberToObject(json, "start_t_ms", (double)outage->start_t_ms);
+	if (outage->uncertainty_seconds >= 0)
+		cJSON_AddNumberToObject(json, "start_uncertainty_seconds", outage->uncertainty_seconds);
+	if (outage->closed) {
+		cJSON_AddStringToObject(json, "end_boot", outage->end_boot);
+		cJSON_AddNumberToObject(json, "end_mono_us", (double)outage->end_mono_us);
+		if (outage->end_placed)
+			cJSON_AddNumberToObject(json, "end_t_ms", (double)outage->end_t_ms);
+	}
+	return json;
+}
+
+int sp_outage_from_json(const cJSON *json, struct sp_outage *out)
+{
+	int state, cause, whose;
+	struct sp_outage outage = {.uncertainty_seconds = -1};
+	if (get_text(json, "outage", outage.id, sizeof(outage.id)) || strlen(outage.id) != SP_ID_LENGTH ||
+	    get_text(json, "start_boot", outage.start_boot, sizeof(outage.start_boot)) ||
+	    get_int(json, "start_mono_us", &outage.start_mono_us) ||
+	    get_word(json, "state", SP_LINE_DOWN + 1, state_word, &state) ||
+	    get_word(json, "cause", SP_CAUSES, cause_word, &cause) ||
+	    get_word(json, "whose", SP_WHOSES, whose_word, &whose))
+		return -EINVAL;
+	outage.state = (enum sp_line_state)state;
+	outage.cause = (enum sp_cause)cause;
+	outage.whose = (enum sp_whose)whose;
+	outage.start_placed = get_int(json, "start_t_ms", &outage.start_t_ms) == 0;
+	const cJSON *uncertainty = cJSON_GetObjectItemCaseSensitive(json, "start_uncertainty_seconds");
+	if (cJSON_IsNumber(uncertainty) && uncertainty->valuedouble >= 0)
+		outage.uncertainty_seconds = uncertainty->valuedouble;
+	if (get_int(json, "end_mono_us", &outage.end_mono_us) == 0) {
+		if (get_text(json, "end_boot", outage.end_boot, sizeof(outage.end_boot)))
+			return -EINVAL;
+		outage.closed = true;
+		outage.end_placed = get_int(json, "end_t_ms", &outage.end_t_ms) == 0;
+	}
+	*out = outage;
+	return 0;
+}
+
+void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
+{
+	if (!ledger->has_outage)
+		return;
+	cJSON *json = sp_outage_to_json(&ledger->outage);
+	cJSON *offered = cJSON_AddArrayToObject(json, "offered");
+	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
+		if (ledger->worked[family])
+			cJSON_AddItemToArray(offered,
+					     cJSON_CreateString(sp_family_name((enum sp_family)family)));
+	char *text = cJSON_PrintUnformatted(json);
+	sp_buf_text(out, text ? text : "");
+	cJSON_free(text);
+	cJSON_Delete(json);
+}
+
+int sp_ledger_load(struct sp_ledger *ledger, const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+	struct sp_outage outage;
+	int result = cJSON_IsObject(json) ? sp_outage_from_json(json, &outage) : -EINVAL;
+	if (result || outage.closed) {
+		cJSON_Delete(json);
+		return -EINVAL;
+	}
+	ledger->outage = outage;
+	ledger->has_outage = true;
+	const cJSON *word;
+	cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, "offered"))
+	{
+		const char *name = cJSON_GetStringValue(word);
+		for (int family = SP_FAMILY_IPV4; name && family <= SP_FAMILY_IPV6; family++)
+			if (strcmp(name, sp_family_name((enum sp_family)family)) == 0)
+				ledger->worked[family] = true;
+	}
+	cJSON_Delete(json);
+	return 0;
+}
