@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The lines of this board: a ledger each, tied to the loop, the journal and the devices.
+#pragma once
+
+#include "agent/core/ledger.h"
+#include "agent/core/loop.h"
+#include "agent/core/recorder.h"
+
+struct sp_lines;
+
+struct sp_lines_config {
+	struct sp_loop *loop;
+	struct sp_recorder *recorder;
+	const char *boot;
+	/// Durable small state: the journal's put and get. `get`'s answer is free()d here.
+	void (*put)(void *arg, const char *key, const char *value);
+	char *(*get)(void *arg, const char *key);
+	/// A line's verdict changed for the better: now is the time to look around and to connect.
+	void (*better)(void *arg, const char *line);
+	void *arg;
+};
+
+struct sp_lines *sp_lines_new(const struct sp_lines_config *config);
+/// NULL is fine.
+void sp_lines_free(struct sp_lines *lines);
+/// Continues the outage that the journal kept of that line, if any.
+void sp_lines_add(struct sp_lines *lines, const char *name, const char *provider);
+
+void sp_lines_report(struct sp_lines *lines, const char *line, const char *device,
+		     const struct sp_rung_report *report, int64_t max_age_us);
+/// The hub's rung, of every line: we know only that our session lives.
+void sp_lines_hub(struct sp_lines *lines, enum sp_rung_status status, int64_t since_us, const char *detail);
+
+size_t sp_lines_count(const struct sp_lines *lines);
+const char *sp_lines_name(const struct sp_lines *lines, size_t index);
+const char *sp_lines_provider(const struct sp_lines *lines, size_t index);
+const struct sp_ledger *sp_lines_ledger(const struct sp_lines *lines, size_t index);
+/// The i-th closed outage of that line, the latest first; NULL beyond the last that is kept.
+const struct sp_outage *sp_lines_history(const struct sp_lines *lines, size_t index, size_t outage);

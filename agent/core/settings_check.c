@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes that only the whole file shows.
+#include "agent/core/settings.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/ids.h"
+#include "agent/base/mem.h"
+
+struct check {
+	struct sp_settings *settings;
+	struct sp_config_errors *errors, *warnings;
+};
+
+static const char *file_of(const struct check *check)
+{
+	return check->settings->config.file;
+}
+
+static const char *text(const char *value)
+{
+	return value ? value : "";
+}
+
+static void check_name(const struct check *check, const char *key, const char *value)
+{
+	if (value && value[0] && !sp_id_valid(value))
+		sp_config_error(check->errors, file_of(check),
+				sp_settings_line(check->settings, "agent", key),
+				"%s = %s: only a-z, 0-9 and - are allowed, 32 at most", key, value);
+}
+
+static void check_file(const struct check *check, const char *key, const char *path)
+{
+	if (path && path[0] && access(path, R_OK) < 0)
+		sp_config_error(check->warnings, file_of(check),
+				sp_settings_line(check->settings, "mqtt", key), "%s = %s: %s", key, path,
+				strerror(errno));
+}
+
+static void check_mqtt(const struct check *check)
+{
+	const struct sp_mqtt_conf *mqtt = &check->settings->mqtt;
+	bool ca = text(mqtt->ca_file)[0], cert = text(mqtt->cert_file)[0], key = text(mqtt->key_file)[0];
+	check_file(check, "ca_file", mqtt->ca_file);
+	check_file(check, "cert_file", mqtt->cert_file);
+	check_file(check, "key_file", mqtt->key_file);
+	if (cert != key)
+		sp_config_error(check->errors, file_of(check),
+				sp_settings_line(check->settings, "mqtt", cert ? "cert_file" : "key_file"),
+				"cert_file and key_file go together");
+	if ((cert || key) && !ca)
+		sp_config_error(check->errors, file_of(check),
+				sp_settings_line(check->settings, "mqtt", cert ? "cert_file" : "key_file"),
+				"a certificate without ca_file: TLS needs to know whom to trust");
+	if (mqtt->resend_max_ms < mqtt->resend_min_ms)
+		sp_config_error(check->errors, file_of(check),
+				sp_settings_line(check->settings, "mqtt", "resend_max"),
+				"resend_max is shorter than resend_min");
+	if (text(mqtt->password)[0] && !ca)
+		sp_config_error(check->warnings, file_of(check),
+				sp_settings_line(check->settings, "mqtt", "password"),
+				"the password will cross the network in clear: no ca_file, no TLS");
+}
+
+static bool has_line(const struct sp_settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->line_count; i++)
+		if (strcmp(settings->lines[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static unsigned key_line(const struct sp_settings *settings, const struct sp_device_conf *device,
+			 const char *key)
+{
+	const struct sp_config_section *section =
+	    sp_config_find(&settings->config, device->driver->name, device->name);
+	for (size_t i = 0; section && i < section->count; i++)
+		if (strcmp(section->entries[i].key, key) == 0)
+			return section->entries[i].line;
+	return device->at;
+}
+
+static void unknown_line(const struct check *check, const struct sp_device_conf *device)
+{
+	const struct sp_settings *settings = check->settings;
+	const char **names = sp_alloc((settings->line_count + 1) * sizeof(*names));
+	for (size_t i = 0; i < settings->line_count; i++)
+		names[i] = settings->lines[i].name;
+	const char *meant = sp_config_suggest(device->common.line, names, settings->line_count);
+	sp_config_error(check->errors, file_of(check), key_line(settings, device, "line"),
+			"line = %s: there is no [line \"%s\"]%s%s%s", device->common.line,
+			device->common.line, meant ? "; did you mean " : "", meant ? meant : "",
+			meant ? "?" : "");
+	free(names);
+}
+
+static void check_line(const struct check *check, struct sp_device_conf *device)
+{
+	const struct sp_settings *settings = check->settings;
+	if (!device->common.line)
+		return;
+	if (device->common.line[0]) {
+		if (!has_line(settings, device->common.line))
+			unknown_line(check, device);
+		return;
+	}
+	if (device->driver->cls != SP_DRIVER_LINK && device->driver->cls != SP_DRIVER_SPEED)
+		return;
+	if (settings->line_count == 1) {
+		free(device->common.line);
+		device->common.line = sp_strdup(settings->lines[0].name);
+	} else if (settings->line_count == 0) {
+		sp_config_error(check->errors, file_of(check), device->at,
+				"[%s \"%s\"] watches a line, and there is no [line \"…\"] section",
+				device->driver->name, device->name);
+	} else {
+		sp_config_error(check->errors, file_of(check), device->at,
+				"[%s \"%s\"] needs line = …: there are %zu lines", device->driver->name,
+				device->name, settings->line_count);
+	}
+}
+
+static void check_twins(const struct check *check)
+{
+	const struct sp_settings *settings = check->settings;
+	for (size_t i = 0; i < settings->device_count; i++) {
+		const struct sp_device_conf *device = &settings->devices[i];
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(settings->devices[j].name, device->name) != 0)
+				continue;
+			sp_config_error(check->errors, file_of(check), device->at,
+					"a device named \"%s\" stands in line %u already: the feed tells "
+					"devices apart by name",
+					device->name, settings->devices[j].at);
+			break;
+		}
+		if (strcmp(device->name, "board") == 0)
+			sp_config_error(check->errors, file_of(check), device->at,
+					"the name \"board\" is taken: the board itself reports by it");
+	}
+}
+
+static void check_kiosks(const struct check *check)
+{
+	if (text(check->settings->attendance.legal_basis)[0])
+		return;
+	for (size_t i = 0; i < check->settings->device_count; i++) {
+		const struct sp_device_conf *device = &check->settings->devices[i];
+		if (device->driver->cls == SP_DRIVER_KIOSK)
+			sp_config_error(check->warnings, file_of(check), device->at,
+					"[%s \"%s\"] records nothing: [attendance] legal_basis is not set",
+					device->driver->name, device->name);
+	}
+}
+
+void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *errors,
+		       struct sp_config_errors *warnings)
+{
+	struct check check = {.settings = settings, .errors = errors, .warnings = warnings};
+	check_name(&check, "shard", settings->agent.shard);
+	check_name(&check, "device", settings->agent.device);
+	check_mqtt(&check);
+	for (size_t i = 0; i < settings->device_count; i++)
+		check_line(&check, &settings->devices[i]);
+	check_twins(&check);
+	check_kiosks(&check);
+	if (settings->device_count == 0 && errors->count == 0)
+		sp_config_error(warnings, file_of(&check), 0, "no device is configured: nothing is measured");
+}

@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The option tables of the core's own sections: the only list of their keys.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "agent/core/settings.h"
+
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define MIB    (1024LL * 1024)
+
+#define AT(member) offsetof(struct sp_agent_conf, member)
+static const struct sp_option agent_options[] = {
+    {"state_dir", SP_OPTION_STRING, "/var/lib/schoolpulse", 1, 4000, AT(state_dir), NULL,
+     "Folder of the journal and the device's identity"},
+    {"socket", SP_OPTION_STRING, "/run/schoolpulse/agent.sock", 1, 107, AT(socket), NULL,
+     "Where the schoolpulse command finds the agent"},
+    {"log_level", SP_OPTION_ENUM, "info", 0, 0, AT(log_level), "error warning notice info debug",
+     "The least important messages that are logged"},
+    {"shard", SP_OPTION_STRING, "default", 1, 32, AT(shard), NULL,
+     "Opaque group of boards, second to last part of every topic"},
+    {"device", SP_OPTION_STRING, "", 0, 32, AT(device), NULL,
+     "This board's name in the feed; empty: a random one, made once and kept in state_dir"},
+    {"summary_window", SP_OPTION_DURATION, "60s", 1 * SECOND, HOUR, AT(summary_window_ms), NULL,
+     "Measurements are summarised over this time"},
+    {0},
+};
+#undef AT
+
+#define AT(member) offsetof(struct sp_mqtt_conf, member)
+static const struct sp_option mqtt_options[] = {
+    {"host", SP_OPTION_STRING, NULL, 1, 253, AT(host), NULL, "The broker's name or address"},
+    {"port", SP_OPTION_INT, "1883", 1, 65535, AT(port), NULL, "The broker's port; 8883 is usual with TLS"},
+    {"ca_file", SP_OPTION_STRING, "", 0, 4000, AT(ca_file), NULL,
+     "Certificates that the broker's is checked against; empty: no TLS"},
+    {"cert_file", SP_OPTION_STRING, "", 0, 4000, AT(cert_file), NULL,
+     "This board's certificate, CN <shard>/<device>"},
+    {"key_file", SP_OPTION_STRING, "", 0, 4000, AT(key_file), NULL, "The certificate's key"},
+    {"username", SP_OPTION_STRING, "", 0, 256, AT(username), NULL, "For brokers that ask for one"},
+    {"password", SP_OPTION_STRING, "", 0, 256, AT(password), NULL, "For brokers that ask for one"},
+    {"keepalive", SP_OPTION_DURATION, "60s", 5 * SECOND, HOUR, AT(keepalive_ms), NULL,
+     "Silence after which the session is probed"},
+    {"session_expiry", SP_OPTION_DURATION, "1d", 0, 30 * DAY, AT(session_expiry_ms), NULL,
+     "How long the broker remembers an absent board"},
+    {"will_delay", SP_OPTION_DURATION, "30s", 0, HOUR, AT(will_delay_ms), NULL,
+     "How long the broker waits before it declares the board lost"},
+    {"ack_mode", SP_OPTION_ENUM, "hub", 0, 0, AT(ack_mode), "hub broker",
+     "Who may settle a record: the hub after its commit, or the broker alone where there is no hub"},
+    {"backlog_per_second", SP_OPTION_INT, "4", 1, 1000, AT(backlog_per_second), NULL,
+     "Batches of old records sent per second beside the live ones"},
+    {"resend_min", SP_OPTION_DURATION, "1min", 1 * SECOND, HOUR, AT(resend_min_ms), NULL,
+     "Earliest resending of what nobody acknowledged"},
+    {"resend_max", SP_OPTION_DURATION, "5min", 1 * SECOND, DAY, AT(resend_max_ms), NULL,
+     "Latest resending of what nobody acknowledged"},
+    {"reconnect_max", SP_OPTION_DURATION, "2min", 1 * SECOND, HOUR, AT(reconnect_max_ms), NULL,
+     "Longest pause between attempts to connect, until the hub announces its own"},
+    {0},
+};
+#undef AT
+
+#define AT(member) offsetof(struct sp_journal_conf, member)
+static const struct sp_option journal_options[] = {
+    {"cap", SP_OPTION_SIZE, "256M", 1 * MIB, 1024 * 1024 * MIB, AT(cap_bytes), NULL,
+     "Most bytes that the journal may hold"},
+    {"bulk_commit", SP_OPTION_DURATION, "300s", 1 * SECOND, HOUR, AT(bulk_commit_ms), NULL,
+     "How long measurements may wait in memory before they are written (card wear)"},
+    {"group_commit", SP_OPTION_DURATION, "50ms", 0, 50, AT(group_commit_ms), NULL,
+     "How long kiosk events may wait for company before they are written"},
+    {"keep_settled", SP_OPTION_DURATION, "7d", 0, 365 * DAY, AT(keep_settled_ms), NULL,
+     "How long settled records stay in case a restored hub asks again, if space allows"},
+    {0},
+};
+#undef AT
+
+static const struct sp_option attendance_options[] = {
+    {"legal_basis", SP_OPTION_STRING, "", 0, 500, offsetof(struct sp_attendance_conf, legal_basis), NULL,
+     "The document that allows attendance data; without it none is recorded"},
+    {0},
+};
+
+#define AT(member) offsetof(struct sp_board_conf, member)
+static const struct sp_option board_options[] = {
+    {"root", SP_OPTION_STRING, "", 0, 4000, AT(root), NULL,
+     "Folder that holds sys, proc and dev; empty on a real machine"},
+    {"interval", SP_OPTION_DURATION, "60s", 1 * SECOND, HOUR, AT(interval_ms), NULL,
+     "Time between readings of temperature, power and storage"},
+    {0},
+};
+#undef AT
+
+static const struct sp_option line_options[] = {
+    {"provider", SP_OPTION_STRING, "", 0, 200, offsetof(struct sp_line_conf, provider), NULL,
+     "Who sells this line, for people"},
+    {0},
+};
+
+const struct sp_core_section sp_core_sections[] = {
+    {"agent", false, agent_options},
+    {"mqtt", false, mqtt_options},
+    {"journal", false, journal_options},
+    {"attendance", false, attendance_options},
+    {"board", false, board_options},
+    {"line", true, line_options},
+    {0},
+};
+
+void sp_common_options(const struct sp_driver *driver, struct sp_option out[4], char interval[24])
+{
+	struct sp_option *row = out;
+	*row++ = (struct sp_option){
+	    .key = "enabled",
+	    .type = SP_OPTION_BOOL,
+	    .def = "yes",
+	    .offset = offsetof(struct sp_device_common, enabled),
+	    .help = "Whether this device is watched",
+	};
+	*row++ = (struct sp_option){
+	    .key = "line",
+	    .type = SP_OPTION_STRING,
+	    .def = "",
+	    .max = SP_CONFIG_NAME_MAX,
+	    .offset = offsetof(struct sp_device_common, line),
+	    .help = "The line that it watches; needed where there are several",
+	};
+	if (driver->interval_ms > 0) {
+		snprintf(interval, 24, "%" PRId64 "ms", driver->interval_ms);
+		*row++ = (struct sp_option){
+		    .key = "interval",
+		    .type = SP_OPTION_DURATION,
+		    .def = interval,
+		    .min = 100,
+		    .max = DAY,
+		    .offset = offsetof(struct sp_device_common, interval_ms),
+		    .help = "Time between rounds",
+		};
+	}
+	*row = (struct sp_option){0};
+}
