@@ -36,10 +36,11 @@ static int64_t wall_us(bool *synced, int64_t *error_us)
 		return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 	}
 	*synced = !(kernel.status & STA_UNSYNC);
-	*error_us = kernel.maxerror;
-	int64_t fraction = kernel.time.tv_usec; // nanoseconds under STA_NANO
-	return (int64_t)kernel.time.tv_sec * 1000000 +
-	       (kernel.status & STA_NANO ? fraction / 1000 : fraction);
+	int64_t unit = kernel.status & STA_NANO ? 1000 : 1; // of the fraction and the offset, per microsecond
+	*error_us = kernel.maxerror + llabs(kernel.offset / unit); // what is still being slewed away counts
+	if (*error_us < LEAST_ERROR_US)
+		*error_us = LEAST_ERROR_US;
+	return (int64_t)kernel.time.tv_sec * 1000000 + kernel.time.tv_usec / unit;
 }
 
 static int64_t floor_div(int64_t value, int64_t by)
@@ -69,13 +70,13 @@ static void read_kernel(struct sp_clock_reading *out)
 	}
 }
 
-static const struct sp_clock_source *source;
+static const struct sp_clock_source *replaced; ///< NULL: the kernel
 
 struct sp_clock_reading sp_clock_now(void)
 {
 	struct sp_clock_reading out = {0};
-	if (source)
-		source->read(source->arg, &out);
+	if (replaced)
+		replaced->read(replaced->arg, &out);
 	else
 		read_kernel(&out);
 	return out;
@@ -83,10 +84,10 @@ struct sp_clock_reading sp_clock_now(void)
 
 int64_t sp_clock_mono_us(void)
 {
-	return source ? sp_clock_now().mono_us : raw_us();
+	return replaced ? sp_clock_now().mono_us : raw_us();
 }
 
-void sp_clock_set_source(const struct sp_clock_source *replacement)
+void sp_clock_set_source(const struct sp_clock_source *source)
 {
-	source = replacement;
+	replaced = source;
 }

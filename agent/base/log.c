@@ -31,9 +31,11 @@ struct slot {
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct slot slots[SLOTS];
-static enum sp_log_level most = SP_LOG_INFO;
-static bool sd_prefix;
-static FILE *out;
+static struct {
+	enum sp_log_level most;
+	bool sd_prefix;
+	FILE *out;
+} settings = {.most = SP_LOG_INFO};
 
 static const struct {
 	enum sp_log_level level;
@@ -102,12 +104,12 @@ static void put(enum sp_log_level level, const char *line, unsigned repeats)
 {
 	char whole[LINE_MAX_BYTES + 64];
 	char prefix[8] = "", suffix[40] = "";
-	if (sd_prefix)
+	if (settings.sd_prefix)
 		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
 	if (repeats > 0)
 		snprintf(suffix, sizeof(suffix), " (repeated %u time%s)", repeats, repeats == 1 ? "" : "s");
 	int length = snprintf(whole, sizeof(whole), "%s%s%s\n", prefix, line, suffix);
-	FILE *to = out ? out : stderr;
+	FILE *to = settings.out ? settings.out : stderr;
 	fwrite(whole, 1, (size_t)length, to);
 	fflush(to);
 }
@@ -168,7 +170,7 @@ static void write_or_count(enum sp_log_level level, const char *line)
 
 void sp_log(enum sp_log_level level, const char *module, const char *format, ...)
 {
-	if (level > most)
+	if (level > settings.most)
 		return;
 	int saved = errno; // a log line between a failure and its handling changes nothing
 	char head[64], text[2 * LINE_MAX_BYTES], line[LINE_MAX_BYTES];
@@ -193,10 +195,10 @@ void sp_log_flush(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-void sp_log_setup(enum sp_log_level up_to, bool with_prefix, FILE *to)
+void sp_log_setup(enum sp_log_level most, bool sd_prefix, FILE *out)
 {
 	sp_log_flush();
-	most = up_to;
-	sd_prefix = with_prefix;
-	out = to;
+	settings.most = most;
+	settings.sd_prefix = sd_prefix;
+	settings.out = out;
 }

@@ -7,11 +7,35 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdlib.h>
+#include <errno.h>
 #include <sys/timex.h>
 #include <time.h>
 
 #include "schoolpulse/clock.h"
+
+static const struct timex *pretended; ///< NULL: the kernel's own answer
+static int refused_errno;
+
+/// Stands before the C library's, so that kernels in every state can be tried.
+int adjtimex(struct timex *kernel)
+{
+	if (refused_errno) {
+		errno = refused_errno;
+		return -1;
+	}
+	if (!pretended)
+		return clock_adjtime(CLOCK_REALTIME, kernel);
+	*kernel = *pretended;
+	return kernel->status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
+}
+
+static int ask_the_kernel(void **state)
+{
+	(void)state;
+	pretended = NULL;
+	refused_errno = 0;
+	return 0;
+}
 
 static int64_t clock_us(clockid_t id)
 {
@@ -39,18 +63,56 @@ static void wall_lies_where_the_kernel_has_it(void **state)
 	assert_true(before <= now.wall_ms && now.wall_ms <= after);
 }
 
-static void sync_is_the_kernels_word(void **state)
+static struct sp_clock_reading pretend(struct timex kernel)
+{
+	pretended = &kernel;
+	struct sp_clock_reading now = sp_clock_now();
+	pretended = NULL;
+	return now;
+}
+
+/// Bracketing adds its own microseconds to the error: at least one millisecond, rarely more.
+static void assert_error(struct sp_clock_reading now, int64_t least_ms)
+{
+	assert_true(now.synced);
+	assert_true(now.err_ms > least_ms);
+	assert_true(now.err_ms < least_ms + 1000);
+}
+
+static void the_error_counts_what_the_kernel_admits(void **state)
 {
 	(void)state;
-	struct timex kernel = {0};
-	int asked = adjtimex(&kernel);
-	struct sp_clock_reading now = sp_clock_now();
-	assert_int_equal(now.synced, asked >= 0 && !(kernel.status & STA_UNSYNC));
-	if (now.synced) { // at least what the kernel admits, and never the daemon's bare 0
-		assert_true(now.err_ms >= kernel.maxerror / 1000);
-		assert_true(now.err_ms >= 50);
-	} else
-		assert_int_equal(now.err_ms, 0);
+	assert_error(pretend((struct timex){.maxerror = 5000000}), 5000);
+	assert_error(pretend((struct timex){.maxerror = 5000000, .offset = -2000000}), 7000);
+	assert_error(pretend((struct timex){.maxerror = 5000000, .offset = 300000000, .status = STA_NANO}),
+		     5300);
+	assert_error(pretend((struct timex){.maxerror = 0}), 50); // nobody knows it that well
+}
+
+static void an_undisciplined_clock_claims_nothing(void **state)
+{
+	(void)state;
+	struct sp_clock_reading now = pretend((struct timex){.status = STA_UNSYNC, .maxerror = 16000000});
+	assert_false(now.synced);
+	assert_int_equal(now.err_ms, 0);
+	refused_errno = EPERM; // a sandbox
+	int64_t before = clock_us(CLOCK_REALTIME) / 1000;
+	now = sp_clock_now();
+	assert_false(now.synced);
+	assert_true(before <= now.wall_ms && now.wall_ms <= clock_us(CLOCK_REALTIME) / 1000);
+}
+
+static void fractions_have_two_units(void **state)
+{
+	(void)state;
+	struct timex kernel = {.time = {.tv_sec = 1700000000, .tv_usec = 123999}};
+	assert_true(pretend(kernel).wall_ms == INT64_C(1700000000123));
+	kernel.time.tv_usec = 123999999;
+	kernel.status = STA_NANO;
+	assert_true(pretend(kernel).wall_ms == INT64_C(1700000000123));
+	kernel.time.tv_sec = -1; // before 1970: rounded down all the same
+	kernel.time.tv_usec = 999999999;
+	assert_int_equal(pretend(kernel).wall_ms, -1);
 }
 
 static void monotonic_never_goes_back(void **state)
@@ -92,7 +154,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(mono_is_the_raw_clock),
 	    cmocka_unit_test(wall_lies_where_the_kernel_has_it),
-	    cmocka_unit_test(sync_is_the_kernels_word),
+	    cmocka_unit_test_teardown(the_error_counts_what_the_kernel_admits, ask_the_kernel),
+	    cmocka_unit_test_teardown(an_undisciplined_clock_claims_nothing, ask_the_kernel),
+	    cmocka_unit_test_teardown(fractions_have_two_units, ask_the_kernel),
 	    cmocka_unit_test(monotonic_never_goes_back),
 	    cmocka_unit_test(source_can_be_replaced_and_restored),
 	};

@@ -387,7 +387,8 @@ static void a_forbidden_file_is_said_so(void **state)
 static void a_mistyped_word_is_recognised(void **state)
 {
 	(void)state;
-	static const char *const words[] = {"interval", "host", "port", "ca_file", "anchors", "qos"};
+	static const char *const words[] = {"interval",           "host", "port", "ca_file", "anchors", "qos",
+					    "wait_at_most_for_it"};
 	static const struct {
 		const char *word, *meant;
 	} cases[] = {
@@ -403,6 +404,7 @@ static void a_mistyped_word_is_recognised(void **state)
 	    {"anchor", "anchors"},
 	    {"qso", "qos"},
 	    {"x", NULL},
+	    {"wait-at-most-for-it", "wait_at_most_for_it"},
 	    {"banana", NULL},
 	    {"", NULL},
 	    {"zz", NULL},

@@ -9,8 +9,10 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "agent/base/queue.h"
@@ -171,13 +173,40 @@ static void threads_lose_double_and_reorder_nothing(void **state)
 	sp_queue_free(queue, NULL);
 }
 
+struct sleeper {
+	struct sp_queue *queue;
+	_Atomic pid_t task; ///< 0 until it runs
+	int got;
+};
+
 static void *pop_forever(void *arg)
 {
-	struct sp_queue *queue = arg;
-	intptr_t got = 0;
-	for (struct sp_queue_node *node; (node = sp_queue_pop(queue, -1)) != NULL; got++)
+	struct sleeper *self = arg;
+	self->task = gettid();
+	for (struct sp_queue_node *node; (node = sp_queue_pop(self->queue, -1)) != NULL; self->got++)
 		free(node);
-	return (void *)got;
+	return NULL;
+}
+
+/// The kernel's word for a thread that waits.
+static bool sleeps(pid_t task)
+{
+	char path[64], state = '?';
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)task);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		return false;
+	bool known = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+	fclose(file);
+	return known && state == 'S';
+}
+
+static bool all_sleep(struct sleeper *sleepers, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (sleepers[i].task == 0 || !sleeps(sleepers[i].task))
+			return false;
+	return true;
 }
 
 static void close_releases_every_sleeper(void **state)
@@ -185,16 +214,20 @@ static void close_releases_every_sleeper(void **state)
 	(void)state;
 	struct sp_queue *queue = sp_queue_new(100, NULL, NULL);
 	pthread_t threads[PRODUCERS];
-	for (int i = 0; i < PRODUCERS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, pop_forever, queue), 0);
+	struct sleeper sleepers[PRODUCERS] = {0};
+	for (int i = 0; i < PRODUCERS; i++) {
+		sleepers[i].queue = queue;
+		assert_int_equal(pthread_create(&threads[i], NULL, pop_forever, &sleepers[i]), 0);
+	}
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(sp_queue_push(queue, &message_new(0, i)->node), 0);
+	while (sp_queue_length(queue) > 0 || !all_sleep(sleepers, PRODUCERS))
+		sched_yield();
 	sp_queue_close(queue);
-	intptr_t total = 0;
+	int total = 0;
 	for (int i = 0; i < PRODUCERS; i++) {
-		void *got;
-		pthread_join(threads[i], &got);
-		total += (intptr_t)got;
+		pthread_join(threads[i], NULL);
+		total += sleepers[i].got;
 	}
 	assert_int_equal(total, 50);
 	sp_queue_free(queue, NULL);
