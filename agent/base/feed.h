@@ -20,7 +20,7 @@ enum {
 	SP_FEED_BATCH_MAX = 1000,       ///< records in an envelope
 	SP_FEED_RECORD_MAX = 16 * 1024, ///< one record's JSON text
 	SP_FEED_HAVE_MAX = 32,          ///< ranges in an acknowledgement
-	SP_FEED_HELD_MAX = 64,          ///< streams in a birth
+	SP_FEED_HELD_MAX = 256,         ///< streams in a birth: a board that restarts often while offline
 	SP_FEED_BOOT_LENGTH = 36,
 };
 

@@ -68,6 +68,22 @@ static int write_deflated(struct sp_buf *out, const struct sp_buf *header, const
 	return good ? 0 : -EMSGSIZE;
 }
 
+int sp_feed_deflate(struct sp_buf *out, const char *text, size_t length)
+{
+	z_stream z = {0};
+	if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	size_t start = out->length;
+	bool good = deflate_piece(&z, out, start, text, length, Z_FINISH);
+	deflateEnd(&z);
+	if (good)
+		return 0;
+	out->length = start;
+	out->overflowed = false;
+	return -EMSGSIZE;
+}
+
 int sp_feed_envelope_encode(struct sp_buf *out, const struct sp_feed_envelope *envelope, const char *batch,
 			    bool deflate)
 {

@@ -19,7 +19,7 @@
 struct sp_journal;
 
 struct sp_journal_config {
-	const char *path;        ///< journal.db; -wal and -shm beside it
+	const char *path;        ///< journal.db; its -wal beside it
 	int64_t cap_bytes;       ///< of the database's pages in use
 	int64_t bulk_commit_ms;  ///< how long bulk may wait in memory
 	int64_t group_commit_ms; ///< how long attendance may wait for company, ≤ 50
@@ -49,7 +49,7 @@ typedef void (*sp_journal_done_fn)(void *arg, int result);
 /// One batch as the publisher sends it. Freed by sp_journal_batch_free().
 struct sp_journal_batch {
 	int64_t id;                       ///< rises with commit order
-	struct sp_feed_envelope envelope; ///< all but clk
+	struct sp_feed_envelope envelope; ///< all but device and clk
 	char *text;                       ///< the JSON array
 	bool deflate;
 };
@@ -75,13 +75,17 @@ int sp_journal_open(struct sp_journal **out, const struct sp_journal_config *con
 int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms);
 
 /// From any thread. `record` is sp_feed_record()'s text; copied. -ENOBUFS when too much waits in
-/// memory (the loss is counted and becomes a `dropped` fact); `done` may be NULL.
+/// memory (the loss is counted and becomes a `dropped` fact); `done` may be NULL. While the file cannot be
+/// written, facts and bulk wait in memory; attendance with a `done` is refused there with the reason (not
+/// a loss: the kiosk still has it).
 int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, const char *record,
 		      sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
 /// Durable small state (open outages, budgets, boot marks): committed together with the next facts,
 /// or at once. `value` NULL deletes. Values ≤ 64 KiB. `done` may be NULL.
 int sp_journal_put(struct sp_journal *journal, const char *key, const char *value, sp_journal_done_fn done,
 		   void *arg) SP_MUST_CHECK;
+/// The key under which a clean close leaves its boot id; gone while the journal is in use.
+#define SP_JOURNAL_CLEAN "journal.clean"
 /// What sp_journal_open() found, before any append of this opening. Blocks until the file is open or
 /// has failed; main calls it once, at start. The caller frees; NULL when there is none.
 char *sp_journal_get(struct sp_journal *journal, const char *key);

@@ -47,3 +47,6 @@ void sp_publisher_status(struct sp_publisher *publisher, struct sp_publisher_sta
 /// Sends what is unsent for at most `flush_ms`, publishes "stopped", disconnects, joins (bounded).
 /// -ETIMEDOUT when the thread hangs in name resolution: it is then left behind.
 int sp_publisher_stop(struct sp_publisher *publisher, int64_t flush_ms);
+/// After sp_journal_close(), which may call sp_publisher_news() and answer the publisher's requests until
+/// then. NULL is fine; a publisher whose thread was left behind is left behind, too.
+void sp_publisher_free(struct sp_publisher *publisher);
