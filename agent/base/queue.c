@@ -89,7 +89,7 @@ static struct timespec after_us(int64_t timeout_us)
 	struct timespec at;
 	clock_gettime(CLOCK_MONOTONIC, &at);
 	at.tv_sec += timeout_us / 1000000;
-	at.tv_nsec += timeout_us % 1000000 * 1000;
+	at.tv_nsec += (long)(timeout_us % 1000000 * 1000);
 	if (at.tv_nsec >= 1000000000) {
 		at.tv_sec++;
 		at.tv_nsec -= 1000000000;
