@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Reading the types of include/schoolpulse/feed/README.md, "Records".
+#include "tools/hub/fact.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "agent/base/utf8.h"
+
+static const char *const states[SP_LINE_STATES] = {"unknown", "up", "degraded", "down"};
+static const char *const phases[SP_OUTAGE_PHASES] = {"open", "update", "close"};
+
+const char *sp_line_state_name(enum sp_line_state state)
+{
+	return states[state];
+}
+
+const char *sp_outage_phase_name(enum sp_outage_phase phase)
+{
+	return phases[phase];
+}
+
+bool sp_fact_known_type(const char *type)
+{
+	static const char *const types[] = {"opened",  "boot",    "stop", "clock",  "device",
+					    "carrier", "gateway", "line", "outage", "dropped",
+					    "storage", "samples", "punch"};
+	for (size_t i = 0; i < SP_COUNT(types); i++) {
+		if (strcmp(types[i], type) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const cJSON *member(const cJSON *object, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+static bool integer(const cJSON *object, const char *name, int64_t min, int64_t *out)
+{
+	const cJSON *item = member(object, name);
+	if (!cJSON_IsNumber(item) || fabs(item->valuedouble) > 9007199254740991.0 ||
+	    item->valuedouble < (double)min)
+		return false;
+	*out = (int64_t)item->valuedouble;
+	return true;
+}
+
+static void word(const cJSON *object, const char *name, char out[SP_WORD_MAX + 1])
+{
+	const cJSON *item = member(object, name);
+	const char *text = cJSON_IsString(item) ? item->valuestring : "";
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+	if (text[length] || length > SP_WORD_MAX)
+		length = 0;
+	memcpy(out, text, length);
+	out[length] = '\0';
+}
+
+static void people_text(const cJSON *object, const char *name, char *out, size_t size)
+{
+	const cJSON *item = member(object, name);
+	const char *text = cJSON_IsString(item) ? item->valuestring : "";
+	size_t length = sp_utf8_clip(text, strlen(text), size - 1);
+	memcpy(out, text, length);
+	out[length] = '\0';
+}
+
+static bool one_of(const cJSON *object, const char *name, const char *const *words, size_t count, int *out)
+{
+	const cJSON *item = member(object, name);
+	for (size_t i = 0; cJSON_IsString(item) && i < count; i++) {
+		if (strcmp(words[i], item->valuestring) == 0) {
+			*out = (int)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool state(const cJSON *object, const char *name, enum sp_line_state *out)
+{
+	int index = SP_LINE_UNKNOWN;
+	bool found = one_of(object, name, states, SP_LINE_STATES, &index);
+	*out = (enum sp_line_state)index;
+	return found;
+}
+
+static bool stream(const cJSON *object, const char *name, char out[SP_ID_LENGTH + 1])
+{
+	const cJSON *item = member(object, name);
+	if (!cJSON_IsString(item) || strlen(item->valuestring) != SP_ID_LENGTH ||
+	    strspn(item->valuestring, "abcdefghijklmnopqrstuvwxyz234567") != SP_ID_LENGTH)
+		return false;
+	memcpy(out, item->valuestring, SP_ID_LENGTH + 1);
+	return true;
+}
+
+static bool opened(struct sp_fact_opened *out, const cJSON *root)
+{
+	const cJSON *prev = member(root, "prev");
+	out->set_aside = cJSON_IsTrue(member(root, "set_aside"));
+	out->has_prev = cJSON_IsObject(prev);
+	if (!out->has_prev)
+		return cJSON_IsNull(prev);
+	return stream(prev, "stream", out->prev) && integer(prev, "last", 0, &out->prev_last);
+}
+
+bool sp_fact_opened(struct sp_fact_opened *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_opened){0};
+	bool good = root && opened(out, root);
+	cJSON_Delete(root);
+	return good;
+}
+
+static bool record_class(const cJSON *root, enum sp_record_class *out)
+{
+	static const char *const classes[SP_RECORD_CLASSES] = {"facts", "attendance", "bulk"};
+	int index = 0;
+	bool found = one_of(root, "class", classes, SP_RECORD_CLASSES, &index);
+	*out = (enum sp_record_class)index;
+	return found;
+}
+
+bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_dropped){0};
+	bool good = record_class(root, &out->cls) && stream(root, "stream", out->stream) &&
+		    integer(root, "from", 1, &out->from) && integer(root, "to", out->from, &out->to);
+	word(root, "reason", out->reason);
+	cJSON_Delete(root);
+	return good;
+}
+
+bool sp_fact_line(struct sp_fact_line *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_line){0};
+	bool good = state(root, "state", &out->state);
+	state(root, "ipv4", &out->ipv4);
+	state(root, "ipv6", &out->ipv6);
+	word(root, "cause", out->cause);
+	word(root, "whose", out->whose);
+	cJSON_Delete(root);
+	return good;
+}
+
+static void outage_times(struct sp_fact_outage *out, const cJSON *root)
+{
+	const cJSON *uncertainty = member(root, "start_uncertainty_seconds"),
+		    *boot = member(root, "start_boot");
+	out->start_mono_us = out->start_t_ms = out->end_mono_us = out->end_t_ms = -1;
+	(void)integer(root, "start_mono_us", 0, &out->start_mono_us);
+	(void)integer(root, "start_t_ms", 0, &out->start_t_ms);
+	(void)integer(root, "end_mono_us", 0, &out->end_mono_us);
+	(void)integer(root, "end_t_ms", 0, &out->end_t_ms);
+	if (cJSON_IsNumber(uncertainty) && uncertainty->valuedouble >= 0 && uncertainty->valuedouble < 1e9)
+		out->start_uncertainty_ms = (int64_t)ceil(uncertainty->valuedouble * 1000);
+	if (cJSON_IsString(boot) && strlen(boot->valuestring) <= SP_FEED_BOOT_LENGTH)
+		strcpy(out->start_boot, boot->valuestring);
+}
+
+static bool outage(struct sp_fact_outage *out, const cJSON *root)
+{
+	const cJSON *id = member(root, "outage"), *evidence = member(root, "evidence");
+	int phase;
+	if (!cJSON_IsString(id) || !id->valuestring[0] || strlen(id->valuestring) >= sizeof(out->id) ||
+	    !one_of(root, "phase", phases, SP_OUTAGE_PHASES, &phase))
+		return false;
+	strcpy(out->id, id->valuestring);
+	out->phase = (enum sp_outage_phase)phase;
+	state(root, "state", &out->state);
+	word(root, "cause", out->cause);
+	word(root, "whose", out->whose);
+	outage_times(out, root);
+	if (cJSON_IsArray(evidence))
+		out->evidence = cJSON_PrintUnformatted(evidence);
+	return true;
+}
+
+bool sp_fact_outage(struct sp_fact_outage *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_outage){0};
+	bool good = outage(out, root);
+	cJSON_Delete(root);
+	return good;
+}
+
+bool sp_fact_device(struct sp_fact_device *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_device){0};
+	bool good = state(root, "state", &out->state);
+	people_text(root, "driver", out->driver, sizeof(out->driver));
+	people_text(root, "text", out->text, sizeof(out->text));
+	word(root, "reason", out->reason);
+	cJSON_Delete(root);
+	return good;
+}

@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What the hub understands of a record: the members of the types that it projects, read out of the
+// record's stored text. Hostile text gives false, never more. cJSON stays in fact.c.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/feed.h"
+
+enum sp_line_state { SP_LINE_UNKNOWN, SP_LINE_UP, SP_LINE_DEGRADED, SP_LINE_DOWN };
+#define SP_LINE_STATES 4
+const char *sp_line_state_name(enum sp_line_state state);
+
+enum sp_outage_phase { SP_OUTAGE_OPEN, SP_OUTAGE_UPDATE, SP_OUTAGE_CLOSE };
+#define SP_OUTAGE_PHASES 3
+const char *sp_outage_phase_name(enum sp_outage_phase phase);
+
+enum {
+	SP_WORD_MAX = 32,  ///< causes, reasons, …: [a-z0-9_]; anything else reads as ""
+	SP_TEXT_MAX = 256, ///< text for people
+};
+
+struct sp_fact_opened {
+	bool has_prev, set_aside;
+	char prev[SP_ID_LENGTH + 1];
+	int64_t prev_last; ///< 0: it issued nothing
+};
+
+struct sp_fact_dropped {
+	enum sp_record_class cls;
+	char stream[SP_ID_LENGTH + 1];
+	int64_t from, to;
+	char reason[SP_WORD_MAX + 1];
+};
+
+struct sp_fact_line {
+	enum sp_line_state state, ipv4, ipv6;
+	char cause[SP_WORD_MAX + 1], whose[SP_WORD_MAX + 1];
+};
+
+struct sp_fact_outage {
+	char id[65];
+	enum sp_outage_phase phase;
+	enum sp_line_state state;
+	char cause[SP_WORD_MAX + 1], whose[SP_WORD_MAX + 1];
+	int64_t start_mono_us, start_t_ms; ///< -1: not there
+	int64_t start_uncertainty_ms;      ///< 0: not there
+	char start_boot[SP_FEED_BOOT_LENGTH + 1];
+	int64_t end_mono_us, end_t_ms; ///< -1: not there
+	char *evidence;                ///< JSON list text or NULL; free()
+};
+
+struct sp_fact_device {
+	enum sp_line_state state;
+	char driver[65], reason[SP_WORD_MAX + 1], text[SP_TEXT_MAX];
+};
+
+/// Is it a type of the feed's version 1?
+bool sp_fact_known_type(const char *type);
+
+bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
+bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data);
+bool sp_fact_line(struct sp_fact_line *out, const char *data);
+bool sp_fact_outage(struct sp_fact_outage *out, const char *data); ///< evidence is the caller's
+bool sp_fact_device(struct sp_fact_device *out, const char *data);

@@ -1,0 +1,204 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The store contract: what ingest writes, what settles, and what the API reads. One implementation
+// so far: SQLite (store_sqlite*.c). A handle belongs to one thread; several handles, also in
+// several processes, may be open on one database, of which one writes the feed.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/feed.h"
+#include "tools/hub/fact.h"
+#include "tools/hub/place.h"
+#include "tools/hub/register.h"
+
+struct sp_store;
+
+enum sp_store_mode {
+	SP_STORE_READ,
+	SP_STORE_WRITE, ///< creates the database, or brings its schema up to this program's
+};
+
+/// -errno with `why` for people: -ENOENT when a reader comes before the first writer, -EPROTO when
+/// a newer program made it (it is left untouched), -EUCLEAN when it is no database of ours.
+int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mode,
+		  char why[256]) SP_MUST_CHECK;
+void sp_store_close(struct sp_store *store);
+/// What the last failed call ran into, for the log.
+const char *sp_store_error(const struct sp_store *store);
+
+// ---- register --------------------------------------------------------------------------------
+
+struct sp_store_import {
+	int64_t added, changed, removed, unchanged;
+};
+/// All or nothing; with `dry` nothing. What is not in `reg` leaves the register; its data stay.
+int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry,
+		    struct sp_store_import *out) SP_MUST_CHECK;
+
+// ---- ingest ----------------------------------------------------------------------------------
+// begin … batch, state, set_aside, pulse … seal, commit; on any failure rollback and all of it again.
+
+int sp_store_begin(struct sp_store *store, int64_t now_ms) SP_MUST_CHECK;
+int sp_store_commit(struct sp_store *store) SP_MUST_CHECK;
+void sp_store_rollback(struct sp_store *store);
+
+/// A new ingest speaks: acknowledgements carry this epoch and numbers from 1.
+int sp_store_epoch(struct sp_store *store, const char *epoch) SP_MUST_CHECK;
+
+struct sp_arrival {
+	const char *shard, *device; ///< of the topic
+	int64_t arrived_ms;
+	int64_t lag_ms; ///< how long it may have lain in the broker, beyond an ordinary transit
+	bool retained;  ///< an old word that the broker repeats: says nothing about now
+};
+
+enum sp_verdict {
+	SP_VERDICT_STORED,
+	SP_VERDICT_DUPLICATE, ///< known, acknowledged again
+	SP_VERDICT_CONFLICT,  ///< the identity is taken: an anomaly, not stored, not acknowledged
+};
+int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
+		   const struct sp_feed_message *message, enum sp_verdict *verdict) SP_MUST_CHECK;
+/// Birth, stop or will.
+int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
+		   const struct sp_feed_state *state) SP_MUST_CHECK;
+/// Counts a message that could not be read. `fault`: a short constant word.
+int sp_store_set_aside(struct sp_store *store, const char *fault, const char *device, const char *topic,
+		       const char *why) SP_MUST_CHECK;
+/// Ingest is alive; `state`: "running" (connected) or "disconnected".
+int sp_store_pulse(struct sp_store *store, const char *state) SP_MUST_CHECK;
+
+struct sp_store_ack {
+	char shard[33], device[33];
+	struct sp_feed_ack ack;
+};
+
+struct sp_store_site {
+	char shard[33];
+	char school[65], site[65], line[65];
+	bool gone; ///< no longer in the register: its topic is to be cleared
+	enum sp_line_state state;
+	char cause[SP_WORD_MAX + 1], whose[SP_WORD_MAX + 1];
+	int64_t since_ms, last_heard_ms; ///< -1: never
+	const char *presence;            ///< a constant word
+};
+
+/// What is to be published once, and only if, the commit has succeeded.
+struct sp_store_news {
+	struct sp_store_ack *acks;
+	size_t ack_count;
+	struct sp_store_site *sites;
+	size_t site_count;
+};
+/// Writes the acknowledgements of the streams touched and collects what changed. `all_sites`: every
+/// line of the register, as after a broker's loss of its retained messages.
+int sp_store_seal(struct sp_store *store, bool all_sites, struct sp_store_news *news) SP_MUST_CHECK;
+void sp_store_news_free(struct sp_store_news *news);
+
+// ---- reading -----------------------------------------------------------------------------------
+
+/// One consistent view until sp_store_read_end().
+int sp_store_read_begin(struct sp_store *store) SP_MUST_CHECK;
+void sp_store_read_end(struct sp_store *store);
+
+struct sp_store_status {
+	int64_t rev;       ///< rises with each commit that changed anything
+	int64_t ingest_ms; ///< last sign of life; 0: never
+	char ingest[16];   ///< what it said: "running", "disconnected", "stopped"
+	char epoch[SP_ID_LENGTH + 1];
+};
+int sp_store_status(struct sp_store *store, struct sp_store_status *out) SP_MUST_CHECK;
+
+/// One line, of the register or only heard of. Texts live during the call; -1: not known.
+struct sp_line_view {
+	const char *area, *school, *school_name, *site, *site_name, *line, *provider, *device, *shard;
+	bool registered;
+	enum sp_line_state state; ///< unknown while the board is silent
+	enum sp_line_state last_state;
+	const char *cause, *whose, *presence;
+	int64_t since_ms, last_heard_ms;
+};
+int sp_store_lines(struct sp_store *store, void (*row)(void *arg, const struct sp_line_view *line),
+		   void *arg) SP_MUST_CHECK;
+
+struct sp_outage_filter {
+	const char *school, *site, *line, *device; ///< NULL: any
+	int64_t limit;
+};
+struct sp_outage_view {
+	const char *school, *site, *line, *device, *outage, *cause, *whose;
+	const char *evidence; ///< JSON or NULL
+	enum sp_outage_phase phase;
+	enum sp_line_state state;
+	bool measured;                                      ///< the start is placed better than by bounds
+	int64_t start_ms, start_err_ms, end_ms, end_err_ms; ///< -1: not known
+};
+/// Newest start first.
+int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filter,
+		     void (*row)(void *arg, const struct sp_outage_view *outage), void *arg) SP_MUST_CHECK;
+
+struct sp_device_view {
+	const char *device, *shard, *presence, *boot, *version;
+	bool registered;
+	int64_t first_heard_ms, last_heard_ms, presence_ms;
+	int64_t events, open_gaps, missing; ///< stored; ranges still open; seqs in all gaps
+};
+int sp_store_devices(struct sp_store *store, void (*row)(void *arg, const struct sp_device_view *device),
+		     void *arg) SP_MUST_CHECK;
+
+/// The latest state of each instance that a board watches.
+struct sp_instance_view {
+	const char *device, *instance, *driver, *reason, *text;
+	enum sp_line_state state;
+	int64_t since_ms;
+};
+int sp_store_instances(struct sp_store *store, const char *device,
+		       void (*row)(void *arg, const struct sp_instance_view *instance),
+		       void *arg) SP_MUST_CHECK;
+
+struct sp_fact_view {
+	int64_t id; ///< rises with arrival
+	const char *device, *cls, *stream, *boot, *type, *instance;
+	int64_t seq, mono_us, arrived_ms;
+	struct sp_placed when;
+	const char *data; ///< JSON object
+};
+/// With id > `after`, in order of arrival. Facts alone unless `all_classes`. `device` NULL: all.
+int sp_store_facts(struct sp_store *store, const char *device, bool all_classes, int64_t after, int64_t limit,
+		   void (*row)(void *arg, const struct sp_fact_view *fact), void *arg) SP_MUST_CHECK;
+
+struct sp_anomaly_view {
+	const char *kind, *device, *stream, *detail;
+	int64_t first_ms, last_ms, count;
+};
+int sp_store_anomalies(struct sp_store *store, void (*row)(void *arg, const struct sp_anomaly_view *anomaly),
+		       void *arg) SP_MUST_CHECK;
+
+struct sp_gap_view {
+	const char *device, *cls, *stream, *kind, *reason;
+	int64_t first, last, at_ms;
+};
+int sp_store_gaps(struct sp_store *store, void (*row)(void *arg, const struct sp_gap_view *gap),
+		  void *arg) SP_MUST_CHECK;
+
+struct sp_set_aside_view {
+	const char *fault, *device, *topic, *why;
+	int64_t count, last_ms;
+};
+int sp_store_set_asides(struct sp_store *store,
+			void (*row)(void *arg, const struct sp_set_aside_view *set_aside),
+			void *arg) SP_MUST_CHECK;
+
+/// A line's day in pieces that join, from `from_ms` to `to_ms`; unknown wherever the board was not
+/// heard of. `now_ms`: a board that is online is believed until then.
+struct sp_segment {
+	int64_t from_ms, to_ms;
+	enum sp_line_state state;
+	const char *cause;
+};
+int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t now_ms,
+		 void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
+			     size_t count),
+		 void *arg) SP_MUST_CHECK;

@@ -1,0 +1,186 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the SQLite store share. Private to store_sqlite*.c.
+#pragma once
+
+#include <sqlite3.h>
+
+#include "tools/hub/store.h"
+
+enum {
+	SP_SCHEMA_VERSION = 1,
+	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
+};
+
+enum sp_presence { SP_PRESENCE_NEVER, SP_PRESENCE_ONLINE, SP_PRESENCE_STOPPED, SP_PRESENCE_LOST };
+const char *sp_presence_name(int64_t presence);
+
+enum sp_gap_kind { SP_GAP_OPEN, SP_GAP_LOST, SP_GAP_DROPPED };
+
+/// Ids touched in this transaction; sorted and made unique when they are read.
+struct sp_touched {
+	int64_t *ids;
+	size_t count, room;
+};
+
+struct sp_store {
+	sqlite3 *db;
+	struct {
+		const char *sql; ///< the literal's address is the key
+		sqlite3_stmt *stmt;
+	} slots[SP_SQL_SLOTS];
+	char error[256];
+	bool writing, seen_changes;
+	int64_t now_ms; ///< of this transaction
+	char epoch[SP_ID_LENGTH + 1];
+	int64_t ack_number, register_rev;
+	int64_t ack_number_saved, register_rev_saved; ///< as before this transaction
+	struct sp_touched streams, devices;
+};
+
+// ---- statements (store_sqlite_sql.c) -----------------------------------------------------------
+
+struct sp_arg {
+	enum { SP_ARG_INT, SP_ARG_TEXT, SP_ARG_REAL } type;
+	int64_t integer;
+	const char *text; ///< NULL: SQL's NULL; must live until the statement was stepped
+	double real;
+};
+#define I(x) ((struct sp_arg){.type = SP_ARG_INT, .integer = (x)})
+#define T(x) ((struct sp_arg){.type = SP_ARG_TEXT, .text = (x)})
+#define R(x) ((struct sp_arg){.type = SP_ARG_REAL, .real = (x)})
+
+/// Runs to the end. The SQL must be a literal: it is prepared once per call site.
+#define SQL_DO(store, sql, ...)                                          \
+	sp_sql_do((store), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
+		  sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
+/// The first row's first column: 1, 0 when there is no row (*out untouched), or -errno.
+#define SQL_GET(store, out, sql, ...)                                            \
+	sp_sql_get((store), (out), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
+		   sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
+/// Bound and ready to be stepped, or NULL.
+#define SQL_QUERY(store, sql, ...)                                          \
+	sp_sql_query((store), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
+		     sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
+
+int sp_sql_do(struct sp_store *store, const char *sql, const struct sp_arg *args, size_t count) SP_MUST_CHECK;
+int sp_sql_get(struct sp_store *store, int64_t *out, const char *sql, const struct sp_arg *args,
+	       size_t count) SP_MUST_CHECK;
+sqlite3_stmt *sp_sql_query(struct sp_store *store, const char *sql, const struct sp_arg *args, size_t count);
+/// 1: a row; 0: done, or -errno, and then the statement is reset. NULL gives the error of its query.
+int sp_sql_step(struct sp_store *store, sqlite3_stmt *stmt) SP_MUST_CHECK;
+/// Leaves a query early.
+void sp_sql_leave(sqlite3_stmt *stmt);
+void sp_sql_free(struct sp_store *store);
+/// The -errno of SQLite's last error, which goes to store->error.
+int sp_sql_errno(struct sp_store *store);
+/// Several statements, not kept.
+int sp_sql_script(struct sp_store *store, const char *sql) SP_MUST_CHECK;
+
+/// "" instead of NULL; valid until the next step.
+const char *sp_sql_text(sqlite3_stmt *stmt, int column);
+/// `none` instead of NULL.
+int64_t sp_sql_int(sqlite3_stmt *stmt, int column, int64_t none);
+
+void sp_touch(struct sp_touched *touched, int64_t id);
+void sp_touched_sort(struct sp_touched *touched);
+
+int sp_store_meta_get(struct sp_store *store, const char *key, int64_t *out) SP_MUST_CHECK;
+int sp_store_meta_set(struct sp_store *store, const char *key, int64_t value) SP_MUST_CHECK;
+
+// ---- schema (store_sqlite_schema.c) --------------------------------------------------------------
+
+int sp_schema_check(struct sp_store *store, char why[256]) SP_MUST_CHECK;
+
+// ---- identities (store_sqlite_ids.c) ---------------------------------------------------------------
+
+struct sp_stream_row {
+	int64_t id, issued, final; ///< final: what its successor says it issued; -1: not known
+	bool opened;               ///< its first record is stored
+	enum sp_record_class cls;
+};
+
+int sp_device_row(struct sp_store *store, const char *name, const char *shard, int64_t *id) SP_MUST_CHECK;
+int sp_boot_row(struct sp_store *store, int64_t device, const char *name, int64_t *id) SP_MUST_CHECK;
+/// Made when it is not there yet.
+int sp_stream_get(struct sp_store *store, int64_t device, const char *name, enum sp_record_class cls,
+		  struct sp_stream_row *out) SP_MUST_CHECK;
+/// `stream` 0: of the device as a whole.
+int sp_anomaly(struct sp_store *store, const char *kind, int64_t device, int64_t stream, const char *format,
+	       ...) SP_PRINTF(5, 6) SP_MUST_CHECK;
+
+// ---- gaps (store_sqlite_gap.c) -----------------------------------------------------------------------
+
+/// first…last is stored now: whatever gap covered it shrinks. The stream counts as issued to `last`.
+int sp_gap_fill(struct sp_store *store, struct sp_stream_row *stream, int64_t first,
+		int64_t last) SP_MUST_CHECK;
+/// All up to `last` was issued: what is missing behind the known end becomes an open gap.
+int sp_gap_issued(struct sp_store *store, struct sp_stream_row *stream, int64_t last) SP_MUST_CHECK;
+/// What is missing in first…last is explained: lost or dropped.
+int sp_gap_close(struct sp_store *store, int64_t stream, int64_t first, int64_t last, enum sp_gap_kind kind,
+		 const char *reason) SP_MUST_CHECK;
+/// Fills upto and have.
+int sp_gap_settled(struct sp_store *store, int64_t stream, struct sp_feed_ack *ack) SP_MUST_CHECK;
+
+// ---- the chain of streams (store_sqlite_chain.c) -----------------------------------------------------
+
+int sp_chain_opened(struct sp_store *store, int64_t device, struct sp_stream_row *stream,
+		    const struct sp_feed_event *event) SP_MUST_CHECK;
+int sp_chain_dropped(struct sp_store *store, int64_t device,
+		     const struct sp_fact_dropped *dropped) SP_MUST_CHECK;
+/// A batch reaches beyond what the stream's successor says that it issued?
+int sp_chain_beyond(struct sp_store *store, int64_t device, const struct sp_stream_row *stream,
+		    int64_t last) SP_MUST_CHECK;
+/// Closes as lost what the birth shows to be gone.
+int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_state *state,
+		   bool answers_epoch) SP_MUST_CHECK;
+
+// ---- time (store_sqlite_time.c) ----------------------------------------------------------------------
+
+/// What is known about time in one boot while one message is placed.
+struct sp_time_frame {
+	int64_t device, boot, stream;
+	int64_t arrived_ms;
+	struct sp_anchor envelope, arrival;
+	int64_t not_before_ms, not_after_ms;
+};
+
+/// What the sender's clocks say at sending: of a birth or an envelope. `boot` is the sender's.
+int sp_time_clk(struct sp_store *store, const struct sp_arrival *arrival, int64_t device, int64_t boot,
+		const struct sp_clock_reading *clk) SP_MUST_CHECK;
+/// A record that carries its own time.
+int sp_time_own(struct sp_store *store, int64_t device, int64_t boot, const struct sp_anchor *own,
+		int64_t arrived_ms) SP_MUST_CHECK;
+/// Fills the frame for records of `boot` in `stream`, sent (also later, in another boot) by `clk_boot`.
+int sp_time_frame(struct sp_store *store, const struct sp_arrival *arrival, int64_t device, int64_t boot,
+		  int64_t stream, int64_t clk_boot, const struct sp_clock_reading *clk,
+		  struct sp_time_frame *frame) SP_MUST_CHECK;
+int sp_time_place(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_anchor *own,
+		  int64_t mono_us, struct sp_placed *out) SP_MUST_CHECK;
+/// The same for a moment in another boot of the device that a record names.
+int sp_time_place_in(struct sp_store *store, const struct sp_time_frame *frame, const char *boot,
+		     int64_t mono_us, struct sp_placed *out) SP_MUST_CHECK;
+/// Places the loosely placed records of a boot again, and what was projected from them.
+int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms) SP_MUST_CHECK;
+
+// ---- projections (store_sqlite_project.c) --------------------------------------------------------------
+
+struct sp_record {
+	int64_t device, stream, boot, seq, mono_us;
+	const char *type, *instance, *data;
+	struct sp_placed when;
+	int64_t was_ms; ///< where it was placed before; -1: it is new
+};
+/// 0: projected, or of a type that has no projection; 1: its members are not what the type asks for.
+int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
+	       const struct sp_record *record) SP_MUST_CHECK;
+
+// ---- views (store_sqlite_view.c) -------------------------------------------------------------------------
+
+/// The columns of sp_line_columns, from 0; joined as `r` (register), `d` (device), `l` (line).
+#define SP_LINE_COLUMNS                                                                                \
+	"r.area, r.school, r.school_name, r.site, r.site_name, coalesce(r.line, l.name), r.provider, " \
+	"coalesce(r.device, d.name), coalesce(r.shard, d.shard), r.school IS NOT NULL, d.presence, "   \
+	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id"
+enum { SP_LINE_COLUMN_LINE = 16, SP_LINE_COLUMN_DEVICE = 17 };
+void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out);

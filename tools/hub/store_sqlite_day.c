@@ -1,0 +1,168 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What the store holds on one line's day: where it was heard, what is missing, what was said.
+#include "tools/hub/store_sqlite.h"
+
+#include <stdlib.h>
+
+#include "agent/base/mem.h"
+#include "tools/hub/strip.h"
+
+struct day {
+	int64_t device, line;
+	int64_t from_ms, to_ms, now_ms;
+	int64_t reach_ms; ///< of the last point before the day: what is asked for begins there
+	struct sp_strip strip;
+	struct sp_point *points;
+	char **causes; ///< as many as points
+	size_t point_room, heard_room, hole_room;
+};
+
+static void add_span(struct sp_span **spans, size_t *count, size_t *room, int64_t from_ms, int64_t to_ms)
+{
+	if (*count == *room) {
+		*room = *room ? *room * 2 : 16;
+		*spans = sp_realloc(*spans, *room * sizeof(**spans));
+	}
+	(*spans)[(*count)++] = (struct sp_span){from_ms, to_ms};
+}
+
+static int read_points(struct sp_store *store, struct day *day)
+{
+	sqlite3_stmt *stmt =
+	    SQL_QUERY(store,
+		      "SELECT t_ms, state, cause FROM line_point WHERE line = ?1 AND placed < ?4 AND t_ms >="
+		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND t_ms "
+		      "<= ?2), ?2) AND"
+		      " t_ms < ?3 ORDER BY t_ms, stream, seq",
+		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		if (day->strip.point_count == day->point_room) {
+			day->point_room = day->point_room ? day->point_room * 2 : 16;
+			day->points = sp_realloc(day->points, day->point_room * sizeof(*day->points));
+			day->causes = sp_realloc(day->causes, day->point_room * sizeof(*day->causes));
+		}
+		char *cause = day->causes[day->strip.point_count] = sp_strdup(sp_sql_text(stmt, 2));
+		day->points[day->strip.point_count++] = (struct sp_point){
+		    sp_sql_int(stmt, 0, 0), (enum sp_line_state)sp_sql_int(stmt, 1, 0), cause};
+	}
+	day->reach_ms =
+	    day->strip.point_count && day->points[0].t_ms < day->from_ms ? day->points[0].t_ms : day->from_ms;
+	return result;
+}
+
+static int read_heard(struct sp_store *store, struct day *day)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(store,
+				       "SELECT from_ms, to_ms FROM stream WHERE device = ? AND to_ms >= ? AND"
+				       " from_ms < ?",
+				       I(day->device), I(day->reach_ms), I(day->to_ms));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, sp_sql_int(stmt, 0, 0),
+			 sp_sql_int(stmt, 1, 0));
+	if (result < 0)
+		return result;
+	// A session that the broker still keeps alive stands for the boot it was born in.
+	int64_t last_ms;
+	result = SQL_GET(
+	    store, &last_ms,
+	    "SELECT max(s.to_ms) FROM device d JOIN stream s ON s.device = d.id JOIN boot b ON b.id = s.boot"
+	    " WHERE d.id = ? AND d.presence = ? AND b.name = d.boot",
+	    I(day->device), I(SP_PRESENCE_ONLINE));
+	if (result == 1 && last_ms < day->now_ms)
+		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, last_ms, day->now_ms);
+	return result < 0 ? result : 0;
+}
+
+/// A gap in the facts, from the record before it to the one behind it. At a stream's end it reaches
+/// to the next opening, at its beginning back to the one before.
+static int read_holes(struct sp_store *store, struct day *day)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT coalesce((SELECT t_ms FROM event WHERE stream = g.stream AND seq < g.first ORDER BY seq "
+	    "DESC"
+	    " LIMIT 1), (SELECT max(to_ms) FROM stream p WHERE p.device = ?1 AND p.class = 0 AND p.to_ms <"
+	    " s.from_ms), 0) AS hole_from, coalesce((SELECT t_ms FROM event WHERE stream = g.stream AND seq "
+	    "> g.last"
+	    " ORDER BY seq LIMIT 1), (SELECT min(from_ms) FROM stream n WHERE n.device = ?1 AND n.class = 0 "
+	    "AND"
+	    " n.from_ms > s.to_ms), ?2) AS hole_to FROM stream s JOIN gap g ON g.stream = s.id WHERE "
+	    "s.device = ?1"
+	    " AND s.class = 0 AND s.from_ms IS NOT NULL",
+	    I(day->device), I(INT64_MAX));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		int64_t from_ms = sp_sql_int(stmt, 0, 0), to_ms = sp_sql_int(stmt, 1, 0);
+		if (to_ms >= day->reach_ms && from_ms < day->to_ms)
+			add_span(&day->strip.holes, &day->strip.hole_count, &day->hole_room, from_ms, to_ms);
+	}
+	return result;
+}
+
+static void day_free(struct day *day)
+{
+	for (size_t i = 0; i < day->strip.point_count; i++)
+		free(day->causes[i]);
+	free(day->causes);
+	free(day->points);
+	free(day->strip.heard);
+	free(day->strip.holes);
+}
+
+static int one_line(struct sp_store *store, struct day *day, const struct sp_line_view *view,
+		    void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
+				size_t count),
+		    void *arg)
+{
+	size_t count;
+	int result = day->line ? read_points(store, day) : 0;
+	if (result == 0 && day->line)
+		result = read_heard(store, day);
+	if (result == 0 && day->line)
+		result = read_holes(store, day);
+	if (result == 0) {
+		day->strip.points = day->points;
+		struct sp_segment *segments =
+		    sp_strip_segments(&day->strip, day->from_ms, day->to_ms, &count);
+		row(arg, view, segments, count);
+		free(segments);
+	}
+	day_free(day);
+	return result;
+}
+
+int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t now_ms,
+		 void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
+			     size_t count),
+		 void *arg)
+{
+	// Both kinds of lines in one statement, as sp_store_lines() has them in two.
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT * FROM (SELECT " SP_LINE_COLUMNS
+	    " FROM register r LEFT JOIN device d ON d.name = r.device LEFT JOIN line l ON l.device = d.id AND"
+	    " l.name = r.line ORDER BY r.area, r.school, r.site, r.line) UNION ALL SELECT * FROM "
+	    "(SELECT " SP_LINE_COLUMNS
+	    " FROM device d LEFT JOIN line l ON l.device = d.id LEFT JOIN register r ON 0"
+	    " WHERE NOT EXISTS(SELECT 1 FROM register k WHERE k.device = d.name AND (l.name IS NULL OR"
+	    " k.line = l.name)) ORDER BY d.name, l.name)");
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		struct day day = {.device = sp_sql_int(stmt, SP_LINE_COLUMN_DEVICE, 0),
+				  .line = sp_sql_int(stmt, SP_LINE_COLUMN_LINE, 0),
+				  .from_ms = from_ms,
+				  .to_ms = to_ms,
+				  .now_ms = now_ms};
+		struct sp_line_view view;
+		sp_line_view(stmt, &view);
+		result = one_line(store, &day, &view, row, arg);
+		if (result < 0) {
+			sp_sql_leave(stmt);
+			return result;
+		}
+	}
+	return result;
+}

@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Projections: what is now, from facts that may come in any order. Each rule is written so that
+// the order of arrival does not matter.
+#include "tools/hub/store_sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int line_row(struct sp_store *store, int64_t device, const char *name, int64_t *id)
+{
+	int result =
+	    SQL_GET(store, id, "SELECT id FROM line WHERE device = ? AND name = ?", I(device), T(name));
+	if (result != 0)
+		return result < 0 ? result : 0;
+	result = SQL_DO(store, "INSERT INTO line(device, name) VALUES(?, ?)", I(device), T(name));
+	*id = sqlite3_last_insert_rowid(store->db);
+	return result;
+}
+
+/// The line is what its latest point says, since the first point after the last one of another state.
+static int refresh_line(struct sp_store *store, int64_t line)
+{
+	return SQL_DO(
+	    store,
+	    "WITH now AS (SELECT * FROM line_point WHERE line = ?1 ORDER BY t_ms DESC, stream DESC,"
+	    " seq DESC LIMIT 1) UPDATE line SET state = now.state, cause = now.cause,"
+	    " whose = now.whose, since_ms = coalesce((SELECT min(t_ms) FROM line_point WHERE line = ?1 AND"
+	    " t_ms > coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND state != now.state),"
+	    " -1)), now.t_ms) FROM now WHERE line.id = ?1",
+	    I(line));
+}
+
+static int project_line(struct sp_store *store, const struct sp_record *record)
+{
+	struct sp_fact_line fact;
+	int64_t line;
+	if (!sp_fact_line(&fact, record->data))
+		return 1;
+	int result = line_row(store, record->device, record->instance, &line);
+	if (result == 0 && record->was_ms >= 0)
+		result = SQL_DO(
+		    store, "DELETE FROM line_point WHERE line = ? AND t_ms = ? AND stream = ? AND seq = ?",
+		    I(line), I(record->was_ms), I(record->stream), I(record->seq));
+	if (result == 0)
+		result = SQL_DO(store, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", I(line),
+				I(record->when.t_ms), I(record->stream), I(record->seq), I(record->when.by),
+				I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4), I(fact.ipv6));
+	return result < 0 ? result : refresh_line(store, line);
+}
+
+// ---- outages -----------------------------------------------------------------------------------------
+
+/// The moment that a record names, by its own time, else by a monotonic time, else the record's.
+static int moment(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record,
+		  const char *boot, int64_t t_ms, int64_t mono_us, int64_t uncertainty_ms,
+		  struct sp_placed *out)
+{
+	int result = 0;
+	int64_t err_ms = record->when.by == SP_PLACED_OWN ? record->when.err_ms : 0;
+	*out = record->when;
+	if (t_ms >= 0 && sp_place_credible(t_ms, err_ms, frame->arrived_ms))
+		*out = (struct sp_placed){t_ms, err_ms, SP_PLACED_OWN};
+	else if (mono_us >= 0 && boot[0])
+		result = sp_time_place_in(store, frame, boot, mono_us, out);
+	else if (mono_us >= 0 && record->when.by != SP_PLACED_BOUNDS)
+		out->t_ms -= (record->mono_us - mono_us) / 1000;
+	if (out->by != SP_PLACED_BOUNDS && out->err_ms < uncertainty_ms)
+		out->err_ms = uncertainty_ms;
+	return result;
+}
+
+static int write_outage(struct sp_store *store, const struct sp_record *record,
+			const struct sp_fact_outage *fact, const struct sp_placed *start,
+			const struct sp_placed *end)
+{
+	bool closed = fact->phase == SP_OUTAGE_CLOSE;
+	bool start_known = fact->phase == SP_OUTAGE_OPEN || fact->start_t_ms >= 0 || fact->start_mono_us >= 0;
+	return SQL_DO(
+	    store,
+	    "INSERT INTO outage VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), nullif(?9, -1), ?10,"
+	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14) ON CONFLICT DO UPDATE SET line = ?3,"
+	    " phase = ?4, state = ?5, cause = ?6, whose = ?7,"
+	    " start_ms = coalesce(excluded.start_ms, start_ms),"
+	    " start_err_ms = iif(excluded.start_ms IS NULL, start_err_ms, excluded.start_err_ms),"
+	    " start_placed = iif(excluded.start_ms IS NULL, start_placed, excluded.start_placed),"
+	    " end_ms = excluded.end_ms, end_err_ms = excluded.end_err_ms,"
+	    " evidence = coalesce(excluded.evidence, evidence), t_ms = ?14",
+	    I(record->device), T(fact->id), T(record->instance), I(fact->phase), I(fact->state),
+	    T(fact->cause), T(fact->whose), I(start_known ? start->t_ms : -1),
+	    I(start_known ? start->err_ms : -1), I(start->by), I(closed ? end->t_ms : -1),
+	    I(closed ? end->err_ms : -1), T(fact->evidence), I(record->when.t_ms));
+}
+
+/// A later phase wins, within a phase the later record; a start that only the older one knew is kept.
+static int newer(struct sp_store *store, const struct sp_record *record, const struct sp_fact_outage *fact)
+{
+	int64_t wins = 1;
+	int result = SQL_GET(
+	    store, &wins,
+	    "SELECT ?3 > phase OR (?3 = phase AND (?4 >= t_ms OR ?5)) FROM outage WHERE device = ?1"
+	    " AND name = ?2",
+	    I(record->device), T(fact->id), I(fact->phase), I(record->when.t_ms), I(record->was_ms >= 0));
+	return result < 0 ? result : (int)wins;
+}
+
+static int older(struct sp_store *store, const struct sp_record *record, const struct sp_fact_outage *fact,
+		 const struct sp_placed *start)
+{
+	return SQL_DO(store,
+		      "UPDATE outage SET start_ms = nullif(?3, -1), start_err_ms = nullif(?4, -1),"
+		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND start_ms IS NULL",
+		      I(record->device), T(fact->id), I(start->t_ms), I(start->err_ms), I(start->by));
+}
+
+static int project_outage(struct sp_store *store, const struct sp_time_frame *frame,
+			  const struct sp_record *record)
+{
+	struct sp_fact_outage fact;
+	struct sp_placed start, end;
+	if (!sp_fact_outage(&fact, record->data))
+		return 1;
+	int result = moment(store, frame, record, fact.start_boot, fact.start_t_ms, fact.start_mono_us,
+			    fact.start_uncertainty_ms, &start);
+	if (result == 0)
+		result = moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us, 0, &end);
+	if (result == 0)
+		result = newer(store, record, &fact);
+	if (result == 1)
+		result = write_outage(store, record, &fact, &start, &end);
+	else if (result == 0)
+		result = older(store, record, &fact, &start);
+	free(fact.evidence);
+	return result;
+}
+
+// ---- instances ---------------------------------------------------------------------------------------
+
+static int project_device(struct sp_store *store, const struct sp_record *record)
+{
+	struct sp_fact_device fact;
+	if (!sp_fact_device(&fact, record->data))
+		return 1;
+	return SQL_DO(store,
+		      "INSERT INTO instance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT DO UPDATE SET"
+		      " driver = ?3, reason = ?5, text = ?6, t_ms = ?7,"
+		      " since_ms = iif(state = ?4 AND since_ms <= ?7, since_ms, ?7), state = ?4"
+		      " WHERE ?7 >= t_ms OR t_ms = ?8",
+		      I(record->device), T(record->instance), T(fact.driver), I(fact.state), T(fact.reason),
+		      T(fact.text), I(record->when.t_ms), I(record->was_ms));
+}
+
+static int project_dropped(struct sp_store *store, const struct sp_record *record)
+{
+	struct sp_fact_dropped fact;
+	if (!sp_fact_dropped(&fact, record->data))
+		return 1;
+	return record->was_ms >= 0 ? 0 : sp_chain_dropped(store, record->device, &fact);
+}
+
+int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)
+{
+	if (strcmp(record->type, "line") == 0)
+		return project_line(store, record);
+	if (strcmp(record->type, "outage") == 0)
+		return project_outage(store, frame, record);
+	if (strcmp(record->type, "device") == 0)
+		return project_device(store, record);
+	if (strcmp(record->type, "dropped") == 0)
+		return project_dropped(store, record);
+	return 0;
+}

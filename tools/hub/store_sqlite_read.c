@@ -1,0 +1,205 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The plain lists that the API shows.
+#include "tools/hub/store_sqlite.h"
+
+enum { ROWS_MAX = 10000 }; ///< of lists without a limit of their own
+
+static const char *const gap_kinds[] = {"open", "lost", "dropped"};
+
+int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filter,
+		     void (*row)(void *arg, const struct sp_outage_view *outage), void *arg)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT r.school, r.site, o.line, d.name, o.name, o.cause, o.whose, o.evidence, o.phase, o.state,"
+	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms FROM outage o JOIN device d "
+	    "ON"
+	    " d.id = o.device LEFT JOIN register r ON r.device = d.name AND r.line = o.line WHERE (?1 IS "
+	    "NULL OR"
+	    " r.school = ?1) AND (?2 IS NULL OR r.site = ?2) AND (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL "
+	    "OR"
+	    " d.name = ?4) ORDER BY o.start_ms DESC, o.name LIMIT ?5",
+	    T(filter->school), T(filter->site), T(filter->line), T(filter->device), I(filter->limit));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		const char *evidence = (const char *)sqlite3_column_text(stmt, 7);
+		row(arg, &(struct sp_outage_view){
+			     .school = sp_sql_text(stmt, 0),
+			     .site = sp_sql_text(stmt, 1),
+			     .line = sp_sql_text(stmt, 2),
+			     .device = sp_sql_text(stmt, 3),
+			     .outage = sp_sql_text(stmt, 4),
+			     .cause = sp_sql_text(stmt, 5),
+			     .whose = sp_sql_text(stmt, 6),
+			     .evidence = evidence,
+			     .phase = (enum sp_outage_phase)sp_sql_int(stmt, 8, 0),
+			     .state = (enum sp_line_state)sp_sql_int(stmt, 9, 0),
+			     .measured = sp_sql_int(stmt, 10, SP_PLACED_BOUNDS) < SP_PLACED_BOUNDS,
+			     .start_ms = sp_sql_int(stmt, 11, -1),
+			     .start_err_ms = sp_sql_int(stmt, 12, -1),
+			     .end_ms = sp_sql_int(stmt, 13, -1),
+			     .end_err_ms = sp_sql_int(stmt, 14, -1),
+			 });
+	}
+	return result;
+}
+
+int sp_store_devices(struct sp_store *store, void (*row)(void *arg, const struct sp_device_view *device),
+		     void *arg)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT d.name, d.shard, d.presence, d.boot, d.version, EXISTS(SELECT 1 FROM register r WHERE"
+	    " r.device = d.name), d.first_heard_ms, d.last_heard_ms, d.presence_ms, d.events,"
+	    " (SELECT count(*) FROM stream s JOIN gap g ON g.stream = s.id WHERE s.device = d.id AND g.kind "
+	    "= 0),"
+	    " (SELECT sum(g.last - g.first + 1) FROM stream s JOIN gap g ON g.stream = s.id WHERE s.device ="
+	    " d.id) FROM device d ORDER BY d.name");
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_device_view){
+			     .device = sp_sql_text(stmt, 0),
+			     .shard = sp_sql_text(stmt, 1),
+			     .presence = sp_presence_name(sp_sql_int(stmt, 2, 0)),
+			     .boot = sp_sql_text(stmt, 3),
+			     .version = sp_sql_text(stmt, 4),
+			     .registered = sp_sql_int(stmt, 5, 0) != 0,
+			     .first_heard_ms = sp_sql_int(stmt, 6, -1),
+			     .last_heard_ms = sp_sql_int(stmt, 7, -1),
+			     .presence_ms = sp_sql_int(stmt, 8, -1),
+			     .events = sp_sql_int(stmt, 9, 0),
+			     .open_gaps = sp_sql_int(stmt, 10, 0),
+			     .missing = sp_sql_int(stmt, 11, 0),
+			 });
+	return result;
+}
+
+int sp_store_instances(struct sp_store *store, const char *device,
+		       void (*row)(void *arg, const struct sp_instance_view *instance), void *arg)
+{
+	sqlite3_stmt *stmt =
+	    SQL_QUERY(store,
+		      "SELECT d.name, i.name, i.driver, i.reason, i.text, i.state, i.since_ms FROM"
+		      " instance i JOIN device d ON d.id = i.device WHERE ?1 IS NULL OR d.name = ?1"
+		      " ORDER BY d.name, i.name LIMIT ?2",
+		      T(device), I(ROWS_MAX));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_instance_view){
+			     .device = sp_sql_text(stmt, 0),
+			     .instance = sp_sql_text(stmt, 1),
+			     .driver = sp_sql_text(stmt, 2),
+			     .reason = sp_sql_text(stmt, 3),
+			     .text = sp_sql_text(stmt, 4),
+			     .state = (enum sp_line_state)sp_sql_int(stmt, 5, 0),
+			     .since_ms = sp_sql_int(stmt, 6, -1),
+			 });
+	return result;
+}
+
+int sp_store_facts(struct sp_store *store, const char *device, bool all_classes, int64_t after, int64_t limit,
+		   void (*row)(void *arg, const struct sp_fact_view *fact), void *arg)
+{
+	const int64_t last_class = all_classes ? SP_RECORD_CLASSES - 1 : SP_RECORD_FACTS;
+	sqlite3_stmt *stmt =
+	    device
+		? SQL_QUERY(
+		      store,
+		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
+		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM device d JOIN stream s ON"
+		      " s.device = d.id JOIN event e ON e.stream = s.id LEFT JOIN boot b ON b.id = s.boot"
+		      " WHERE d.name = ? AND s.class <= ? AND e.id > ? ORDER BY e.id LIMIT ?",
+		      T(device), I(last_class), I(after), I(limit))
+		: SQL_QUERY(
+		      store,
+		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
+		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM event e CROSS JOIN stream s ON"
+		      " s.id = e.stream JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
+		      " WHERE s.class <= ? AND e.id > ? ORDER BY e.id LIMIT ?",
+		      I(last_class), I(after), I(limit));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_fact_view){
+			     .id = sp_sql_int(stmt, 0, 0),
+			     .device = sp_sql_text(stmt, 1),
+			     .cls = sp_record_class_name((enum sp_record_class)sp_sql_int(stmt, 2, 0)),
+			     .stream = sp_sql_text(stmt, 3),
+			     .boot = sp_sql_text(stmt, 4),
+			     .type = sp_sql_text(stmt, 5),
+			     .instance = sp_sql_text(stmt, 6),
+			     .seq = sp_sql_int(stmt, 7, 0),
+			     .mono_us = sp_sql_int(stmt, 8, 0),
+			     .arrived_ms = sp_sql_int(stmt, 9, 0),
+			     .when = {sp_sql_int(stmt, 10, 0), sp_sql_int(stmt, 11, -1),
+				      (enum sp_placed_by)sp_sql_int(stmt, 12, SP_PLACED_BOUNDS)},
+			     .data = sp_sql_text(stmt, 13),
+			 });
+	return result;
+}
+
+int sp_store_anomalies(struct sp_store *store, void (*row)(void *arg, const struct sp_anomaly_view *anomaly),
+		       void *arg)
+{
+	sqlite3_stmt *stmt =
+	    SQL_QUERY(store,
+		      "SELECT a.kind, d.name, s.name, a.detail, a.first_ms, a.last_ms, a.count FROM"
+		      " anomaly a JOIN device d ON d.id = a.device LEFT JOIN stream s ON s.id ="
+		      " a.stream ORDER BY a.last_ms DESC, d.name, a.kind LIMIT ?",
+		      I(ROWS_MAX));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_anomaly_view){
+			     .kind = sp_sql_text(stmt, 0),
+			     .device = sp_sql_text(stmt, 1),
+			     .stream = sp_sql_text(stmt, 2),
+			     .detail = sp_sql_text(stmt, 3),
+			     .first_ms = sp_sql_int(stmt, 4, 0),
+			     .last_ms = sp_sql_int(stmt, 5, 0),
+			     .count = sp_sql_int(stmt, 6, 0),
+			 });
+	return result;
+}
+
+int sp_store_gaps(struct sp_store *store, void (*row)(void *arg, const struct sp_gap_view *gap), void *arg)
+{
+	sqlite3_stmt *stmt =
+	    SQL_QUERY(store,
+		      "SELECT d.name, s.class, s.name, g.kind, g.reason, g.first, g.last, g.at_ms FROM"
+		      " gap g JOIN stream s ON s.id = g.stream JOIN device d ON d.id = s.device ORDER"
+		      " BY g.kind, d.name, s.id, g.first LIMIT ?",
+		      I(ROWS_MAX));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_gap_view){
+			     .device = sp_sql_text(stmt, 0),
+			     .cls = sp_record_class_name((enum sp_record_class)sp_sql_int(stmt, 1, 0)),
+			     .stream = sp_sql_text(stmt, 2),
+			     .kind = gap_kinds[sp_sql_int(stmt, 3, 0)],
+			     .reason = sp_sql_text(stmt, 4),
+			     .first = sp_sql_int(stmt, 5, 0),
+			     .last = sp_sql_int(stmt, 6, 0),
+			     .at_ms = sp_sql_int(stmt, 7, 0),
+			 });
+	return result;
+}
+
+int sp_store_set_asides(struct sp_store *store,
+			void (*row)(void *arg, const struct sp_set_aside_view *set_aside), void *arg)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT fault, device, topic, why, count, last_ms FROM set_aside ORDER BY last_ms DESC LIMIT ?",
+	    I(ROWS_MAX));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_set_aside_view){
+			     .fault = sp_sql_text(stmt, 0),
+			     .device = sp_sql_text(stmt, 1),
+			     .topic = sp_sql_text(stmt, 2),
+			     .why = sp_sql_text(stmt, 3),
+			     .count = sp_sql_int(stmt, 4, 0),
+			     .last_ms = sp_sql_int(stmt, 5, 0),
+			 });
+	return result;
+}

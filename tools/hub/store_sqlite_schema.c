@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The schema and its version. README.md ("Schema") says what each table is for.
+#include "tools/hub/store_sqlite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char identities[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE device(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, shard TEXT NOT NULL,"
+    " first_heard_ms INTEGER NOT NULL, last_heard_ms INTEGER,"
+    " presence INTEGER NOT NULL DEFAULT 0, presence_ms INTEGER, session TEXT, boot TEXT, version TEXT,"
+    " birth_mono_us INTEGER, events INTEGER NOT NULL DEFAULT 0);"
+
+    "CREATE TABLE boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
+    " arrival_mono_us INTEGER, arrival_ms INTEGER, arrival_err_ms INTEGER, UNIQUE(device, name));"
+
+    "CREATE TABLE anchor(boot INTEGER NOT NULL, mono_us INTEGER NOT NULL, t_ms INTEGER NOT NULL,"
+    " err_ms INTEGER NOT NULL, PRIMARY KEY(boot, mono_us)) WITHOUT ROWID;"
+
+    "CREATE TABLE stream(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
+    " class INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0, prev INTEGER, final INTEGER,"
+    " issued INTEGER NOT NULL DEFAULT 0, boot INTEGER, from_ms INTEGER, to_ms INTEGER,"
+    " UNIQUE(device, name));"
+    "CREATE INDEX stream_prev ON stream(prev) WHERE prev IS NOT NULL;";
+
+static const char records[] =
+    "CREATE TABLE batch(stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " digest TEXT NOT NULL, boot INTEGER NOT NULL, arrived_ms INTEGER NOT NULL,"
+    " loose INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(stream, first)) WITHOUT ROWID;"
+    "CREATE INDEX batch_loose ON batch(boot) WHERE loose > 0;"
+
+    "CREATE TABLE event(id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " type TEXT NOT NULL, instance TEXT NOT NULL, mono_us INTEGER NOT NULL, t_ms INTEGER NOT NULL,"
+    " err_ms INTEGER, placed INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, data TEXT NOT NULL,"
+    " UNIQUE(stream, seq));"
+
+    "CREATE TABLE gap(stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(stream, first)) WITHOUT ROWID;"
+    "CREATE INDEX gap_open ON gap(stream, first) WHERE kind = 0;"
+
+    "CREATE TABLE ack(stream INTEGER PRIMARY KEY, epoch TEXT NOT NULL, number INTEGER NOT NULL,"
+    " upto INTEGER NOT NULL, have TEXT NOT NULL);"
+
+    "CREATE TABLE anomaly(kind TEXT NOT NULL, device INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    " detail TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, device, stream)) WITHOUT ROWID;"
+
+    "CREATE TABLE set_aside(fault TEXT NOT NULL, device TEXT NOT NULL, topic TEXT NOT NULL,"
+    " why TEXT NOT NULL, count INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(fault, device)) WITHOUT ROWID;";
+
+static const char projections[] =
+    "CREATE TABLE line(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
+    " state INTEGER NOT NULL DEFAULT 0, cause TEXT NOT NULL DEFAULT '', whose TEXT NOT NULL DEFAULT '',"
+    " since_ms INTEGER, UNIQUE(device, name));"
+
+    "CREATE TABLE line_point(line INTEGER NOT NULL, t_ms INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, placed INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL,"
+    " whose TEXT NOT NULL, ipv4 INTEGER NOT NULL, ipv6 INTEGER NOT NULL,"
+    " PRIMARY KEY(line, t_ms, stream, seq)) WITHOUT ROWID;"
+
+    "CREATE TABLE outage(device INTEGER NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL,"
+    " phase INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
+    " start_ms INTEGER, start_err_ms INTEGER, start_placed INTEGER, end_ms INTEGER, end_err_ms INTEGER,"
+    " evidence TEXT, t_ms INTEGER NOT NULL, PRIMARY KEY(device, name)) WITHOUT ROWID;"
+    "CREATE INDEX outage_start ON outage(start_ms);"
+
+    "CREATE TABLE instance(device INTEGER NOT NULL, name TEXT NOT NULL, driver TEXT NOT NULL,"
+    " state INTEGER NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    " t_ms INTEGER NOT NULL, PRIMARY KEY(device, name)) WITHOUT ROWID;"
+
+    "CREATE TABLE register(school TEXT NOT NULL, site TEXT NOT NULL, line TEXT NOT NULL,"
+    " area TEXT NOT NULL, school_name TEXT NOT NULL, site_name TEXT NOT NULL, provider TEXT NOT NULL,"
+    " contract TEXT NOT NULL, down_mbps REAL, up_mbps REAL, zone TEXT NOT NULL, timetable TEXT NOT NULL,"
+    " device TEXT, shard TEXT, PRIMARY KEY(school, site, line)) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX register_device ON register(device, line) WHERE device IS NOT NULL;"
+
+    "CREATE TABLE published(school TEXT NOT NULL, site TEXT NOT NULL, line TEXT NOT NULL,"
+    " shard TEXT NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
+    " since_ms INTEGER NOT NULL, last_heard_ms INTEGER NOT NULL, presence TEXT NOT NULL,"
+    " PRIMARY KEY(school, site, line)) WITHOUT ROWID;";
+
+static int create(struct sp_store *store)
+{
+	int result = sp_sql_script(store, identities);
+	if (!result)
+		result = sp_sql_script(store, records);
+	if (!result)
+		result = sp_sql_script(store, projections);
+	if (!result)
+		result = SQL_DO(store, "INSERT INTO meta VALUES('schema_version', ?), ('rev', 0)",
+				I(SP_SCHEMA_VERSION));
+	return result;
+}
+
+/// 1: there is a table of ours, 0: the database is empty, -EUCLEAN: it is somebody else's.
+static int ours(struct sp_store *store)
+{
+	int64_t tables = 0, meta = 0;
+	int result = SQL_GET(store, &tables, "SELECT count(*) FROM sqlite_schema WHERE ?", I(1));
+	if (result >= 0)
+		result =
+		    SQL_GET(store, &meta, "SELECT count(*) FROM sqlite_schema WHERE name = ?", T("meta"));
+	if (result < 0)
+		return result;
+	return tables == 0 ? 0 : meta > 0 ? 1 : -EUCLEAN;
+}
+
+int sp_schema_check(struct sp_store *store, char why[256])
+{
+	int64_t version = 0;
+	int found = ours(store);
+	if (found < 0) {
+		snprintf(why, 256, "this is not a hub's database (%.200s)",
+			 found == -EUCLEAN ? "it holds other tables" : store->error);
+		return found;
+	}
+	if (found == 0 && !store->writing) {
+		snprintf(why, 256, "the database is still empty: no ingest or import has run");
+		return -ENOENT;
+	}
+	int result = found == 0 ? create(store) : 0;
+	if (result == 0)
+		result = sp_store_meta_get(store, "schema_version", &version);
+	if (result < 0) {
+		snprintf(why, 256, "%s", store->error);
+		return result;
+	}
+	if (version > SP_SCHEMA_VERSION) {
+		snprintf(why, 256,
+			 "the database has schema %" PRId64
+			 ", this program knows %d: it was written by a newer "
+			 "schoolpulse-hub; it is left as it is",
+			 version, SP_SCHEMA_VERSION);
+		return -EPROTO;
+	}
+	if (version < SP_SCHEMA_VERSION) {
+		snprintf(why, 256, "the database has no readable schema version");
+		return -EUCLEAN;
+	}
+	return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Reading lines: the register joined with what was heard, and what was heard of no registered line.
+#include "tools/hub/store_sqlite.h"
+
+const char *sp_presence_name(int64_t presence)
+{
+	static const char *const names[] = {"never", "online", "stopped", "lost"};
+	return presence >= 0 && presence < (int64_t)SP_COUNT(names) ? names[presence] : "never";
+}
+
+/// A board that is gone says nothing of its line: since it was last heard of, nothing is known.
+static void silence(struct sp_line_view *view)
+{
+	view->state = SP_LINE_UNKNOWN;
+	view->cause = view->whose = "";
+	view->since_ms = view->last_heard_ms;
+}
+
+void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out)
+{
+	int64_t presence = sp_sql_int(stmt, 10, SP_PRESENCE_NEVER);
+	*out = (struct sp_line_view){.area = sp_sql_text(stmt, 0),
+				     .school = sp_sql_text(stmt, 1),
+				     .school_name = sp_sql_text(stmt, 2),
+				     .site = sp_sql_text(stmt, 3),
+				     .site_name = sp_sql_text(stmt, 4),
+				     .line = sp_sql_text(stmt, 5),
+				     .provider = sp_sql_text(stmt, 6),
+				     .device = sp_sql_text(stmt, 7),
+				     .shard = sp_sql_text(stmt, 8),
+				     .registered = sp_sql_int(stmt, 9, 0) != 0,
+				     .presence = sp_presence_name(presence),
+				     .last_heard_ms = sp_sql_int(stmt, 11, -1),
+				     .state = (enum sp_line_state)sp_sql_int(stmt, 12, SP_LINE_UNKNOWN),
+				     .cause = sp_sql_text(stmt, 13),
+				     .whose = sp_sql_text(stmt, 14),
+				     .since_ms = sp_sql_int(stmt, 15, -1)};
+	out->last_state = out->state;
+	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST)
+		silence(out);
+}
+
+static int each(struct sp_store *store, sqlite3_stmt *stmt,
+		void (*row)(void *arg, const struct sp_line_view *line), void *arg)
+{
+	struct sp_line_view view;
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		sp_line_view(stmt, &view);
+		row(arg, &view);
+	}
+	return result;
+}
+
+int sp_store_lines(struct sp_store *store, void (*row)(void *arg, const struct sp_line_view *line), void *arg)
+{
+	int result =
+	    each(store,
+		 SQL_QUERY(store, "SELECT " SP_LINE_COLUMNS
+				  " FROM register r LEFT JOIN device d ON d.name = r.device LEFT JOIN line l"
+				  " ON l.device = d.id AND l.name = r.line ORDER BY r.area, r.school, r.site,"
+				  " r.line"),
+		 row, arg);
+	if (result == 0)
+		result = each(
+		    store,
+		    SQL_QUERY(store, "SELECT " SP_LINE_COLUMNS
+				     " FROM device d LEFT JOIN line l ON l.device = d.id LEFT JOIN register r"
+				     " ON 0 WHERE NOT EXISTS(SELECT 1 FROM register k WHERE k.device = d.name"
+				     " AND (l.name IS NULL OR k.line = l.name)) ORDER BY d.name, l.name"),
+		    row, arg);
+	return result;
+}
