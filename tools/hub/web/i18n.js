@@ -32,7 +32,7 @@ export async function choose(name) {
   translate(document);
 }
 
-/** t("rows", { n: 3 }); a key without words shows itself, so that it is noticed. */
+/** t("more", { n: 3 }); a key without words shows itself, so that it is noticed. */
 export function t(key, values = {}) {
   const text = words[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);

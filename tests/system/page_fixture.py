@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""A scripted hub: serves tools/hub/web and API answers that the test sets. And a headless browser."""
+import contextlib
+import http.server
+import json
+import socket
+import threading
+import urllib.parse
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+WEB = Path(__file__).resolve().parents[2] / "tools" / "hub" / "web"
+TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+         ".json": "application/json", ".svg": "image/svg+xml"}
+HOUR = 3600 * 1000
+NOW = 1795230000000  # 2026-11-21 10:00:00 +07:00
+MIDNIGHT = NOW - 10 * HOUR
+CSP = "default-src 'self'"
+
+
+def line(number, state="up", cause="none", whose="nobody", **more):
+    return {
+        "area": "Huyện Thử Nghiệm", "school": f"s{number}", "school_name": f"Trường Tiểu học số {number}", "site": "chinh",
+        "site_name": "Điểm trường chính", "line": "main", "provider": "Nhà mạng A", "device": f"board-{number}",
+        "registered": True, "state": state, "cause": cause, "whose": whose, "since_ms": NOW - 2 * HOUR,
+        "last_heard_ms": NOW - 4000, "presence": "online", **more,
+    }
+
+
+class FakeHub:
+    """One per test. Change `lines` and the rest, then call changed()."""
+
+    def __init__(self):
+        self.lines, self.outages, self.day, self.set_aside, self.anomalies, self.gaps = [], [], [], [], [], []
+        self.rev = 1
+        self.as_of_ms = NOW
+        self.ingest = "running"
+        self.requests = []
+        self.not_modified = 0
+        self.connections = set()
+        hub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                hub.connections.add(self.request)
+                super().setup()
+
+            def finish(self):
+                hub.connections.discard(self.request)
+                super().finish()
+
+            def do_GET(self):
+                hub.answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.handler = Handler
+        self.server = None
+        self.port = 0
+
+    def start(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            for connection in list(self.connections):  # kept alive, they would answer on
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self.server = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    def changed(self):
+        self.rev += 1
+        self.as_of_ms += 1000
+
+    def answer(self, request):
+        url = urllib.parse.urlsplit(request.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        self.requests.append(request.path)
+        if url.path.startswith("/api/v1/"):
+            return self.api(request, url.path[len("/api/v1/"):], query)
+        name = url.path.lstrip("/") or "index.html"
+        if name not in (WEB / "files.txt").read_text().split():
+            return self.send(request, 404, "text/plain", b"not here")
+        return self.send(request, 200, TYPES[Path(name).suffix], (WEB / name).read_bytes())
+
+    def api(self, request, what, query):
+        if what == "overview":
+            etag = f'"{self.rev}"'
+            if request.headers.get("If-None-Match") == etag:
+                self.not_modified += 1
+                return self.send(request, 304, None, b"", etag)
+            return self.send(request, 200, "application/json", json.dumps(self.overview()).encode(), etag)
+        answers = {
+            "outages": lambda: {"outages": [
+                o for o in self.outages
+                if all(query.get(k) in (None, o[k]) for k in ("school", "site", "line", "device"))
+            ][:int(query.get("limit", 100))]},
+            "day": lambda: {"date": query["date"], "lines": self.day if query["date"] == "2026-11-21" else []},
+            "anomalies": lambda: {"anomalies": self.anomalies},
+            "gaps": lambda: {"gaps": self.gaps},
+        }
+        if what not in answers:
+            return self.send(request, 404, "application/json", b"{}")
+        return self.send(request, 200, "application/json", json.dumps(answers[what]()).encode())
+
+    def overview(self):
+        counts = {"up": 0, "degraded": 0, "down": 0, "unknown": 0}
+        for entry in self.lines:
+            counts[entry["state"]] += entry["registered"]
+        kinds = {}
+        for anomaly in self.anomalies:
+            kinds[anomaly["kind"]] = kinds.get(anomaly["kind"], 0) + 1
+        return {"as_of_ms": self.as_of_ms, "rev": self.rev, "counts": counts, "lines": self.lines,
+                "hub": {"epoch": "obwgczldon2gs3lfnzrg65lumr", "version": "0.1.0", "ingest": self.ingest},
+                "set_aside": self.set_aside, "anomalies": kinds}
+
+    def send(self, request, status, content_type, body, etag=None):
+        try:
+            request.send_response(status)
+            if content_type:
+                request.send_header("Content-Type", content_type)
+            if status != 304:
+                request.send_header("Content-Length", str(len(body)))
+            if etag:
+                request.send_header("ETag", etag)
+            request.send_header("Content-Security-Policy", CSP)
+            request.send_header("Cache-Control", "no-cache")
+            request.end_headers()
+            request.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the page was closed
+
+
+def browser(profile, width=1400, height=1000, dark=False):
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--disable-dev-shm-usage", "--no-proxy-server", "--lang=vi", f"--user-data-dir={profile}",
+                 f"--window-size={width},{height}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    driver.set_page_load_timeout(120)
+    driver.set_script_timeout(60)
+    viewport(driver, width, height)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                           {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+    return driver
+
+
+def viewport(driver, width, height):
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                           {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
