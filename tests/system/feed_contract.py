@@ -181,7 +181,7 @@ def _record_findings(record, cls, classes):
         out.append(f"{where}: the first record of a stream, and no other, is opened")
     if kind == "opened" and record["class"] != cls:
         out.append(f"{where}: opens {record['class']} in {cls}")
-    if kind == "dropped" and record["from"] > record["to"]:
+    if kind == "dropped" and record.get("from", 0) > record.get("to", 0):
         out.append(f"{where}: from {record['from']} is beyond to {record['to']}")
     if kind == "samples":
         for name, targets in record["metrics"].items():
@@ -274,6 +274,8 @@ def check_text(kind, text, device=None, strict=True):
 def validate(topic, payload, content_type, strict=True):
     """(kind, message) of what stood on the wire; ContractError with every finding otherwise."""
     kind, device = split_topic(topic)
+    if kind == "site" and not payload:
+        return kind, None  # a line that left the register: its retained message is cleared
     if len(payload) > PAYLOAD_MAX:
         raise ContractError([f"{len(payload)} bytes on the wire, more than {PAYLOAD_MAX}"])
     if content_type == DEFLATED and kind in ENVELOPES:
@@ -318,6 +320,9 @@ class Conversation:
 
     def _between(self, topic, kind, message, qos, retain):
         out = []
+        if message is None:
+            self._count(kind, "cleared")
+            return out
         if qos != 1:
             out.append(f"QoS {qos}")
         if retain is not None and retain != RETAINED[kind]:

@@ -215,7 +215,7 @@ def test_record_mutations(kind):
     for member in required_members(schema):
         assert feed.findings_of(name, {k: v for k, v in record.items() if k != member}, strict=False), member
     for member in record:
-        assert feed.findings_of(name, {**record, member: {"wrong": ["type"]}}, strict=False), member
+        assert feed.findings_of(name, {**record, member: {"wrong": {"type": 1}}}, strict=False), member
     extra = {**record, "surprise": 1}
     assert feed.findings_of(name, extra, strict=False) == [], "a listener ignores what it does not know"
     assert feed.findings_of(name, extra), "we emit only what the contract names"
@@ -265,6 +265,13 @@ WRONG = {
     "unknown whose": ("facts", lambda m: _outage(m, whose="him"), "him"),
     "unknown phase": ("facts", lambda m: _outage(m, phase="reopened"), "reopened"),
     "closed without an end": ("facts", lambda m: _outage(m, phase="close", end_mono_us=None), "end_mono_us|None"),
+    "a loss without a range": ("facts", lambda m: m.update(ev=[
+        {"seq": 7, "type": "dropped", "mono_us": 1, "class": "bulk", "reason": "cap"}]), "stream"),
+    "a loss of memory with a range": ("facts", lambda m: m.update(ev=[
+        {"seq": 7, "type": "dropped", "mono_us": 1, "class": "bulk", "reason": "memory", "count": 3, "from": 1}]), "from"),
+    "a loss upside down": ("facts", lambda m: m.update(ev=[
+        {"seq": 7, "type": "dropped", "mono_us": 1, "class": "bulk", "stream": m["stream"], "reason": "cap", "from": 9,
+         "to": 8}]), "beyond to"),
     "evidence of an unknown rung": ("facts", lambda m: _outage(
         m, evidence=[{"rung": "moon", "family": "any", "status": "ok"}]), "moon"),
     "seq stands still": ("facts", lambda m: m["ev"].append(copy.deepcopy(m["ev"][-1])), "do not rise"),
@@ -344,6 +351,10 @@ def test_conversation():
     for number in (5, 6, 6):
         talk.observe("sp1/down/s1/d1/ack", dump({**ack, "n": number}), feed.JSON)
     assert len(talk.findings) == 1 and "does not rise" in talk.findings[0]
+
+    talk = feed.Conversation()
+    talk.observe("sp1/site/79000501/chinh/main", b"", "", retain=False)
+    assert talk.findings == [] and talk.kinds == {("site", "cleared"): 1}
 
 
 def test_sniffer_on_a_real_broker(broker):
