@@ -35,6 +35,7 @@ void sp_devices_free(struct sp_devices *devices)
 		return;
 	for (size_t i = 0; i < devices->count; i++)
 		free_device(devices->items[i]);
+	sp_http_pool_free(devices->http);
 	for (size_t i = 0; i < devices->burst_count; i++)
 		free(devices->bursts[i].line);
 	free(devices->bursts);

@@ -31,12 +31,9 @@ struct sp_device_common {
 	bool enabled;
 };
 
-struct sp_http_client;
-
 struct sp_devices_config {
 	struct sp_loop *loop;
 	struct sp_recorder *recorder;
-	struct sp_http_client *http; ///< NULL: sp_http_get fails with -ENOSYS
 	/// A device saw something of its line; `max_age_us`: when the report is to be forgotten unless
 	/// repeated, 0: never. May be NULL.
 	void (*rung)(void *arg, const char *line, const char *device, const struct sp_rung_report *report,

@@ -45,8 +45,11 @@ struct sp_burst {
 	int64_t last_us;
 };
 
+struct sp_http_pool; ///< io_http.c
+
 struct sp_devices {
 	struct sp_devices_config config;
+	struct sp_http_pool *http; ///< NULL before the first transfer
 	struct sp_device **items;
 	size_t count;
 	struct sp_burst *bursts;
@@ -61,6 +64,7 @@ static inline struct sp_loop *sp_device_loop(const struct sp_device *dev)
 void sp_resource_open(struct sp_resource *resource, struct sp_device *dev,
 		      void (*close)(struct sp_resource *resource));
 void sp_resource_unlink(struct sp_resource *resource);
+void sp_http_pool_free(struct sp_http_pool *pool);
 
 // ---- device_round.c ---------------------------------------------------------------------------
 

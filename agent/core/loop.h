@@ -96,5 +96,7 @@ int sp_loop_uv_new(struct sp_loop **out) SP_MUST_CHECK;
 void sp_loop_uv_run(struct sp_loop *loop);
 /// From the loop's thread: run returns after this turn; what was posted stays for the next run.
 void sp_loop_uv_stop(struct sp_loop *loop);
+/// Runs what was posted so far, and what is due, without waiting.
+void sp_loop_uv_drain(struct sp_loop *loop);
 /// Every timer and watch must be freed before. NULL is fine.
 void sp_loop_uv_free(struct sp_loop *loop);

@@ -213,6 +213,11 @@ void sp_loop_uv_stop(struct sp_loop *loop)
 	uv_stop(&of(loop)->loop);
 }
 
+void sp_loop_uv_drain(struct sp_loop *loop)
+{
+	uv_run(&of(loop)->loop, UV_RUN_NOWAIT);
+}
+
 static void dispose(struct sp_queue_node *node)
 {
 	free(node);

@@ -108,7 +108,7 @@ static double mean(const struct window *window)
 {
 	double value = window->sum / (double)window->count;
 	// Rounding must not put the mean outside of what was measured.
-	return fmin(fmax(value, window->min), window->max);
+	return value < window->min ? window->min : value > window->max ? window->max : value;
 }
 
 /// Memory of one record under construction.

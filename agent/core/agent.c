@@ -1,0 +1,383 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Start in dependency order, run, stop in reverse: every step of the end is bounded.
+#include "agent/core/agent.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/mem.h"
+#include "agent/core/agent_priv.h"
+#include "agent/core/boot.h"
+#include "agent/core/identity.h"
+#include "schoolpulse/log.h"
+
+enum {
+	STOP_COMMIT_MS = 3000, ///< for the last facts to reach the card
+	STOP_SEND_MS = 3000,   ///< and the broker
+	STOP_CLOSE_MS = 10000, ///< and the journal to close
+};
+
+// ---- between threads -------------------------------------------------------------------------------
+
+static void run_done(void *arg, void *arg2, int result)
+{
+	sp_journal_done_fn done;
+	memcpy(&done, arg, sizeof(done));
+	free(arg);
+	done(arg2, result);
+}
+
+static void on_post(void *arg, sp_journal_done_fn done, void *done_arg, int result)
+{
+	struct sp_agent *agent = arg;
+	// A function pointer does not fit into void * by the letter of C: it travels in memory.
+	void *boxed = sp_alloc(sizeof(done));
+	memcpy(boxed, &done, sizeof(done));
+	sp_loop_post(agent->loop, run_done, boxed, done_arg, result);
+}
+
+static void on_news(void *arg)
+{
+	struct sp_agent *agent = arg;
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	if (publisher)
+		sp_publisher_news(publisher);
+}
+
+static void hub_changed(void *arg, void *arg2, int result)
+{
+	(void)arg2;
+	(void)result;
+	struct sp_agent *agent = arg;
+	if (agent->beat)
+		sp_agent_hub_changed(agent);
+}
+
+static void on_publisher_changed(void *arg)
+{
+	struct sp_agent *agent = arg;
+	sp_loop_post(agent->loop, hub_changed, agent, NULL, 0);
+}
+
+// ---- lines and devices -----------------------------------------------------------------------------
+
+static void put(void *arg, const char *key, const char *value)
+{
+	struct sp_agent *agent = arg;
+	int result = sp_journal_put(agent->journal, key, value, NULL, NULL);
+	if (result)
+		sp_warning("agent", "%s is not kept: %s", key, strerror(-result));
+}
+
+static char *get(void *arg, const char *key)
+{
+	struct sp_agent *agent = arg;
+	return sp_journal_get(agent->journal, key);
+}
+
+static void on_better(void *arg, const char *line)
+{
+	struct sp_agent *agent = arg;
+	if (agent->devices)
+		sp_devices_burst(agent->devices, line);
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	if (publisher)
+		sp_publisher_hurry(publisher);
+}
+
+static void on_rung(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
+		    int64_t max_age_us)
+{
+	struct sp_agent *agent = arg;
+	sp_lines_report(agent->lines, line, device, report, max_age_us);
+}
+
+static void add_lines_and_devices(struct sp_agent *agent)
+{
+	const struct sp_settings *settings = agent->settings;
+	agent->lines = sp_lines_new(&(struct sp_lines_config){.loop = agent->loop,
+							      .recorder = &agent->recorder.base,
+							      .boot = agent->boot,
+							      .put = put,
+							      .get = get,
+							      .better = on_better,
+							      .arg = agent});
+	for (size_t i = 0; i < settings->line_count; i++)
+		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);
+	agent->devices = sp_devices_new(&(struct sp_devices_config){
+	    .loop = agent->loop, .recorder = &agent->recorder.base, .rung = on_rung, .arg = agent});
+	for (size_t i = 0; i < settings->device_count; i++) {
+		const struct sp_device_conf *device = &settings->devices[i];
+		sp_devices_add(agent->devices, device->driver, device->name, &device->common, device->conf);
+	}
+}
+
+// ---- start -----------------------------------------------------------------------------------------
+
+static void on_signal(void *arg, int fd, unsigned events)
+{
+	(void)events;
+	struct sp_agent *agent = arg;
+	struct signalfd_siginfo info;
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	sp_notice("agent", "%s: stopping", strsignal((int)info.ssi_signo));
+	sp_loop_uv_stop(agent->loop);
+}
+
+static int open_loop(struct sp_agent *agent)
+{
+	int result = sp_loop_uv_new(&agent->loop);
+	if (result)
+		return result;
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	agent->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (agent->signal_fd < 0)
+		return -errno;
+	agent->signal_watch = sp_loop_watch_new(agent->loop, agent->signal_fd, SP_READABLE, on_signal, agent);
+	return agent->signal_watch ? 0 : -errno;
+}
+
+static int open_journal(struct sp_agent *agent, const char *path)
+{
+	const struct sp_journal_conf *conf = &agent->settings->journal;
+	struct sp_journal_config config = {.path = path,
+					   .cap_bytes = conf->cap_bytes,
+					   .bulk_commit_ms = conf->bulk_commit_ms,
+					   .group_commit_ms = conf->group_commit_ms,
+					   .keep_acked_ms = conf->keep_settled_ms,
+					   .boot = agent->boot};
+	struct sp_journal_customers customers = {
+	    .post = on_post, .post_arg = agent, .news = on_news, .news_arg = agent};
+	agent->journal_deadline.thread = "journal";
+	int result = sp_journal_open(&agent->journal, &config, &customers, &agent->journal_deadline);
+	if (result)
+		return result;
+	const char *basis = agent->settings->attendance.legal_basis;
+	sp_journal_recorder_init(&agent->recorder, agent->journal, basis && basis[0]);
+	return 0;
+}
+
+static void record_boot(struct sp_agent *agent, bool journal_existed)
+{
+	char past_boot[37] = "", past_version[32] = "";
+	char *mark = sp_journal_get(agent->journal, SP_BOOT_KEY);
+	char *clean = sp_journal_get(agent->journal, SP_JOURNAL_CLEAN);
+	bool known = sp_boot_unmark(mark, past_boot, past_version);
+	struct sp_boot_past past = {.clean = clean,
+				    .boot = known ? past_boot : NULL,
+				    .version = past_version,
+				    .journal_existed = journal_existed};
+	struct sp_boot_report report = {.boot = agent->boot,
+					.version = SP_VERSION,
+					.board = sp_board_watch_board(agent->board)->name,
+					.model = sp_board_watch_model(agent->board),
+					.commit_ms = agent->settings->journal.bulk_commit_ms};
+	char *now = sp_boot_mark(agent->boot, SP_VERSION);
+	put(agent, SP_BOOT_KEY, now);
+	sp_boot_record(&agent->recorder.base, &past, &report);
+	free(now);
+	free(mark);
+	free(clean);
+}
+
+static const char *nonempty(const char *text)
+{
+	return text && text[0] ? text : NULL;
+}
+
+static int start_publisher(struct sp_agent *agent)
+{
+	const struct sp_mqtt_conf *conf = &agent->settings->mqtt;
+	struct sp_publisher_config config = {
+	    .mqtt = {.host = conf->host,
+		     .port = (uint16_t)conf->port,
+		     .username = nonempty(conf->username),
+		     .password = nonempty(conf->password),
+		     .ca_file = nonempty(conf->ca_file),
+		     .cert_file = nonempty(conf->cert_file),
+		     .key_file = nonempty(conf->key_file),
+		     .keepalive_seconds = conf->keepalive_ms / 1000,
+		     .session_expiry_seconds = conf->session_expiry_ms / 1000,
+		     .will_delay_seconds = conf->will_delay_ms / 1000},
+	    .shard = agent->settings->agent.shard,
+	    .device = agent->device,
+	    .boot = agent->boot,
+	    .version = SP_VERSION,
+	    .ack_mode = (enum sp_ack_mode)conf->ack_mode,
+	    .backlog_per_second = conf->backlog_per_second,
+	    .resend_min_ms = conf->resend_min_ms,
+	    .resend_max_ms = conf->resend_max_ms,
+	    .backoff_max_ms = conf->reconnect_max_ms,
+	};
+	agent->publisher_deadline.thread = "publisher";
+	struct sp_publisher *publisher = NULL;
+	int result = sp_publisher_start(&publisher, &config, agent->journal, &agent->publisher_deadline,
+					on_publisher_changed, agent);
+	if (!result)
+		atomic_store(&agent->publisher, publisher);
+	return result;
+}
+
+static void start_board(struct sp_agent *agent)
+{
+	const struct sp_settings *settings = agent->settings;
+	agent->board = sp_board_watch_new(&(struct sp_board_watch_config){
+	    .loop = agent->loop,
+	    .recorder = &agent->recorder.base,
+	    .root = {.root = settings->board.root, .data_path = settings->agent.state_dir},
+	    .interval_ms = settings->board.interval_ms});
+}
+
+static void open_control(struct sp_agent *agent)
+{
+	const char *path = agent->settings->agent.socket;
+	int result = sp_control_open(&agent->control, agent->loop, path, sp_agent_answer, agent);
+	if (result)
+		sp_err("control", "no local socket at %s: %s", path, strerror(-result));
+}
+
+static int start(struct sp_agent *agent)
+{
+	char why[256];
+	const struct sp_agent_conf *conf = &agent->settings->agent;
+	agent->state_fd = sp_state_dir_open(conf->state_dir, why);
+	if (agent->state_fd < 0 || sp_device_id(conf->state_dir, conf->device, agent->device, why)) {
+		sp_err("agent", "%s", why);
+		return -1;
+	}
+	sp_boot_id(agent->boot);
+	int result = open_loop(agent);
+	if (result) {
+		sp_err("agent", "no event loop: %s", strerror(-result));
+		return -1;
+	}
+	agent->start_us = sp_loop_now_us(agent->loop);
+	char *path = sp_asprintf("%s/journal.db", conf->state_dir);
+	bool existed = access(path, F_OK) == 0;
+	result = open_journal(agent, path);
+	free(path);
+	if (result) {
+		sp_err("agent", "no journal: %s", strerror(-result));
+		return -1;
+	}
+	start_board(agent);
+	record_boot(agent, existed);
+	add_lines_and_devices(agent);
+	result = start_publisher(agent);
+	if (result) {
+		sp_err("agent", "no publisher: %s", strerror(-result));
+		return -1;
+	}
+	return 0;
+}
+
+static void run(struct sp_agent *agent)
+{
+	agent->deadlines[0] = &agent->journal_deadline;
+	agent->deadlines[1] = &agent->publisher_deadline;
+	agent->watchdog =
+	    sp_watchdog_new(&(struct sp_watchdog_config){.loop = agent->loop, .deadlines = agent->deadlines});
+	agent->storage = (struct sp_storage){.recorder = &agent->recorder.base};
+	sp_clocks_init(&agent->clocks, &agent->recorder.base);
+	open_control(agent);
+	sp_agent_beat_start(agent);
+	sp_devices_start(agent->devices);
+	sp_notice("agent", "device %s/%s, version %s", agent->settings->agent.shard, agent->device,
+		  SP_VERSION);
+	sp_watchdog_ready(agent->watchdog);
+	sp_loop_uv_run(agent->loop);
+}
+
+// ---- stop ------------------------------------------------------------------------------------------
+
+static void leave(void *arg)
+{
+	struct sp_agent *agent = arg;
+	sp_loop_uv_stop(agent->loop);
+}
+
+static void committed(void *arg, int result)
+{
+	(void)result;
+	leave(arg);
+}
+
+/// The stop fact, and with it everything before it, on the card; or the wait is over.
+static void record_stop(struct sp_agent *agent)
+{
+	struct sp_field reason = SP_TEXT("reason", "signal");
+	if (sp_record(&agent->recorder.base, SP_RECORD_FACTS, "stop", NULL, &reason, 1, committed, agent))
+		return;
+	struct sp_loop_timer *timer = sp_loop_timer_new(agent->loop, leave, agent);
+	sp_loop_timer_start(agent->loop, timer, STOP_COMMIT_MS);
+	sp_loop_uv_run(agent->loop);
+	sp_loop_timer_free(agent->loop, timer);
+}
+
+static void stop_watching(struct sp_agent *agent)
+{
+	sp_watchdog_stopping(agent->watchdog);
+	sp_control_close(agent->control);
+	sp_devices_stop(agent->devices);
+	sp_agent_summarise(agent);
+	sp_agent_beat_stop(agent);
+	record_stop(agent);
+}
+
+/// False when a thread had to be left behind.
+static bool take_apart(struct sp_agent *agent)
+{
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	bool left = false;
+	if (publisher && sp_publisher_stop(publisher, STOP_SEND_MS)) {
+		sp_warning("agent", "the publisher hangs in name resolution and is left behind");
+		left = true;
+	}
+	if (agent->journal && sp_journal_close(agent->journal, STOP_CLOSE_MS)) {
+		sp_warning("agent", "the journal hangs in the kernel and is left behind");
+		left = true;
+	}
+	// It may still call into everything below.
+	if (left)
+		return false;
+	sp_publisher_free(publisher);
+	if (agent->loop)
+		sp_loop_uv_drain(agent->loop);
+	sp_watchdog_free(agent->watchdog);
+	sp_devices_free(agent->devices);
+	sp_lines_free(agent->lines);
+	sp_board_watch_free(agent->board);
+	if (agent->loop)
+		sp_loop_watch_free(agent->loop, agent->signal_watch);
+	sp_loop_uv_free(agent->loop);
+	if (agent->signal_fd >= 0)
+		close(agent->signal_fd);
+	if (agent->state_fd >= 0)
+		close(agent->state_fd);
+	return true;
+}
+
+enum sp_agent_exit sp_agent_run(struct sp_settings *settings, const struct sp_driver *const *drivers)
+{
+	struct sp_agent agent = {.settings = settings, .drivers = drivers, .state_fd = -1, .signal_fd = -1};
+	umask(0027);
+	bool started = start(&agent) == 0;
+	if (started) {
+		run(&agent);
+		stop_watching(&agent);
+	}
+	enum sp_agent_exit code = started ? SP_EXIT_CLEAN : SP_EXIT_START;
+	// Nothing may be freed under a thread that lives on: end at once.
+	if (!take_apart(&agent))
+		_exit((int)code);
+	return code;
+}

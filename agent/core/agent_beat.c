@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The agent's pulse: clock, storage, hub and summaries.
+#include <stdio.h>
+
+#include "agent/core/agent_priv.h"
+
+enum {
+	BEAT_MS = 5000,
+	HUB_PATIENCE_US = 10 * 1000 * 1000, ///< a session may reconnect before anyone says "hub"
+};
+
+static int64_t now_us(struct sp_agent *agent)
+{
+	return sp_loop_now_us(agent->loop);
+}
+
+/// Whether somebody who settles hears us.
+static bool heard(const struct sp_agent *agent, const struct sp_publisher_status *status)
+{
+	return status->connected && (agent->settings->mqtt.ack_mode == SP_ACK_BROKER || status->hub_online);
+}
+
+static void look_at_hub(struct sp_agent *agent)
+{
+	struct sp_publisher_status status;
+	sp_publisher_status(atomic_load(&agent->publisher), &status);
+	int64_t now = now_us(agent);
+	if (heard(agent, &status)) {
+		agent->hub_lost_us = 0;
+		agent->hub_met = true;
+		sp_lines_hub(agent->lines, SP_RUNG_OK, status.connected_since_us, status.broker);
+		return;
+	}
+	if (agent->hub_lost_us == 0)
+		agent->hub_lost_us = agent->hub_met ? now : agent->start_us;
+	if (now - agent->hub_lost_us >= HUB_PATIENCE_US)
+		sp_lines_hub(agent->lines, SP_RUNG_SILENT, agent->hub_lost_us,
+			     status.connected ? "connected, but no hub listens" : status.reason);
+}
+
+void sp_agent_hub_changed(struct sp_agent *agent)
+{
+	look_at_hub(agent);
+}
+
+static void say_status(struct sp_agent *agent, const struct sp_journal_status *journal)
+{
+	struct sp_publisher_status publisher;
+	sp_publisher_status(atomic_load(&agent->publisher), &publisher);
+	struct sp_line_view line = {0};
+	if (sp_lines_count(agent->lines) > 0)
+		sp_ledger_view(sp_lines_ledger(agent->lines, 0), &line);
+	char text[160];
+	// No counters in it: it is sent when it changes.
+	snprintf(text, sizeof(text), "line %s (cause %s), broker %s, hub %s%s",
+		 sp_line_state_name(line.state), sp_cause_name(line.cause),
+		 publisher.connected ? "connected" : "not connected",
+		 publisher.hub_online ? "online" : "not heard",
+		 journal->state == SP_JOURNAL_WRITABLE ? "" : ", journal not writable");
+	sp_watchdog_status(agent->watchdog, text);
+}
+
+static void beat(void *arg)
+{
+	struct sp_agent *agent = arg;
+	struct sp_clock_reading now = sp_clock_now();
+	struct sp_journal_status journal;
+	sp_journal_status(agent->journal, &journal);
+	sp_clocks_look(&agent->clocks, &now);
+	sp_storage_look(&agent->storage, &journal, sp_board_watch_reading(agent->board));
+	look_at_hub(agent);
+	say_status(agent, &journal);
+	sp_loop_timer_start(agent->loop, agent->beat, BEAT_MS);
+}
+
+void sp_agent_summarise(struct sp_agent *agent)
+{
+	int64_t now = now_us(agent);
+	double seconds = (double)(now - agent->window_us) / 1e6;
+	agent->window_us = now;
+	if (seconds <= 0)
+		return;
+	sp_devices_summarise(agent->devices, seconds);
+	sp_board_watch_summarise(agent->board, seconds);
+}
+
+static void window_over(void *arg)
+{
+	struct sp_agent *agent = arg;
+	sp_agent_summarise(agent);
+	sp_loop_timer_start(agent->loop, agent->window, agent->settings->agent.summary_window_ms);
+}
+
+void sp_agent_beat_start(struct sp_agent *agent)
+{
+	agent->window_us = now_us(agent);
+	agent->beat = sp_loop_timer_new(agent->loop, beat, agent);
+	agent->window = sp_loop_timer_new(agent->loop, window_over, agent);
+	sp_loop_timer_start(agent->loop, agent->beat, 0);
+	sp_loop_timer_start(agent->loop, agent->window, agent->settings->agent.summary_window_ms);
+}
+
+void sp_agent_beat_stop(struct sp_agent *agent)
+{
+	sp_loop_timer_free(agent->loop, agent->beat);
+	sp_loop_timer_free(agent->loop, agent->window);
+	agent->beat = agent->window = NULL;
+}

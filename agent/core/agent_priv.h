@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The inside of the agent, shared by agent.c, agent_beat.c and the answers to local clients.
+#pragma once
+
+#include <cjson/cJSON.h>
+#include <stdatomic.h>
+
+#include "agent/core/agent.h"
+#include "agent/core/board_watch.h"
+#include "agent/core/clocks.h"
+#include "agent/core/control.h"
+#include "agent/core/lines.h"
+#include "agent/core/publisher.h"
+#include "agent/core/storage.h"
+#include "agent/core/watchdog.h"
+
+struct sp_agent {
+	struct sp_settings *settings;
+	const struct sp_driver *const *drivers;
+	char device[33], boot[37];
+	int state_fd, signal_fd;
+	struct sp_loop *loop;
+	struct sp_loop_watch *signal_watch;
+	struct sp_deadline journal_deadline, publisher_deadline;
+	const struct sp_deadline *deadlines[3];
+	struct sp_journal *journal;
+	struct sp_journal_recorder recorder;
+	_Atomic(struct sp_publisher *) publisher; ///< the journal's thread asks for it
+	struct sp_lines *lines;
+	struct sp_devices *devices;
+	struct sp_board_watch *board;
+	struct sp_storage storage;
+	struct sp_clocks clocks;
+	struct sp_watchdog *watchdog;
+	struct sp_control *control;
+	struct sp_loop_timer *beat, *window;
+	int64_t start_us, window_us;
+	int64_t hub_lost_us; ///< since when the hub does not hear us; 0: it does
+	bool hub_met;        ///< it has heard us since the start
+};
+
+// ---- agent_beat.c: what happens again and again --------------------------------------------------
+
+/// Starts the beat and the summary window.
+void sp_agent_beat_start(struct sp_agent *agent);
+void sp_agent_beat_stop(struct sp_agent *agent);
+/// The summary window ends now.
+void sp_agent_summarise(struct sp_agent *agent);
+/// The publisher's session began or ended.
+void sp_agent_hub_changed(struct sp_agent *agent);
+
+// ---- answers: one JSON document each ----------------------------------------------------------------
+
+void sp_agent_answer(void *agent, const struct sp_control_request *request, struct sp_buf *out);
+cJSON *sp_answer_status(struct sp_agent *agent);
+cJSON *sp_answer_outages(struct sp_agent *agent);
+/// NULL when there is no driver of that name.
+cJSON *sp_answer_drivers(const struct sp_driver *const *drivers, const char *name);
+/// The last summaries as a JSON list.
+cJSON *sp_answer_samples(const struct sp_samples *samples);
