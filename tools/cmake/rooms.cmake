@@ -15,6 +15,7 @@ target_include_directories(sp_contract INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(sp_contract INTERFACE ${SP_WARNINGS})
 target_compile_definitions(sp_contract INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64
     SP_VERSION="${PROJECT_VERSION}")
+target_link_libraries(sp_contract INTERFACE m)
 if(SP_SANITIZE)
   target_compile_options(sp_contract INTERFACE -fsanitize=${SP_SANITIZE} -fno-omit-frame-pointer
       -fno-sanitize-recover=all)

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""One agent with a simulated line and kiosk, and one hub, as the tests of bad input use them."""
+import json
+import sqlite3
+import subprocess
+
+import storm_check
+import support
+
+AGENT = """\
+[agent]
+state_dir = {state}
+socket = {socket}
+shard = test
+device = board
+summary_window = 1s
+
+[mqtt]
+host = 127.0.0.1
+port = {port}
+keepalive = 5s
+will_delay = 2s
+backlog_per_second = 200
+resend_min = 1s
+resend_max = 2s
+reconnect_max = 1s
+{mqtt}
+
+[journal]
+bulk_commit = 1s
+{journal}
+
+[attendance]
+legal_basis = a test
+
+[board]
+interval = 1s
+
+[line "main"]
+
+[sim_line "weather"]
+line = main
+
+[sim_kiosk "gate"]
+interval = 100ms
+log = {list}
+"""
+
+HUB = """\
+[hub]
+db = {db}
+reconnect_window = 1s
+
+[mqtt]
+host = 127.0.0.1
+port = {port}
+shards = test
+{mqtt}
+
+[http]
+listen = 127.0.0.1
+port = {http}
+"""
+
+
+class Agent:
+    def __init__(self, directory, port, state=None, mqtt="", journal="", manager=None):
+        self.directory, self.port, self.manager = directory, port, manager
+        self.state = state or directory / "state"
+        self.list = directory / "committed"
+        self.mqtt, self.journal = mqtt, journal
+        self.process = None
+
+    def start(self):
+        conf = self.directory / "agent.conf"
+        conf.write_text(AGENT.format(state=self.state, socket=self.directory / "agent.sock", port=self.port,
+                                     list=self.list, mqtt=self.mqtt, journal=self.journal))
+        environment = self.manager.environment() if self.manager else None
+        self.process = support.Process([support.program("schoolpulsed"), "--config", conf], self.directory / "agent.log",
+                                       env=environment)
+
+    def status(self):
+        done = subprocess.run([support.program("schoolpulse"), "--socket", self.directory / "agent.sock", "status",
+                               "--json"], capture_output=True, text=True, timeout=30)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def wait_for(self, condition, what, timeout=support.PATIENCE):
+        """A true value of condition(status)."""
+        def look():
+            assert self.process.running(), f"the agent ended ({self.process.popen.returncode}):\n{self.process.tail()}"
+            status = self.status()
+            return status and condition(status)
+        try:
+            return support.wait_until(look, what, timeout, every=0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self.process.tail()}") from None
+
+    def numbers(self):
+        return storm_check.read_list(self.list)
+
+    def stop(self):
+        if self.process and self.process.running():
+            assert self.process.stop() == 0, self.process.tail()
+
+
+class Hub:
+    def __init__(self, directory, port, mqtt=""):
+        self.directory, self.port, self.mqtt = directory, port, mqtt
+        self.db = directory / "hub.db"
+        self.process = self.http = None
+
+    def launch(self):
+        self.http = support.free_port()
+        conf = self.directory / "hub.conf"
+        conf.write_text(HUB.format(db=self.db, port=self.port, http=self.http, mqtt=self.mqtt))
+        self.process = support.Process([support.program("schoolpulse-hub"), "--config", conf, "all"],
+                                       self.directory / "hub.log")
+
+    def start(self):
+        """Until its API answers; on another port when somebody took the first one."""
+        for _ in range(20):
+            self.launch()
+            support.wait_until(lambda: not self.process.running() or self.answers(), "the hub")
+            if self.process.running():
+                return
+        raise AssertionError(self.process.tail())
+
+    def get(self, path):
+        return support.http_json(f"http://127.0.0.1:{self.http}{path}")
+
+    def answers(self):
+        try:
+            return self.get("/api/v1/status")
+        except (OSError, ValueError):
+            return None
+
+    def query(self, sql, *values):
+        with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True, timeout=30) as hub:
+            return hub.execute(sql, values).fetchall()
+
+    def kiosk_numbers(self):
+        """As a list: what is there twice is there twice."""
+        return [json.loads(data)["number"] for data, in self.query("SELECT data FROM event WHERE type = 'punch'")]
+
+    def stop(self):
+        if self.process and self.process.running():
+            assert self.process.stop() == 0, self.process.tail()
+
+
+def assert_all_delivered(agent, hub):
+    """What the kiosk was told is at the hub exactly once."""
+    told = agent.numbers()
+    assert told
+    support.wait_until(lambda: told <= set(hub.kiosk_numbers()), "everything told as committed to be at the hub")
+    there = hub.kiosk_numbers()
+    assert len(there) == len(set(there)), "doubled"
