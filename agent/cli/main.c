@@ -1,0 +1,233 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// schoolpulse: asks the agent on this board and shows what it says.
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/config.h"
+#include "agent/cli/client.h"
+#include "agent/cli/show.h"
+
+enum { EXIT_DONE = 0, EXIT_ANSWER = 1, EXIT_USAGE = 2, EXIT_ABSENT = 3 };
+enum { PAGE_MAX = 1024 * 1024 };
+
+static const char help[] =
+    "Usage: schoolpulse [--socket PATH] COMMAND [--json]\n"
+    "\n"
+    "Shows what the agent on this board knows.\n"
+    "\n"
+    "  status [--watch]   the line, the devices, the journal, the hub and the board;\n"
+    "                     --watch draws it anew every second\n"
+    "  outages            when the line was out, how long, and whose fault it was\n"
+    "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
+    "\n"
+    "      --json         the agent's answer as JSON\n"
+    "      --socket PATH  the agent's socket (also SCHOOLPULSE_SOCKET; else\n"
+    "                     " SP_CLIENT_SOCKET ")\n"
+    "      --version      print the version and end\n"
+    "  -h, --help         print this and end\n"
+    "\n"
+    "Exit status: 0 done; 1 the agent's answer is an error or cannot be read; 2 the command\n"
+    "line has mistakes; 3 the agent is not there.\n";
+
+struct arguments {
+	const char *socket, *command, *name;
+	bool json, watch;
+};
+
+static const struct option long_options[] = {
+    {"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
+    {"watch", no_argument, NULL, 'w'},        {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},         {0},
+};
+
+static const char *const commands[] = {"status", "outages", "drivers"};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
+static int usage(const char *text)
+{
+	fprintf(stderr, "schoolpulse: %s\nTry schoolpulse --help.\n", text);
+	return EXIT_USAGE;
+}
+
+static int check_command(const struct arguments *arguments)
+{
+	for (size_t i = 0; i < SP_COUNT(commands); i++)
+		if (strcmp(commands[i], arguments->command) == 0)
+			return -1;
+	const char *meant = sp_config_suggest(arguments->command, commands, SP_COUNT(commands));
+	if (meant)
+		fprintf(stderr, "schoolpulse: unknown command; did you mean %s?\n", meant);
+	return meant ? EXIT_USAGE : usage("unknown command");
+}
+
+/// -1: go on; otherwise the exit code.
+static int parse_arguments(int argc, char **argv, struct arguments *out)
+{
+	const char *from_environment = getenv("SCHOOLPULSE_SOCKET");
+	out->socket = from_environment && from_environment[0] ? from_environment : SP_CLIENT_SOCKET;
+	int option;
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			out->socket = optarg;
+			break;
+		case 'j':
+			out->json = true;
+			break;
+		case 'w':
+			out->watch = true;
+			break;
+		case 'v':
+			puts("schoolpulse " SP_VERSION);
+			return EXIT_DONE;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		default:
+			fputs("Try schoolpulse --help.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc)
+		return usage("which command?");
+	out->command = argv[optind++];
+	bool drivers = strcmp(out->command, "drivers") == 0;
+	if (optind < argc && drivers)
+		out->name = argv[optind++];
+	if (optind < argc)
+		return usage("too many arguments");
+	if (out->watch && strcmp(out->command, "status") != 0)
+		return usage("--watch goes with status");
+	return check_command(out);
+}
+
+static void build_page(struct sp_page *page, const struct arguments *arguments, const cJSON *document)
+{
+	if (strcmp(arguments->command, "status") == 0)
+		sp_show_status(page, document);
+	else if (strcmp(arguments->command, "outages") == 0)
+		sp_show_outages(page, document);
+	else
+		sp_show_drivers(page, document, arguments->name != NULL);
+}
+
+static int exit_code(enum sp_client_result result)
+{
+	switch (result) {
+	case SP_CLIENT_OK:
+		return EXIT_DONE;
+	case SP_CLIENT_ABSENT:
+	case SP_CLIENT_DENIED:
+		return EXIT_ABSENT;
+	case SP_CLIENT_BROKEN:
+	case SP_CLIENT_REFUSED:
+		return EXIT_ANSWER;
+	}
+	return EXIT_ANSWER;
+}
+
+static struct sp_page new_page(void)
+{
+	return (struct sp_page){.text = SP_BUF(PAGE_MAX), .colours = sp_page_wants_colours(STDOUT_FILENO)};
+}
+
+static void print_json(cJSON *document)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(document, "ok");
+	char *text = cJSON_Print(document);
+	puts(text ? text : "{}");
+	fflush(stdout);
+	cJSON_free(text);
+}
+
+static int show_once(const struct arguments *arguments)
+{
+	cJSON *document;
+	char why[512];
+	enum sp_client_result result =
+	    sp_client_ask(arguments->socket, arguments->command, arguments->name, &document, why);
+	if (result != SP_CLIENT_OK) {
+		fprintf(stderr, "%s\n", why);
+		return exit_code(result);
+	}
+	if (arguments->json) {
+		print_json(document);
+	} else {
+		struct sp_page page = new_page();
+		build_page(&page, arguments, document);
+		sp_page_print(&page);
+		sp_page_free(&page);
+	}
+	cJSON_Delete(document);
+	return EXIT_DONE;
+}
+
+/// One drawing of the watched page; an agent that is away is waited for.
+static size_t draw(const struct arguments *arguments, size_t previous, bool terminal)
+{
+	cJSON *document;
+	char why[512];
+	struct sp_page page = new_page();
+	if (sp_client_ask(arguments->socket, arguments->command, NULL, &document, why) == SP_CLIENT_OK) {
+		build_page(&page, arguments, document);
+		cJSON_Delete(document);
+	} else {
+		for (char *line = strtok(why, "\n"); line; line = strtok(NULL, "\n")) {
+			sp_page_add(&page, SP_STYLE_WARN, line);
+			sp_page_end(&page);
+		}
+	}
+	size_t drawn = 0;
+	if (terminal) {
+		drawn = sp_page_redraw(&page, previous);
+	} else {
+		sp_page_end(&page);
+		sp_page_print(&page);
+	}
+	sp_page_free(&page);
+	return drawn;
+}
+
+static int watch(const struct arguments *arguments)
+{
+	struct sigaction action = {.sa_handler = stop};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	bool terminal = isatty(STDOUT_FILENO);
+	size_t lines = 0;
+	while (!stopped && !ferror(stdout)) {
+		if (arguments->json)
+			show_once(arguments);
+		else
+			lines = draw(arguments, lines, terminal);
+		if (!stopped)
+			sleep(1);
+	}
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	// Widths of characters, whatever the user's locale; times as the user writes them.
+	setlocale(LC_TIME, "");
+	setlocale(LC_CTYPE, "C.UTF-8");
+	struct arguments arguments = {0};
+	int code = parse_arguments(argc, argv, &arguments);
+	if (code >= 0)
+		return code;
+	return arguments.watch ? watch(&arguments) : show_once(&arguments);
+}

@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The agent's documents as pages.
+#pragma once
+
+#include <cjson/cJSON.h>
+
+#include "agent/cli/page.h"
+
+void sp_show_status(struct sp_page *page, const cJSON *status);
+void sp_show_outages(struct sp_page *page, const cJSON *outages);
+/// `detailed`: options and metrics, too.
+void sp_show_drivers(struct sp_page *page, const cJSON *drivers, bool detailed);
+
+// ---- reading a document: absent members are "" , NAN and false ------------------------------------
+
+const char *sp_json_text(const cJSON *json, const char *name);
+double sp_json_number(const cJSON *json, const char *name);
+bool sp_json_true(const cJSON *json, const char *name);
+const cJSON *sp_json_member(const cJSON *json, const char *name);
+
+enum sp_style sp_show_style(const char *state);
+/// What a cause means, in a sentence's second half: "nothing beyond the gateway answers".
+const char *sp_show_cause(const char *cause);
+/// "the provider's", "ours", …
+const char *sp_show_whose(const char *whose);
