@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The only file that names drivers.
-#include "schoolpulse/driver.h"
+#include "drivers.h"
+
+#include <stddef.h>
 
 const struct sp_driver *const sp_driver_registry[] = {
-	NULL,
+    &sp_driver_carrier, &sp_driver_gateway, &sp_driver_reach, &sp_driver_sim_line, &sp_driver_sim_kiosk, NULL,
 };

@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The drivers by name, for registry.c alone: a driver is one const object and nothing else.
+#pragma once
+
+#include "schoolpulse/driver.h"
+
+extern const struct sp_driver sp_driver_carrier;
+extern const struct sp_driver sp_driver_gateway;
+extern const struct sp_driver sp_driver_reach;
+extern const struct sp_driver sp_driver_sim_line;
+extern const struct sp_driver sp_driver_sim_kiosk;
+extern const struct sp_driver sp_driver_skeleton; ///< in no build's registry

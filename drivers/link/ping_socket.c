@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Ping sockets (icmp(7), ping_group_range) need no privilege; where they are switched off, CAP_NET_RAW
+// serves.
+#include "ping_socket.h"
+
+#include <linux/errqueue.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	PACKET = 1500,
+	FILTER = 1, ///< ICMP_FILTER of linux/icmp.h, which cannot stand beside net/if.h
+};
+
+static bool denied(int error)
+{
+	return error == EPERM || error == EACCES || error == EPROTONOSUPPORT;
+}
+
+static int open_either(struct sp_ping_socket *out)
+{
+	int domain = out->ipv6 ? AF_INET6 : AF_INET, protocol = out->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	out->raw = false;
+	out->fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	if (out->fd < 0 && denied(errno)) {
+		out->raw = true;
+		out->fd = socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	}
+	if (out->fd >= 0)
+		return 0;
+	return denied(errno) ? -EPERM : -errno;
+}
+
+/// A ping socket's id is its port.
+static int learn_id(struct sp_ping_socket *s)
+{
+	if (s->raw)
+		return getrandom(&s->id, sizeof(s->id), 0) == sizeof(s->id) ? 0 : -EIO;
+	struct sockaddr_storage any = {.ss_family = s->ipv6 ? AF_INET6 : AF_INET};
+	socklen_t size = s->ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	if (bind(s->fd, (struct sockaddr *)&any, size) < 0 ||
+	    getsockname(s->fd, (struct sockaddr *)&any, &size) < 0)
+		return -errno;
+	// sin_port and sin6_port stand in the same place.
+	s->id = ntohs(((struct sockaddr_in *)&any)->sin_port);
+	return 0;
+}
+
+/// A raw socket hears every ICMP message of the machine: let the kernel keep away what is not for us.
+static int set_filter(const struct sp_ping_socket *s)
+{
+	if (!s->raw) {
+		int on = 1;
+		return s->ipv6 ? setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on))
+			       : setsockopt(s->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	}
+	if (!s->ipv6) {
+		uint32_t blocked =
+		    ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED);
+		return setsockopt(s->fd, SOL_RAW, FILTER, &blocked, sizeof(blocked));
+	}
+	struct icmp6_filter filter;
+	ICMP6_FILTER_SETBLOCKALL(&filter);
+	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+	ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter);
+	ICMP6_FILTER_SETPASS(ICMP6_TIME_EXCEEDED, &filter);
+	return setsockopt(s->fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
+}
+
+int sp_ping_socket_open(struct sp_ping_socket *out, bool ipv6, const char *interface)
+{
+	*out = (struct sp_ping_socket){.fd = -1, .ipv6 = ipv6};
+	if (interface[0]) {
+		out->interface = if_nametoindex(interface);
+		if (!out->interface)
+			return -ENETUNREACH;
+	}
+	int result = open_either(out);
+	if (result == 0 && interface[0] &&
+	    setsockopt(out->fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
+		result = -errno;
+	if (result == 0)
+		result = learn_id(out);
+	if (result == 0 && set_filter(out) < 0)
+		result = -errno;
+	if (result < 0)
+		sp_ping_socket_close(out);
+	return result;
+}
+
+void sp_ping_socket_close(struct sp_ping_socket *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+/// The kernel has no way to send this: no route, no source address, the interface down or gone.
+static bool no_way(int error)
+{
+	return error == ENETUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN || error == ENODEV ||
+	       error == ENXIO || error == EAFNOSUPPORT;
+}
+
+int sp_ping_socket_send(const struct sp_ping_socket *s, const struct sockaddr_storage *to,
+			struct sp_icmp_echo *echo)
+{
+	uint8_t probe[SP_ICMP_PROBE];
+	echo->id = s->id;
+	sp_icmp_encode(probe, s->ipv6, echo);
+	struct sockaddr_storage peer = *to;
+	((struct sockaddr_in *)&peer)->sin_port = 0; // a raw socket takes it for a protocol
+	socklen_t size = s->ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		ssize_t n = sendto(s->fd, probe, sizeof(probe), 0, (struct sockaddr *)&peer, size);
+		if (n >= 0)
+			return 0;
+		// An error that an earlier probe brought back is reported to the next one that is sent: ask
+		// for it, try again.
+		int error = errno, pending = 0;
+		socklen_t length = sizeof(pending);
+		if (no_way(error) && attempt)
+			return -ENETUNREACH;
+		if (attempt || getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &pending, &length) < 0)
+			return -error;
+	}
+	return -EIO;
+}
+
+static ssize_t receive(const struct sp_ping_socket *s, uint8_t data[PACKET], struct sockaddr_storage *from,
+		       int flags, struct msghdr *message)
+{
+	struct iovec iov = {data, PACKET};
+	message->msg_name = from;
+	message->msg_namelen = sizeof(*from);
+	message->msg_iov = &iov;
+	message->msg_iovlen = 1;
+	ssize_t n;
+	do
+		n = recvmsg(s->fd, message, flags | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/// A queued error: the kernel tells which of our probes it was, and where that was going (in `from`).
+static bool read_queue(const struct sp_ping_socket *s, struct sp_icmp_message *out)
+{
+	uint8_t data[PACKET], control[512] __attribute__((aligned(8)));
+	struct sockaddr_storage target = {0};
+	struct msghdr message = {.msg_control = control, .msg_controllen = sizeof(control)};
+	ssize_t n = receive(s, data, &target, MSG_ERRQUEUE, &message);
+	if (n < 0)
+		return false;
+	memset(out, 0, sizeof(*out));
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+		struct sock_extended_err error;
+		bool ours = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+			    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+		if (!ours || c->cmsg_len < CMSG_LEN(sizeof(error)))
+			continue;
+		memcpy(&error, CMSG_DATA(c), sizeof(error));
+		if (error.ee_origin != SO_EE_ORIGIN_ICMP && error.ee_origin != SO_EE_ORIGIN_ICMP6)
+			continue;
+		bool expired = error.ee_type == (s->ipv6 ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED);
+		if (!sp_icmp_parse_quoted(data, (size_t)n, s->ipv6, out))
+			continue;
+		out->kind = expired ? SP_ICMP_EXPIRED : SP_ICMP_UNREACHABLE;
+		out->code = error.ee_code;
+		if (s->ipv6)
+			memcpy(out->target, &((struct sockaddr_in6 *)&target)->sin6_addr, 16);
+		else
+			memcpy(out->target, &((struct sockaddr_in *)&target)->sin_addr, 4);
+	}
+	return true;
+}
+
+int sp_ping_socket_receive(const struct sp_ping_socket *s, struct sp_icmp_message *out,
+			   struct sockaddr_storage *from)
+{
+	uint8_t data[PACKET];
+	memset(from, 0, sizeof(*from));
+	struct msghdr message = {0};
+	ssize_t n = receive(s, data, from, 0, &message);
+	if (n < 0 && !s->raw && read_queue(s, out))
+		return 1;
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	const uint8_t *icmp = data;
+	size_t length = (size_t)n;
+	memset(out, 0, sizeof(*out));
+	if (!s->raw || s->ipv6 || sp_icmp_strip_ipv4(&icmp, &length))
+		sp_icmp_parse(icmp, length, s->ipv6, out);
+	return 1;
+}

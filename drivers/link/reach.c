@@ -1,0 +1,328 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The `reach` driver: how far does the line reach? Each round is one sentinel probe to a domestic anchor; the
+// other scopes, the resolver and the portal check come along when they are due. The first loss anywhere
+// bursts on every path.
+#include "reach.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../drivers.h"
+#include "schoolpulse/log.h"
+
+enum {
+	SLACK_US = 200 * 1000, ///< what is due this soon is done now
+};
+
+static bool is_sentinel(const struct sp_path *path)
+{
+	return path->rung == SP_RUNG_ISP_CORE;
+}
+
+void sp_reach_count(struct sp_reach *reach, size_t bytes)
+{
+	reach->bytes += (double)bytes;
+	sp_sample(reach->dev, SP_REACH_BYTES, NULL, reach->bytes);
+}
+
+bool sp_reach_all_silent(const struct sp_reach *reach)
+{
+	bool any = false;
+	for (size_t i = 0; i < SP_REACH_PATHS; i++) {
+		if (reach->paths[i].scope.anchors == 0 || reach->paths[i].scope.status == SP_RUNG_UNKNOWN)
+			continue;
+		if (reach->paths[i].scope.status == SP_RUNG_OK)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+void sp_reach_suspect(struct sp_reach *reach)
+{
+	sp_line_suspect(reach->dev);
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		sp_path_burst(&reach->paths[i]);
+}
+
+// ---- the round --------------------------------------------------------------------------------
+
+static bool measurable(const struct sp_reach *reach)
+{
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		if (reach->paths[i].scope.anchors && reach->paths[i].scope.status != SP_RUNG_UNKNOWN)
+			return true;
+	return false;
+}
+
+/// A line that is silent was still measured: the round is good. It fails only when there was no way to ask.
+static void end_round(struct sp_reach *reach)
+{
+	if (!reach->round)
+		return;
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		if (is_sentinel(&reach->paths[i]) && reach->paths[i].phase != SP_PATH_IDLE)
+			return;
+	reach->round = false;
+	if (measurable(reach))
+		sp_round_ok(reach->dev);
+	else
+		sp_round_failed(reach->dev, "no_route", "there is no route to any anchor");
+}
+
+static void ask_others(struct sp_reach *reach, const struct sp_path *path)
+{
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		if (&reach->paths[i] != path)
+			sp_path_begin(&reach->paths[i]);
+	sp_reach_dns_begin(&reach->dns);
+	sp_reach_portal_begin(&reach->portal);
+}
+
+void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed)
+{
+	// An edge of the line concerns all that lies beyond, and a portal shows only when the anchors are
+	// silent.
+	if (changed && is_sentinel(path) && path->scope.status != SP_RUNG_UNKNOWN)
+		ask_others(reach, path);
+	end_round(reach);
+}
+
+/// One family is the sentinel's; the other one joins while that cannot speak for the line.
+static void begin_sentinel(struct sp_reach *reach)
+{
+	struct sp_path *v4 = &reach->paths[SP_REACH_DOMESTIC4], *v6 = &reach->paths[SP_REACH_DOMESTIC6];
+	sp_path_begin(v4);
+	if (v4->scope.anchors == 0 || v4->scope.status != SP_RUNG_OK)
+		sp_path_begin(v6);
+}
+
+static void poll(struct sp_device *dev)
+{
+	struct sp_reach *reach = sp_device_state(dev);
+	int64_t soon = sp_device_now_us(dev) + SLACK_US;
+	begin_sentinel(reach);
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		if (reach->paths[i].due_us <= soon)
+			sp_path_begin(&reach->paths[i]);
+	if (reach->dns.due_us <= soon)
+		sp_reach_dns_begin(&reach->dns);
+	if (reach->portal.due_us <= soon)
+		sp_reach_portal_begin(&reach->portal);
+	reach->round = true;
+	end_round(reach);
+}
+
+// ---- start and stop -----------------------------------------------------------------------------
+
+static int check_list(const char *key, const struct sp_strings *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct sp_endpoint endpoint;
+		if (sp_endpoint_parse(&endpoint, list->items[i], 53) < 0) {
+			sp_err("reach",
+			       "%s: \"%s\" is no address; names are not asked for here, since asking needs "
+			       "the line",
+			       key, list->items[i]);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_expect(const struct sp_strings *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		uint8_t bytes[16];
+		if (inet_pton(AF_INET, list->items[i], bytes) != 1 &&
+		    inet_pton(AF_INET6, list->items[i], bytes) != 1) {
+			sp_err("reach", "dns_expect: \"%s\" is no address", list->items[i]);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_name(const char *name)
+{
+	struct sp_dns_question question = {.type = SP_DNS_A};
+	uint8_t message[SP_DNS_QUESTION];
+	size_t size = strnlen(name, sizeof(question.name));
+	if (size < sizeof(question.name) - 8) {
+		memcpy(question.name, name, size);
+		if (sp_dns_encode(message, &question) > 0)
+			return 0;
+	}
+	sp_err("reach", "dns_name: \"%s\" is no domain name", name);
+	return -EINVAL;
+}
+
+static int check(const struct sp_reach_conf *conf)
+{
+	int result = check_list("domestic", &conf->domestic);
+	if (result == 0)
+		result = check_list("international", &conf->international);
+	if (result == 0)
+		result = check_list("dns_direct", &conf->dns_direct);
+	if (result == 0)
+		result = check_expect(&conf->dns_expect);
+	return result ? result : check_name(conf->dns_name);
+}
+
+static int start(struct sp_device *dev)
+{
+	struct sp_reach *reach = sp_device_state(dev);
+	reach->dev = dev;
+	reach->conf = sp_device_conf(dev);
+	int result = check(reach->conf);
+	if (result < 0)
+		return result;
+	reach->ping = sp_ping_new(dev, reach->conf->interface);
+	if (!reach->ping)
+		return -ENOMEM;
+	for (unsigned i = 0; i < SP_REACH_PATHS; i++)
+		sp_path_init(reach, &reach->paths[i],
+			     i < SP_REACH_INTERNATIONAL4 ? SP_RUNG_ISP_CORE : SP_RUNG_INTERNATIONAL,
+			     i % 2 ? SP_FAMILY_IPV6 : SP_FAMILY_IPV4);
+	sp_reach_dns_init(reach, &reach->dns);
+	reach->portal.reach = reach;
+	return 0;
+}
+
+static void stop(struct sp_device *dev)
+{
+	struct sp_reach *reach = sp_device_state(dev);
+	for (size_t i = 0; i < SP_REACH_PATHS; i++)
+		sp_path_free(&reach->paths[i]);
+	sp_http_cancel(reach->portal.http);
+	sp_ping_free(reach->ping);
+}
+
+// ---- tables -------------------------------------------------------------------------------------
+
+#define CONF(member) offsetof(struct sp_reach_conf, member)
+
+/// The anchors are examples to begin with: a province lists its own first (drivers/README.md).
+static const struct sp_option options[] = {
+    {.key = "interface",
+     .type = SP_OPTION_STRING,
+     .def = "",
+     .max = 15,
+     .offset = CONF(interface),
+     .help = "Network interface to leave by; empty: the kernel's choice"},
+    {.key = "domestic",
+     .type = SP_OPTION_LIST,
+     .def = "203.162.4.191, 203.113.131.1, 210.245.24.20, 194.0.1.18, 2001:678:4::12",
+     .max = 2 * SP_SCOPE_ANCHORS,
+     .offset = CONF(domestic),
+     .help = "Domestic anchors: addresses of hosts of at least two operators, with :port for TCP if not 53"},
+    {.key = "international",
+     .type = SP_OPTION_LIST,
+     .def = "1.1.1.1, 8.8.8.8, 9.9.9.9, 2606:4700:4700::1111, 2001:4860:4860::8888",
+     .max = 2 * SP_SCOPE_ANCHORS,
+     .offset = CONF(international),
+     .help = "Anchors abroad: addresses, with :port for TCP if not 53"},
+    {.key = "timeout",
+     .type = SP_OPTION_DURATION,
+     .def = "1s",
+     .min = 100,
+     .max = 5000,
+     .offset = CONF(timeout_ms),
+     .help = "A probe without answer for so long raises a suspicion"},
+    {.key = "scope_interval",
+     .type = SP_OPTION_DURATION,
+     .def = "10s",
+     .min = 1000,
+     .max = 3600 * 1000,
+     .offset = CONF(scope_interval_ms),
+     .help = "Time between questions to everything but the domestic sentinel and the portal check"},
+    {.key = "dns_name",
+     .type = SP_OPTION_STRING,
+     .def = "vnnic.vn",
+     .min = 1,
+     .max = 240,
+     .offset = CONF(dns_name),
+     .help = "Name to ask the resolver for; a first * becomes eight random letters, for a zone of one's own"},
+    {.key = "dns_expect",
+     .type = SP_OPTION_LIST,
+     .def = "",
+     .max = 16,
+     .offset = CONF(dns_expect),
+     .help = "Addresses of which the answer must hold one; empty: any public address"},
+    {.key = "dns_direct",
+     .type = SP_OPTION_LIST,
+     .def = "203.162.4.191, 1.1.1.1, 8.8.8.8",
+     .max = SP_DNS_SERVERS - SP_RESOLVERS,
+     .offset = CONF(dns_direct),
+     .help = "Name servers to ask directly, beside the system's resolver"},
+    {.key = "resolv_conf",
+     .type = SP_OPTION_STRING,
+     .def = "/etc/resolv.conf",
+     .min = 1,
+     .max = 4095,
+     .offset = CONF(resolv_conf),
+     .help = "File that names the system's resolver"},
+    {.key = "portal_url",
+     .type = SP_OPTION_STRING,
+     .def = "http://connectivitycheck.gstatic.com/generate_204",
+     .max = 1024,
+     .offset = CONF(portal_url),
+     .help = "Page by which a captive portal is recognised, http only; empty: no check"},
+    {.key = "portal_resolve",
+     .type = SP_OPTION_STRING,
+     .def = "",
+     .max = 64,
+     .offset = CONF(portal_resolve),
+     .help = "Address of that page's host, so that the check needs no DNS; empty: ask DNS"},
+    {.key = "portal_status",
+     .type = SP_OPTION_INT,
+     .def = "204",
+     .min = 200,
+     .max = 299,
+     .offset = CONF(portal_status),
+     .help = "HTTP status of that page"},
+    {.key = "portal_body",
+     .type = SP_OPTION_STRING,
+     .def = "",
+     .max = 1024,
+     .offset = CONF(portal_body),
+     .help = "Whole text of that page; empty: not looked at"},
+    {.key = "portal_interval",
+     .type = SP_OPTION_DURATION,
+     .def = "1min",
+     .min = 5000,
+     .max = 24 * 3600 * 1000,
+     .offset = CONF(portal_interval_ms),
+     .help = "Time between portal checks"},
+    {0},
+};
+
+static const struct sp_metric metrics[] = {
+    [SP_REACH_RTT] = {"rtt_seconds", "seconds", SP_METRIC_GAUGE,
+		      "Round trip to the anchors, per scope and family"},
+    [SP_REACH_LOSS] = {"loss_ratio", "ratio", SP_METRIC_GAUGE, "Lost probes, per scope and family"},
+    [SP_REACH_DNS] = {"dns_seconds", "seconds", SP_METRIC_GAUGE,
+		      "Time to a DNS answer, from resolver and direct"},
+    [SP_REACH_HTTP] = {"http_seconds", "seconds", SP_METRIC_GAUGE, "Time to the portal check's page"},
+    [SP_REACH_BYTES] = {"probe_bytes", "bytes", SP_METRIC_COUNTER,
+			"IP bytes of echo probes and DNS questions since start, both ways"},
+    {0},
+};
+
+const struct sp_driver sp_driver_reach = {
+    .name = "reach",
+    .summary = "How far the line reaches: domestic and foreign anchors, DNS, captive portal",
+    .cls = SP_DRIVER_LINK,
+    .maturity = SP_MATURITY_BETA,
+    .options = options,
+    .metrics = metrics,
+    .conf_size = sizeof(struct sp_reach_conf),
+    .state_size = sizeof(struct sp_reach),
+    .interval_ms = 2000,
+    .deadline_ms = 8000,
+    .start = start,
+    .poll = poll,
+    .stop = stop,
+};

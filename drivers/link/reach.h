@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the `reach` driver: paths (anchors of one scope in one family), the resolver, the portal
+// check; and the frame around them that keeps time and passes a suspicion on.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dns.h"
+#include "dns_verdict.h"
+#include "ping.h"
+#include "resolv.h"
+#include "schoolpulse/driver.h"
+#include "schoolpulse/io.h"
+#include "scope.h"
+
+struct sp_reach;
+
+struct sp_reach_conf {
+	char *interface;
+	struct sp_strings domestic, international;
+	int64_t timeout_ms, scope_interval_ms;
+	char *dns_name, *resolv_conf;
+	struct sp_strings dns_direct, dns_expect;
+	char *portal_url, *portal_resolve, *portal_body;
+	int64_t portal_status, portal_interval_ms;
+};
+
+enum {
+	SP_REACH_RTT,
+	SP_REACH_LOSS,
+	SP_REACH_DNS,
+	SP_REACH_HTTP,
+	SP_REACH_BYTES,
+};
+
+// ---- paths: reach_path.c ----------------------------------------------------------------------
+
+struct sp_path;
+
+struct sp_anchor {
+	struct sp_path *path;
+	unsigned index;
+	struct sp_endpoint endpoint; ///< the port is for TCP
+	char host[INET6_ADDRSTRLEN];
+	struct sp_exchange *connect;
+	int64_t connect_us; ///< when it began
+};
+
+enum sp_path_phase {
+	SP_PATH_IDLE,
+	SP_PATH_SINGLE, ///< one probe is out
+	SP_PATH_BURST,  ///< all anchors, until one answers or time is up
+	SP_PATH_SWEEP,  ///< known to be silent: all anchors, once
+};
+
+struct sp_path {
+	struct sp_reach *reach;
+	enum sp_rung rung;
+	enum sp_family family;
+	const char *name;        ///< "domestic"
+	const char *family_name; ///< "domestic/ipv4"
+	struct sp_anchor anchors[SP_SCOPE_ANCHORS];
+	struct sp_scope scope;
+	enum sp_path_phase phase;
+	struct sp_timer *timer;
+	unsigned tries, steps; ///< of the burst: to do, done
+	int64_t due_us;
+	bool by_tcp;         ///< echo goes unanswered here, TCP does not
+	unsigned tcp_streak; ///< bursts in a row that only TCP cleared
+	unsigned begun;      ///< probes and sweeps since start
+	const char *refusal; ///< what a router said while suspected; NULL
+};
+
+void sp_path_init(struct sp_reach *reach, struct sp_path *path, enum sp_rung rung, enum sp_family family);
+void sp_path_free(struct sp_path *path);
+/// Asks one anchor, or while the path is silent all of them; nothing while a question is open.
+void sp_path_begin(struct sp_path *path);
+/// Asks all of them now, because something is wrong somewhere.
+void sp_path_burst(struct sp_path *path);
+
+// ---- the resolver: reach_dns.c ------------------------------------------------------------------
+
+enum { SP_DNS_SERVERS = SP_RESOLVERS + 8 };
+
+struct sp_reach_dns;
+
+struct sp_dns_server {
+	struct sp_reach_dns *dns;
+	struct sp_endpoint endpoint;
+	char label[INET6_ADDRSTRLEN]; ///< for people; a private address is not named
+	bool direct;                  ///< not the system's resolver, but an anchor
+	bool local;                   ///< in the school: may answer out of its memory
+	struct sp_dns_question question;
+	struct sp_exchange *exchange;
+	struct sp_dns_finding finding;
+};
+
+struct sp_reach_dns {
+	struct sp_reach *reach;
+	struct sp_dns_server servers[SP_DNS_SERVERS];
+	unsigned count, resolvers; ///< the resolvers come first
+	unsigned open;             ///< questions
+	unsigned wave;             ///< 0: a single question, then 1 and 2 of the burst
+	unsigned begun;
+	enum sp_rung_status status;
+	int64_t since_us, began_us, due_us;
+};
+
+void sp_reach_dns_init(struct sp_reach *reach, struct sp_reach_dns *dns);
+void sp_reach_dns_begin(struct sp_reach_dns *dns); ///< nothing while a question is open
+
+// ---- the portal check: reach_portal.c ------------------------------------------------------------
+
+struct sp_reach_portal {
+	struct sp_reach *reach;
+	struct sp_http *http;
+	unsigned doubts; ///< bad findings in a row, not yet believed
+	int64_t asked_us, first_us;
+	enum sp_rung_status status;
+	int64_t since_us, due_us;
+};
+
+void sp_reach_portal_begin(struct sp_reach_portal *portal);
+
+// ---- the frame: reach.c -------------------------------------------------------------------------
+
+enum {
+	SP_REACH_DOMESTIC4,
+	SP_REACH_DOMESTIC6,
+	SP_REACH_INTERNATIONAL4,
+	SP_REACH_INTERNATIONAL6,
+	SP_REACH_PATHS
+};
+
+struct sp_reach {
+	struct sp_device *dev;
+	const struct sp_reach_conf *conf;
+	struct sp_ping *ping;
+	struct sp_path paths[SP_REACH_PATHS];
+	struct sp_reach_dns dns;
+	struct sp_reach_portal portal;
+	double bytes; ///< of echo probes and DNS questions, with IP headers, both ways
+	bool round;
+};
+
+/// A probe was lost for the first time: bursts on every path.
+void sp_reach_suspect(struct sp_reach *reach);
+/// A path came to rest; `changed`: with another status than before.
+void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed);
+/// No path answers that could.
+bool sp_reach_all_silent(const struct sp_reach *reach);
+void sp_reach_count(struct sp_reach *reach, size_t bytes);

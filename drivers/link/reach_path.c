@@ -1,0 +1,315 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// One path: the anchors of one scope in one family, asked by echo and, when that stays silent, by TCP
+// connects. scope.c judges; here is what is sent when.
+#include <stdio.h>
+#include <string.h>
+
+#include "reach.h"
+
+enum {
+	BURST_MS = 500,      ///< over which a burst's tries are spread
+	NOT_OK_US = 4000000, ///< a silent path is asked this often
+	TCP_STREAK = 3,
+	ECHO_AGAIN = 128, ///< by TCP for so many questions, then echo is tried again
+	TCP_SWEEP = 3,    ///< every so many sweeps knock at TCP, too
+};
+
+static bool permitted(const struct sp_path *path)
+{
+	return sp_ping_permitted(path->reach->ping, path->family == SP_FAMILY_IPV6 ? AF_INET6 : AF_INET);
+}
+
+static bool uses_tcp(const struct sp_path *path)
+{
+	return path->by_tcp || !permitted(path);
+}
+
+// ---- reports ----------------------------------------------------------------------------------
+
+static void report(struct sp_path *path, int64_t rtt_us, const char *detail)
+{
+	struct sp_rung_report r = {path->rung,           path->family, path->scope.status,
+				   path->scope.since_us, rtt_us,       detail};
+	sp_rung_report(path->reach->dev, &r);
+}
+
+static void report_silent(struct sp_path *path)
+{
+	char text[160];
+	snprintf(text, sizeof(text), "%u of %u anchors silent%s%s%s", path->scope.anchors,
+		 path->scope.anchors, permitted(path) ? "" : " by TCP, echo is not permitted",
+		 path->refusal ? "; a router says: " : "", path->refusal ? path->refusal : "");
+	report(path, -1, text);
+}
+
+static void sample_loss(struct sp_path *path, double lost)
+{
+	sp_sample(path->reach->dev, SP_REACH_LOSS, path->name, lost);
+	sp_sample(path->reach->dev, SP_REACH_LOSS, path->family_name, lost);
+}
+
+static void sample_rtt(struct sp_path *path, int64_t rtt_us)
+{
+	sp_sample(path->reach->dev, SP_REACH_RTT, path->name, (double)rtt_us / 1e6);
+	sp_sample(path->reach->dev, SP_REACH_RTT, path->family_name, (double)rtt_us / 1e6);
+}
+
+// ---- coming to rest ---------------------------------------------------------------------------
+
+static void rest(struct sp_path *path, bool changed)
+{
+	path->phase = SP_PATH_IDLE;
+	sp_timer_stop(path->timer);
+	int64_t wait_us = path->reach->conf->scope_interval_ms * 1000;
+	if (path->scope.status == SP_RUNG_SILENT && wait_us > NOT_OK_US)
+		wait_us = NOT_OK_US;
+	path->due_us = sp_device_now_us(path->reach->dev) + wait_us;
+	sp_reach_settled(path->reach, path, changed);
+}
+
+static void answered(struct sp_anchor *anchor, int64_t sent_us, int64_t rtt_us, bool by_echo)
+{
+	struct sp_path *path = anchor->path;
+	bool changed =
+	    sp_scope_answered(&path->scope, anchor->index, sent_us, sp_device_now_us(path->reach->dev));
+	bool waiting = path->phase != SP_PATH_IDLE;
+	if (path->phase == SP_PATH_SINGLE) {
+		sample_loss(path, 0);
+		sample_rtt(path, rtt_us);
+	}
+	if (by_echo) {
+		path->by_tcp = false;
+		path->tcp_streak = 0;
+	} else if (path->phase == SP_PATH_BURST && ++path->tcp_streak >= TCP_STREAK) {
+		path->by_tcp = true;
+	}
+	path->refusal = NULL;
+	if (!waiting && !changed)
+		return; // the burst's other answers
+	char text[96];
+	snprintf(text, sizeof(text), "%s %s", anchor->host,
+		 by_echo           ? "answered"
+		 : permitted(path) ? "answered by TCP, echo is silent"
+				   : "answered by TCP, echo is not permitted");
+	report(path, rtt_us, text);
+	rest(path, changed);
+}
+
+static void lost(struct sp_anchor *anchor, int64_t sent_us)
+{
+	struct sp_path *path = anchor->path;
+	if (path->phase != SP_PATH_SINGLE) {
+		// A burst ends by its clock; but this one was under way before it began, and so tells since
+		// when.
+		if (path->phase == SP_PATH_BURST && sent_us < path->scope.first_lost_us)
+			(void)sp_scope_lost(&path->scope, anchor->index, sent_us);
+		return;
+	}
+	// An anchor that never answered may not exist: its losses are not the line's.
+	if (path->scope.anchor[anchor->index].ever)
+		sample_loss(path, 1);
+	path->phase = SP_PATH_IDLE;
+	if (sp_scope_lost(&path->scope, anchor->index, sent_us))
+		sp_reach_suspect(path->reach);
+	sp_path_burst(path);
+}
+
+static void unmeasured(struct sp_path *path)
+{
+	bool changed = sp_scope_unmeasured(&path->scope, sp_device_now_us(path->reach->dev));
+	path->refusal = NULL;
+	report(path, -1, "no route");
+	rest(path, changed);
+}
+
+static void silent(struct sp_path *path)
+{
+	bool changed = sp_scope_silent(&path->scope, sp_device_now_us(path->reach->dev));
+	report_silent(path);
+	rest(path, changed);
+}
+
+// ---- echo and TCP -----------------------------------------------------------------------------
+
+static void on_echo(struct sp_device *dev, const struct sp_ping_result *result, void *arg)
+{
+	(void)dev;
+	struct sp_anchor *anchor = arg;
+	sp_reach_count(anchor->path->reach, result->bytes);
+	switch (result->outcome) {
+	case SP_PING_ANSWER:
+		answered(anchor, result->sent_us, result->rtt_us, true);
+		break;
+	case SP_PING_REFUSED:
+		anchor->path->refusal = result->error;
+		lost(anchor, result->sent_us);
+		break;
+	case SP_PING_LOST:
+		lost(anchor, result->sent_us);
+		break;
+	}
+}
+
+static int echo(struct sp_anchor *anchor)
+{
+	struct sp_reach *reach = anchor->path->reach;
+	return sp_ping_send(reach->ping, &anchor->endpoint.address, reach->conf->timeout_ms, on_echo, anchor);
+}
+
+static bool no_way(int result)
+{
+	return result == -ENETUNREACH || result == -EADDRNOTAVAIL || result == -ENETDOWN ||
+	       result == -ENODEV || result == -EAFNOSUPPORT;
+}
+
+static void on_connect(struct sp_device *dev, int result, const uint8_t *data, size_t length,
+		       int64_t elapsed_us, void *arg)
+{
+	(void)dev, (void)data, (void)length;
+	struct sp_anchor *anchor = arg;
+	struct sp_path *path = anchor->path;
+	anchor->connect = NULL;
+	if (result == 0 || result == -ECONNREFUSED)
+		answered(anchor, anchor->connect_us, elapsed_us, false);
+	else if (path->phase == SP_PATH_SINGLE && no_way(result))
+		unmeasured(path);
+	else if (uses_tcp(path))
+		lost(anchor, anchor->connect_us);
+}
+
+static void knock(struct sp_anchor *anchor)
+{
+	struct sp_reach *reach = anchor->path->reach;
+	if (anchor->connect)
+		return;
+	anchor->connect_us = sp_device_now_us(reach->dev);
+	anchor->connect =
+	    sp_tcp_connect(reach->dev, &anchor->endpoint, reach->conf->timeout_ms, on_connect, anchor);
+}
+
+// ---- questions --------------------------------------------------------------------------------
+
+/// Asks every anchor. False when nothing could be sent for want of a route.
+static bool ask_all(struct sp_path *path, bool tcp)
+{
+	bool sent = false;
+	for (unsigned i = 0; i < path->scope.anchors; i++) {
+		struct sp_anchor *anchor = &path->anchors[i];
+		int result = permitted(path) ? echo(anchor) : -EPERM;
+		sent |= result != -ENETUNREACH;
+		if (tcp || result == -EPERM)
+			knock(anchor);
+	}
+	return sent;
+}
+
+static void step(struct sp_path *path)
+{
+	const struct sp_reach_conf *conf = path->reach->conf;
+	if (path->phase != SP_PATH_BURST || path->steps >= path->tries) {
+		silent(path);
+		return;
+	}
+	// TCP only when the first echoes of all anchors found nothing in half a second.
+	bool last = ++path->steps == path->tries;
+	if (!ask_all(path, last || uses_tcp(path)))
+		unmeasured(path);
+	else
+		sp_timer_start(path->timer, last ? conf->timeout_ms : BURST_MS / (path->tries - 1));
+}
+
+static void on_timer(struct sp_device *dev, void *arg)
+{
+	(void)dev;
+	step(arg);
+}
+
+void sp_path_burst(struct sp_path *path)
+{
+	if (path->scope.anchors == 0 || path->phase == SP_PATH_BURST || path->phase == SP_PATH_SWEEP)
+		return;
+	if (path->scope.status == SP_RUNG_SILENT) {
+		sp_path_begin(path);
+		return;
+	}
+	sp_scope_doubt(&path->scope, sp_device_now_us(path->reach->dev));
+	path->phase = SP_PATH_BURST;
+	path->tries = sp_scope_tries(&path->scope);
+	path->steps = 0;
+	step(path);
+}
+
+static void begin_single(struct sp_path *path)
+{
+	struct sp_anchor *anchor =
+	    &path->anchors[sp_scope_pick(&path->scope, sp_device_now_us(path->reach->dev))];
+	path->phase = SP_PATH_SINGLE;
+	bool echo_too = permitted(path) && (!path->by_tcp || path->begun % ECHO_AGAIN == 0);
+	int result = echo_too ? echo(anchor) : 0;
+	if (result == -ENETUNREACH) {
+		unmeasured(path);
+		return;
+	}
+	if (uses_tcp(path))
+		knock(anchor);
+	else if (result < 0)
+		lost(anchor, sp_device_now_us(path->reach->dev));
+}
+
+void sp_path_begin(struct sp_path *path)
+{
+	if (path->scope.anchors == 0 || path->phase != SP_PATH_IDLE)
+		return;
+	path->begun++;
+	if (path->scope.status != SP_RUNG_SILENT) {
+		begin_single(path);
+		return;
+	}
+	path->phase = SP_PATH_SWEEP;
+	if (!ask_all(path, uses_tcp(path) || path->begun % TCP_SWEEP == 0))
+		unmeasured(path);
+	else
+		sp_timer_start(path->timer, path->reach->conf->timeout_ms);
+}
+
+// ---- set-up -----------------------------------------------------------------------------------
+
+static void add_anchors(struct sp_path *path, const struct sp_strings *list, const char *interface)
+{
+	int family = path->family == SP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
+	unsigned count = 0;
+	for (size_t i = 0; i < list->count && count < SP_SCOPE_ANCHORS; i++) {
+		struct sp_anchor *anchor = &path->anchors[count];
+		if (sp_endpoint_parse(&anchor->endpoint, list->items[i], 53) < 0 ||
+		    anchor->endpoint.address.ss_family != family)
+			continue;
+		size_t size = strnlen(interface, sizeof(anchor->endpoint.interface) - 1);
+		memcpy(anchor->endpoint.interface, interface, size);
+		anchor->path = path;
+		anchor->index = count++;
+		(void)sp_endpoint_host(&anchor->endpoint, anchor->host, sizeof(anchor->host));
+	}
+	sp_scope_init(&path->scope, count);
+}
+
+void sp_path_init(struct sp_reach *reach, struct sp_path *path, enum sp_rung rung, enum sp_family family)
+{
+	bool home = rung == SP_RUNG_ISP_CORE, v6 = family == SP_FAMILY_IPV6;
+	path->reach = reach;
+	path->rung = rung;
+	path->family = family;
+	path->name = home ? "domestic" : "international";
+	path->family_name = home ? (v6 ? "domestic/ipv6" : "domestic/ipv4")
+				 : (v6 ? "international/ipv6" : "international/ipv4");
+	path->timer = sp_timer_new(reach->dev, on_timer, path);
+	add_anchors(path, home ? &reach->conf->domestic : &reach->conf->international,
+		    reach->conf->interface);
+}
+
+void sp_path_free(struct sp_path *path)
+{
+	for (unsigned i = 0; i < path->scope.anchors; i++)
+		sp_exchange_cancel(path->anchors[i].connect);
+	sp_timer_free(path->timer);
+}
