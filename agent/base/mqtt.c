@@ -285,7 +285,13 @@ static void step_dial(struct sp_mqtt *mqtt, short seen)
 			dial_failed(mqtt, ETIMEDOUT);
 		return;
 	}
-	getsockopt(mosquitto_socket(mqtt->lib), SOL_SOCKET, SO_ERROR, &error, &size);
+	int fd = mosquitto_socket(mqtt->lib);
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	// TLS may have tried to send already, and swallowed the error.
+	struct sockaddr_storage peer;
+	size = sizeof(peer);
+	if (!error && getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
+		error = ECONNREFUSED;
 	if (error)
 		dial_failed(mqtt, error);
 	else

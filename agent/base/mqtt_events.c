@@ -65,6 +65,9 @@ static const char *last_part(const char *log)
 
 void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
 {
+	// The end of the stream within a packet is told as an error without a number.
+	if (rc == MOSQ_ERR_ERRNO && errno == 0)
+		rc = MOSQ_ERR_CONN_LOST;
 	int result = sp_mqtt_errno(rc);
 	const char *problem = mqtt->tls ? sp_tls_problem(mqtt->tls) : "";
 	if (*problem)
@@ -75,10 +78,14 @@ void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
 		sp_mqtt_over(mqtt, result, "the peer closed the connection without answering CONNECT");
 	else if (rc == MOSQ_ERR_CONN_LOST)
 		sp_mqtt_over(mqtt, result, "the broker closed the connection");
+	else if (rc == MOSQ_ERR_KEEPALIVE && mqtt->phase == SP_MQTT_GREET)
+		sp_mqtt_over(mqtt, result, "no answer to CONNECT");
 	else if (rc == MOSQ_ERR_KEEPALIVE)
 		sp_mqtt_over(mqtt, result, "the broker fell silent (keepalive)");
 	else if (rc == MOSQ_ERR_ERRNO)
 		sp_mqtt_over(mqtt, result, "%s", strerror(-result));
+	else if (rc == MOSQ_ERR_NOMEM) // also its answer to some malformed packets
+		sp_mqtt_over(mqtt, result, "no memory for what the peer sent");
 	else
 		sp_mqtt_over(mqtt, result, "the peer breaks the MQTT protocol (%s)", mosquitto_strerror(rc));
 }
@@ -105,15 +112,11 @@ static void on_log(struct mosquitto *lib, void *obj, int level, const char *text
 static const char *missing(const mosquitto_property *properties)
 {
 	uint8_t retain = 1, qos = 2;
-	uint16_t receive = 1;
 	mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
 	mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &qos, false);
-	mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive, false);
 	if (!retain)
 		return "the broker keeps no retained messages";
-	if (qos == 0)
-		return "the broker offers no QoS 1";
-	return receive == 0 ? "the broker takes no message (receive maximum 0)" : NULL;
+	return qos == 0 ? "the broker offers no QoS 1" : NULL;
 }
 
 static void on_connect(struct mosquitto *lib, void *obj, int reason, int flags,
