@@ -55,8 +55,8 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 {
 	struct sp_ledger_slot *slot = slot_of(ledger, source, report->rung, report->family);
 	if (!slot) {
-		sp_warning("ledger", "more than %d rungs are reported; \"%s\" is not heard", SP_LEDGER_SLOTS,
-			   source);
+		sp_warning("ledger", "more than %d rungs are reported, the rest is not heard",
+			   SP_LEDGER_SLOTS);
 		return;
 	}
 	slot->status = report->status;

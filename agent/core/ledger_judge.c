@@ -22,7 +22,7 @@ enum {
 struct family {
 	struct sp_rung_view rungs[SP_RUNGS];
 	struct sp_verdict verdict;
-	int reach; ///< the farthest rung of the path that answers, -1
+	int reach; ///< the first rung that does not answer; SP_RUNGS: all do; -1: nothing is measured
 };
 
 static bool broken(const struct sp_rung_view *view)
@@ -106,6 +106,7 @@ static bool near_trouble(struct family *family)
 		if (!cut(family, rung))
 			continue;
 		set(family, SP_LINE_UNKNOWN, causes[rung], SP_WHOSE_SCHOOL);
+		family->reach = rung;
 		place_trouble(family, rung);
 		return true;
 	}
@@ -127,6 +128,7 @@ static enum sp_cause provider_cause(const struct family *family, int rung)
 static void far_trouble(struct family *family, int rung)
 {
 	const struct sp_rung_view *portal = &family->rungs[SP_RUNG_PORTAL];
+	family->reach = rung;
 	if (portal->status == SP_RUNG_WRONG && portal->heard_us >= family->rungs[rung].since_us)
 		set(family, SP_LINE_DOWN, SP_CAUSE_CAPTIVE_PORTAL, SP_WHOSE_ACCOUNT);
 	else if (answers(family, SP_RUNG_GATEWAY) || family->rungs[SP_RUNG_ISP_ACCESS].status == SP_RUNG_OK)
@@ -163,6 +165,7 @@ static void place_up(struct family *family, int64_t path_since)
 /// The path works since `path_since`: what may still be wrong on top of it.
 static void upper(struct family *family, int64_t path_since)
 {
+	family->reach = SP_RUNGS;
 	if (symptom(family, SP_RUNG_PORTAL, path_since) &&
 	    family->rungs[SP_RUNG_PORTAL].status == SP_RUNG_WRONG) {
 		set(family, SP_LINE_DOWN, SP_CAUSE_CAPTIVE_PORTAL, SP_WHOSE_ACCOUNT);
@@ -220,9 +223,6 @@ static void judge_family(struct family *family)
 					      .whose = SP_WHOSE_UNRESOLVED,
 					      .before_us = SP_NEVER_US};
 	family->reach = -1;
-	for (int rung = 0; rung < SP_RUNGS; rung++)
-		if (on_path(rung) && answers(family, rung))
-			family->reach = rung;
 	if (near_trouble(family))
 		return;
 	if (cut(family, SP_RUNG_ISP_CORE))
