@@ -129,13 +129,22 @@ static bool record_class(const cJSON *root, enum sp_record_class *out)
 	return found;
 }
 
+static bool dropped(struct sp_fact_dropped *out, const cJSON *root)
+{
+	word(root, "reason", out->reason);
+	if (!record_class(root, &out->cls))
+		return false;
+	if (!member(root, "stream"))
+		return integer(root, "count", 1, &out->count);
+	return stream(root, "stream", out->stream) && integer(root, "from", 1, &out->from) &&
+	       integer(root, "to", out->from, &out->to);
+}
+
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data)
 {
 	cJSON *root = cJSON_Parse(data);
 	*out = (struct sp_fact_dropped){0};
-	bool good = record_class(root, &out->cls) && stream(root, "stream", out->stream) &&
-		    integer(root, "from", 1, &out->from) && integer(root, "to", out->from, &out->to);
-	word(root, "reason", out->reason);
+	bool good = dropped(out, root);
 	cJSON_Delete(root);
 	return good;
 }
@@ -205,4 +214,21 @@ bool sp_fact_device(struct sp_fact_device *out, const char *data)
 	word(root, "reason", out->reason);
 	cJSON_Delete(root);
 	return good;
+}
+
+void sp_fact_summary(struct sp_buf *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	const cJSON *item;
+	const char *gap = "";
+	cJSON_ArrayForEach(item, root)
+	{
+		if (cJSON_IsNull(item))
+			continue;
+		char *value = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
+		sp_buf_printf(out, "%s%s=%s", gap, item->string, value ? value : item->valuestring);
+		cJSON_free(value);
+		gap = " ";
+	}
+	cJSON_Delete(root);
 }

@@ -30,8 +30,9 @@ struct sp_fact_opened {
 
 struct sp_fact_dropped {
 	enum sp_record_class cls;
-	char stream[SP_ID_LENGTH + 1];
+	char stream[SP_ID_LENGTH + 1]; ///< "": lost in memory, before there were seqs
 	int64_t from, to;
+	int64_t count; ///< of records without a stream
 	char reason[SP_WORD_MAX + 1];
 };
 
@@ -59,6 +60,9 @@ struct sp_fact_device {
 
 /// Is it a type of the feed's version 1?
 bool sp_fact_known_type(const char *type);
+
+/// The members as one line for people: `state=up cause=none`; nested ones as JSON.
+void sp_fact_summary(struct sp_buf *out, const char *data);
 
 bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data);

@@ -28,7 +28,7 @@ static const struct column {
 	size_t max, offset;
 } columns[] = {
     {"area", TEXT, false, 256, offsetof(struct sp_register_line, area)},
-    {"school_code", LEVEL, true, 64, offsetof(struct sp_register_line, school)},
+    {"school", LEVEL, true, 64, offsetof(struct sp_register_line, school)},
     {"school_name", TEXT, true, 256, offsetof(struct sp_register_line, school_name)},
     {"site", LEVEL, true, 64, offsetof(struct sp_register_line, site)},
     {"site_name", TEXT, false, 256, offsetof(struct sp_register_line, site_name)},

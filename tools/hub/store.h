@@ -145,10 +145,10 @@ struct sp_device_view {
 	int64_t first_heard_ms, last_heard_ms, presence_ms;
 	int64_t events, open_gaps, missing; ///< stored; ranges still open; seqs in all gaps
 };
-int sp_store_devices(struct sp_store *store, void (*row)(void *arg, const struct sp_device_view *device),
-		     void *arg) SP_MUST_CHECK;
+int sp_store_devices(struct sp_store *store, const char *device,
+		     void (*row)(void *arg, const struct sp_device_view *device), void *arg) SP_MUST_CHECK;
 
-/// The latest state of each instance that a board watches.
+/// The latest state of each instance that a board watches. `device` NULL: all, here and above.
 struct sp_instance_view {
 	const char *device, *instance, *driver, *reason, *text;
 	enum sp_line_state state;

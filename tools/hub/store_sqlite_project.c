@@ -4,6 +4,7 @@
 // the order of arrival does not matter.
 #include "tools/hub/store_sqlite.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,7 +156,13 @@ static int project_dropped(struct sp_store *store, const struct sp_record *recor
 	struct sp_fact_dropped fact;
 	if (!sp_fact_dropped(&fact, record->data))
 		return 1;
-	return record->was_ms >= 0 ? 0 : sp_chain_dropped(store, record->device, &fact);
+	if (record->was_ms >= 0)
+		return 0;
+	if (!fact.stream[0])
+		return sp_anomaly(store, "records_lost", record->device, 0,
+				  "%" PRId64 " records (%s) were lost in the board's memory", fact.count,
+				  sp_record_class_name(fact.cls));
+	return sp_chain_dropped(store, record->device, &fact);
 }
 
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)

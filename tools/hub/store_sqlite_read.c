@@ -45,8 +45,8 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 	return result;
 }
 
-int sp_store_devices(struct sp_store *store, void (*row)(void *arg, const struct sp_device_view *device),
-		     void *arg)
+int sp_store_devices(struct sp_store *store, const char *device,
+		     void (*row)(void *arg, const struct sp_device_view *device), void *arg)
 {
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
@@ -55,7 +55,8 @@ int sp_store_devices(struct sp_store *store, void (*row)(void *arg, const struct
 	    " (SELECT count(*) FROM stream s JOIN gap g ON g.stream = s.id WHERE s.device = d.id AND g.kind "
 	    "= 0),"
 	    " (SELECT sum(g.last - g.first + 1) FROM stream s JOIN gap g ON g.stream = s.id WHERE s.device ="
-	    " d.id) FROM device d ORDER BY d.name");
+	    " d.id) FROM device d WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
+	    T(device));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1)
 		row(arg, &(struct sp_device_view){

@@ -5,15 +5,16 @@
 
 const char *sp_presence_name(int64_t presence)
 {
-	static const char *const names[] = {"never", "online", "stopped", "lost"};
-	return presence >= 0 && presence < (int64_t)SP_COUNT(names) ? names[presence] : "never";
+	static const char *const names[] = {"unknown", "online", "stopped", "lost"};
+	return presence >= 0 && presence < (int64_t)SP_COUNT(names) ? names[presence] : names[0];
 }
 
 /// A board that is gone says nothing of its line: since it was last heard of, nothing is known.
 static void silence(struct sp_line_view *view)
 {
 	view->state = SP_LINE_UNKNOWN;
-	view->cause = view->whose = "";
+	view->cause = "none";
+	view->whose = "unresolved";
 	view->since_ms = view->last_heard_ms;
 }
 
@@ -37,8 +38,14 @@ void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out)
 				     .whose = sp_sql_text(stmt, 14),
 				     .since_ms = sp_sql_int(stmt, 15, -1)};
 	out->last_state = out->state;
-	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST)
+	// Also a line of which nothing was ever said.
+	bool said = sqlite3_column_type(stmt, SP_LINE_COLUMN_LINE) != SQLITE_NULL;
+	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST || !said)
 		silence(out);
+	if (!out->cause[0])
+		out->cause = "none";
+	if (!out->whose[0])
+		out->whose = "unresolved";
 }
 
 static int each(struct sp_store *store, sqlite3_stmt *stmt,

@@ -1,0 +1,150 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The option tables of the hub, and what only the whole file shows.
+#include "tools/hub/hub_config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "agent/base/ids.h"
+
+#define SECOND     1000
+#define HOUR       (3600 * SECOND)
+#define DAY        (24 * INT64_C(3600) * SECOND)
+#define AT(member) offsetof(struct sp_hub_config, member)
+
+static const struct sp_option hub_options[] = {
+    {"db", SP_OPTION_STRING, "/var/lib/schoolpulse-hub/hub.db", 1, 4000, AT(hub.db), NULL,
+     "The SQLite database; -wal and -shm stand beside it"},
+    {"log_level", SP_OPTION_ENUM, "info", 0, 0, AT(hub.log_level), "error warning notice info debug",
+     "How much is written to the log"},
+    {"reconnect_window", SP_OPTION_DURATION, "5min", 1 * SECOND, 1 * HOUR, AT(hub.reconnect_window_ms), NULL,
+     "Boards spread their returns over this time"},
+    {.key = NULL},
+};
+
+static const struct sp_option mqtt_options[] = {
+    {"host", SP_OPTION_STRING, "localhost", 1, 253, AT(mqtt.host), NULL, "The broker's name or address"},
+    {"port", SP_OPTION_INT, "1883", 1, 65535, AT(mqtt.port), NULL,
+     "The broker's port; 8883 is usual with TLS"},
+    {"ca_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.ca_file), NULL,
+     "Certificates that may vouch for the broker; none: no TLS"},
+    {"cert_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.cert_file), NULL, "The hub's certificate"},
+    {"key_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.key_file), NULL, "The certificate's key"},
+    {"username", SP_OPTION_STRING, "", 0, 256, AT(mqtt.username), NULL, "For brokers that ask for one"},
+    {"password", SP_OPTION_STRING, "", 0, 256, AT(mqtt.password), NULL, "For brokers that ask for one"},
+    {"client_id", SP_OPTION_STRING, "schoolpulse-hub", 1, 128, AT(mqtt.client_id), NULL,
+     "Name of the session; each shard's has '-' and the shard behind it"},
+    {"shards", SP_OPTION_LIST, "default", 1, 64, AT(mqtt.shards), NULL,
+     "Shards that this ingest serves; no two ingests may serve one"},
+    {"keepalive", SP_OPTION_DURATION, "60s", 5 * SECOND, 1 * HOUR, AT(mqtt.keepalive_ms), NULL,
+     "How soon the broker notices that the hub is gone"},
+    {"session_expiry", SP_OPTION_DURATION, "1d", 0, 30 * DAY, AT(mqtt.session_expiry_ms), NULL,
+     "How long the broker keeps what arrives while the hub is away"},
+    {.key = NULL},
+};
+
+static const struct sp_option http_options[] = {
+    {"listen", SP_OPTION_STRING, "127.0.0.1", 1, 45, AT(http.listen), NULL,
+     "Address of the page; plain HTTP, so beyond this machine it belongs behind a proxy with TLS"},
+    {"port", SP_OPTION_INT, "8080", 1, 65535, AT(http.port), NULL, "Port of the page"},
+    {.key = NULL},
+};
+
+static const char *const sections[] = {"hub", "mqtt", "http"};
+static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options};
+
+static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
+{
+	const struct sp_config_section *found = sp_config_find(config, section, "");
+	for (size_t i = 0; found && i < found->count; i++) {
+		if (strcmp(found->entries[i].key, key) == 0)
+			return found->entries[i].line;
+	}
+	return found ? found->line : 0;
+}
+
+static void check_sections(const struct sp_config *config, struct sp_config_errors *errors)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		const struct sp_config_section *section = &config->sections[i];
+		size_t known = 0;
+		while (known < SP_COUNT(sections) && strcmp(sections[known], section->name) != 0)
+			known++;
+		if (known < SP_COUNT(sections) && !section->instance[0])
+			continue;
+		const char *meant = sp_config_suggest(section->name, sections, SP_COUNT(sections));
+		if (known < SP_COUNT(sections))
+			sp_config_error(errors, config->file, section->line, "[%s] takes no name",
+					section->name);
+		else if (meant)
+			sp_config_error(errors, config->file, section->line,
+					"unknown section [%s], did you mean [%s]?", section->name, meant);
+		else
+			sp_config_error(errors, config->file, section->line, "unknown section [%s]",
+					section->name);
+	}
+}
+
+static void check_mqtt(const struct sp_config *config, const struct sp_hub_config *out,
+		       struct sp_config_errors *errors)
+{
+	bool cert = out->mqtt.cert_file[0], key = out->mqtt.key_file[0];
+	const char *given = cert ? "cert_file" : "key_file";
+	if (cert != key)
+		sp_config_error(errors, config->file, line_of(config, "mqtt", given),
+				"cert_file and key_file go together");
+	if ((cert || key) && !out->mqtt.ca_file[0])
+		sp_config_error(errors, config->file, line_of(config, "mqtt", given),
+				"a certificate without ca_file: TLS needs to know whom to trust");
+	for (size_t i = 0; i < out->mqtt.shards.count; i++) {
+		const char *shard = out->mqtt.shards.items[i];
+		if (!sp_id_valid(shard))
+			sp_config_error(errors, config->file, line_of(config, "mqtt", "shards"),
+					"shards: '%.64s': only a-z, 0-9 and - are allowed, 32 at most",
+					shard);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(shard, out->mqtt.shards.items[j]) == 0)
+				sp_config_error(errors, config->file, line_of(config, "mqtt", "shards"),
+						"shards: '%.64s' stands there twice", shard);
+		}
+	}
+}
+
+static void check_http(const struct sp_config *config, const struct sp_hub_config *out,
+		       struct sp_config_errors *errors)
+{
+	unsigned char scrap[sizeof(struct in6_addr)];
+	if (inet_pton(AF_INET, out->http.listen, scrap) != 1 &&
+	    inet_pton(AF_INET6, out->http.listen, scrap) != 1)
+		sp_config_error(errors, config->file, line_of(config, "http", "listen"),
+				"listen = %s: must be an address such as 127.0.0.1, ::1 or 0.0.0.0",
+				out->http.listen);
+}
+
+int sp_hub_config_read(struct sp_hub_config *out, const char *file, struct sp_config_errors *errors)
+{
+	struct sp_config config;
+	*out = (struct sp_hub_config){0};
+	int result = sp_config_read(&config, file, errors);
+	if (result == 0) {
+		check_sections(&config, errors);
+		for (size_t i = 0; i < SP_COUNT(tables); i++) {
+			if (sp_options_apply(tables[i], NULL, &config,
+					     sp_config_find(&config, sections[i], ""), out, errors) < 0)
+				result = -EINVAL;
+		}
+	}
+	if (result == 0) {
+		check_mqtt(&config, out, errors);
+		check_http(&config, out, errors);
+	}
+	sp_config_free(&config);
+	return errors->count ? -EINVAL : 0;
+}
+
+void sp_hub_config_free(struct sp_hub_config *config)
+{
+	for (size_t i = 0; i < SP_COUNT(tables); i++)
+		sp_options_free(tables[i], config);
+}

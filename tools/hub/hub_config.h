@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The hub's configuration file: [hub], [mqtt], [http]. README.md documents each key.
+#pragma once
+
+#include <stdint.h>
+
+#include "agent/base/config.h"
+
+struct sp_hub_config {
+	struct {
+		char *db;
+		int log_level; ///< index into "error warning notice info debug"
+		int64_t reconnect_window_ms;
+	} hub;
+	struct {
+		char *host, *ca_file, *cert_file, *key_file, *username, *password, *client_id;
+		int64_t port, keepalive_ms, session_expiry_ms;
+		struct sp_strings shards;
+	} mqtt;
+	struct {
+		char *listen;
+		int64_t port;
+	} http;
+};
+
+/// Reads and checks everything; mistakes go to `errors`. 0 or -EINVAL. To be freed in either case.
+int sp_hub_config_read(struct sp_hub_config *out, const char *file,
+		       struct sp_config_errors *errors) SP_MUST_CHECK;
+void sp_hub_config_free(struct sp_hub_config *config);

@@ -1,0 +1,179 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The commit thread: groups of messages into the store, one transaction each; what is to be told is
+// told after COMMIT. A store that fails is tried again for as long as it takes, with the same group,
+// and nothing is acknowledged meanwhile.
+#include "tools/hub/ingest_priv.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "schoolpulse/clock.h"
+#include "schoolpulse/log.h"
+
+enum {
+	PULSE_US = 5 * 1000 * 1000,
+	RETRY_MS = 1000,
+	LAST_RETRIES = 5, ///< once the end has come
+};
+
+struct group {
+	struct sp_inbound *items[SP_INGEST_GROUP_MAX];
+	size_t count;
+	size_t events;
+	bool all_sites, stop;
+};
+
+/// Until the group is full or its first message has waited long enough; an empty one is a pulse.
+static void gather(struct sp_ingest *ingest, struct group *group)
+{
+	int64_t until = sp_clock_mono_us() + PULSE_US;
+	while (group->count < SP_INGEST_GROUP_MAX && group->events < SP_INGEST_GROUP_EVENTS && !group->stop) {
+		int64_t left = until - sp_clock_mono_us();
+		struct sp_inbound *in = (struct sp_inbound *)sp_queue_pop(ingest->in, left > 0 ? left : 0);
+		if (!in)
+			return;
+		if (group->count == 0)
+			until = sp_clock_mono_us() + SP_INGEST_GROUP_US;
+		group->items[group->count++] = in;
+		group->events += in->message.count;
+		group->all_sites |= in->kind == SP_INBOUND_CONNECTED;
+		group->stop = in->kind == SP_INBOUND_STOP;
+	}
+}
+
+static int apply_one(struct sp_ingest *ingest, const struct sp_inbound *in)
+{
+	const struct sp_arrival arrival = {in->shard, in->device, in->arrived_ms, in->lag_ms, in->retained};
+	enum sp_verdict verdict;
+	int result;
+	switch (in->kind) {
+	case SP_INBOUND_BATCH:
+		result = sp_store_batch(ingest->store, &arrival, &in->message, &verdict);
+		if (result == 0 && verdict == SP_VERDICT_CONFLICT)
+			sp_warning("ingest", "%s: a batch of stream %s contradicts what is stored: not taken",
+				   in->device, in->message.envelope.stream);
+		return result;
+	case SP_INBOUND_STATE:
+		return sp_store_state(ingest->store, &arrival, in->state);
+	case SP_INBOUND_ASIDE:
+		sp_info("ingest", "set aside (%s) from %s: %s", sp_feed_fault_name(in->fault), in->topic,
+			in->why);
+		return sp_store_set_aside(ingest->store, sp_feed_fault_name(in->fault), in->device, in->topic,
+					  in->why);
+	case SP_INBOUND_CONNECTED:
+	case SP_INBOUND_STOP:
+		return 0;
+	}
+	return 0;
+}
+
+static const char *pulse_of(const struct sp_ingest *ingest, const struct group *group)
+{
+	if (group->stop)
+		return "stopped";
+	return (size_t)atomic_load(&ingest->connected) == ingest->session_count ? "running" : "disconnected";
+}
+
+static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_store_news *news)
+{
+	char why[256];
+	int result = 0;
+	if (!ingest->store)
+		result = sp_store_open(&ingest->store, ingest->config->hub.db, SP_STORE_WRITE, why);
+	if (result < 0) {
+		sp_err("ingest", "%s: %s; trying again until it works", ingest->config->hub.db, why);
+		return result;
+	}
+	result = sp_store_begin(ingest->store, sp_clock_now().wall_ms);
+	if (result == 0 && !ingest->epoch_written)
+		result = sp_store_epoch(ingest->store, ingest->epoch);
+	if (result == 0)
+		result = sp_store_pulse(ingest->store, pulse_of(ingest, group));
+	for (size_t i = 0; result == 0 && i < group->count; i++)
+		result = apply_one(ingest, group->items[i]);
+	if (result == 0)
+		result = sp_store_seal(ingest->store, group->all_sites, news);
+	if (result == 0 && (result = sp_store_commit(ingest->store)) < 0)
+		sp_store_news_free(news);
+	if (result == 0)
+		ingest->epoch_written = true;
+	else
+		sp_err("ingest",
+		       "cannot commit %zu messages: %s; nothing is acknowledged, trying again until it works",
+		       group->count, sp_store_error(ingest->store));
+	if (result < 0)
+		sp_store_rollback(ingest->store);
+	return result;
+}
+
+static struct sp_session *session_of(struct sp_ingest *ingest, const char *shard)
+{
+	for (size_t i = 0; i < ingest->session_count; i++) {
+		if (strcmp(ingest->sessions[i].shard, shard) == 0)
+			return &ingest->sessions[i];
+	}
+	return NULL;
+}
+
+static void tell(struct sp_ingest *ingest, const struct sp_store_news *news)
+{
+	for (size_t i = 0; i < news->ack_count; i++) {
+		struct sp_session *session = session_of(ingest, news->acks[i].shard);
+		if (session)
+			sp_session_send(session, sp_outbound_ack(&news->acks[i]));
+	}
+	for (size_t i = 0; i < news->site_count; i++) {
+		struct sp_session *session = session_of(ingest, news->sites[i].shard);
+		if (session)
+			sp_session_send(session, sp_outbound_site(&news->sites[i]));
+	}
+}
+
+static void dispose(struct sp_ingest *ingest, struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		atomic_fetch_sub(&ingest->in_bytes, (int64_t)group->items[i]->weight);
+		sp_inbound_free(&group->items[i]->node);
+	}
+	for (size_t i = 0; i < ingest->session_count; i++)
+		sp_session_wake(&ingest->sessions[i]); // it may have paused reading
+}
+
+/// False when the end has come and the store still fails: the boards keep what was not acknowledged.
+static bool commit(struct sp_ingest *ingest, struct group *group)
+{
+	struct sp_store_news news = {0};
+	for (int tries = 0; apply(ingest, group, &news) < 0;) {
+		struct pollfd p = {.fd = ingest->stop_fd, .events = POLLIN};
+		bool ending = poll(&p, 1, RETRY_MS) > 0;
+		if (ending && ++tries > LAST_RETRIES) {
+			sp_err("ingest", "stopping without a commit: the boards will send %zu messages again",
+			       group->count);
+			return false;
+		}
+		if (ending)
+			poll(NULL, 0, RETRY_MS / LAST_RETRIES);
+	}
+	tell(ingest, &news);
+	sp_store_news_free(&news);
+	return true;
+}
+
+void *sp_committer_run(void *arg)
+{
+	struct sp_ingest *ingest = arg;
+	struct group *group = sp_alloc(sizeof(*group));
+	bool going = true;
+	while (going) {
+		*group = (struct group){0};
+		gather(ingest, group);
+		going = commit(ingest, group) && !group->stop;
+		dispose(ingest, group);
+	}
+	free(group);
+	return NULL;
+}
