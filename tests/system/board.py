@@ -43,7 +43,7 @@ interval = 1s
 line = main
 
 [sim_kiosk "gate"]
-interval = 100ms
+period = 100ms
 log = {list}
 """
 

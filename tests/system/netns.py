@@ -87,10 +87,11 @@ class Network:
 
 
 def _answer_dns(query):
-    """A: 192.0.2.80; AAAA: 2001:db8::80; anything else: no data. Names under .invalid do not exist."""
+    """A: 1.2.3.4, AAAA: 2a00::80 (public ones, as a resolver's ought to be); anything else: no data. Names
+    under .invalid do not exist."""
     end = query.index(b"\0", 12) + 5
     kind = query[end - 4:end - 2]
-    address = {b"\0\1": bytes([192, 0, 2, 80]), b"\0\x1c": bytes.fromhex("20010db8000000000000000000000080")}.get(kind)
+    address = {b"\0\1": bytes([1, 2, 3, 4]), b"\0\x1c": bytes.fromhex("2a000000000000000000000000000080")}.get(kind)
     exists = b"\7invalid\0" not in query
     code = b"\x81\x80" if exists else b"\x81\x83"
     found = address is not None and exists

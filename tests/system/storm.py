@@ -23,6 +23,7 @@ import storm_check
 import support
 
 SHARD, DEVICE = "storm", "board"
+HUB_SESSION = f"schoolpulse-hub-{SHARD}"
 
 AGENT = """\
 [agent]
@@ -98,8 +99,8 @@ class Card:
         text = AGENT.format(state=self.state, socket=self.directory / "agent.sock", shard=SHARD, device=DEVICE,
                             port=self.storm.broker.port)
         if not quiet:
-            text += SOURCES.format(kiosk=self.kiosk, sim_line="flap = 3s",
-                                   sim_kiosk=f"interval = 100ms\nlog = {self.list}")
+            text += SOURCES.format(kiosk=self.kiosk, sim_line="faults = isp_core@3, ok@5\nrepeat = 8s",
+                                   sim_kiosk=f"period = 100ms\nlog = {self.list}")
         (self.directory / "agent.conf").write_text(text)
         self.process = support.Process([support.program("schoolpulsed"), "--config", self.directory / "agent.conf"],
                                        self.directory / "agent.log")
@@ -247,19 +248,14 @@ class Storm:
         gone: exactly a hub that died between PUBACK and COMMIT, as often as one likes."""
         self.hub.kill()
         taken = 0
-        thief = mqtt5.Client(self.broker.port, self.hub_client_id(), clean=False, expiry=3600)
+        thief = mqtt5.Client(self.broker.port, HUB_SESSION, clean=False, expiry=3600)
         end = time.monotonic() + self.random.uniform(0.5, 1.5)
         while time.monotonic() < end:
             taken += thief.next(0.2) is not None
+        assert thief.session_present, "the hub's session has another name"
         thief.stream.close()
         self.done["messages taken after PUBACK"] += taken
         self.start_hub()
-
-    def hub_client_id(self):
-        """As the broker's log names it."""
-        ids = [line.split(" as ")[1].split(" ")[0] for line in self.broker.process.text().splitlines()
-               if "New client connected" in line and " as " in line]
-        return next(name for name in reversed(ids) if not name.startswith("listener") and "/" not in name)
 
     def overflow_the_queue(self):
         """The hub is away until the broker's queue for it has overflowed."""

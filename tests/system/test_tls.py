@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 
+import board as one_board
 import mqtt5
 import support
 
@@ -258,3 +259,47 @@ def test_the_signer_refuses_what_it_should(centre, boards, tmp_path):
     assert certs("client", centre.ca, tmp_path, f"{SHARD}/{ONE}").returncode != 0
     assert certs("init", centre.ca).returncode != 0, "a CA is never overwritten"
     assert (tmp_path / "a/board.key").stat().st_mode & 0o077 == 0, "the key is its owner's"
+
+
+def tls_lines(centre, identity):
+    return f"ca_file = {centre.ca}/ca.crt\ncert_file = {identity}.crt\nkey_file = {identity}.key\n"
+
+
+def test_agent_and_hub_work_over_it(centre, run_dir):
+    """The real programs, with the packaged rules: facts arrive, are settled, and people can read the site."""
+    hub = one_board.Hub(run_dir, centre.broker.port, mqtt=tls_lines(centre, centre.directory / "hub"))
+    agent = one_board.Agent(run_dir, centre.broker.port, mqtt=tls_lines(centre, centre.board("board", shard="test")))
+    hub.start()
+    agent.start()
+    try:
+        support.wait_until(lambda: len(agent.numbers()) > 5, "numbers")
+        one_board.assert_all_delivered(agent, hub)
+        agent.wait_for(lambda status: status["publisher"]["acknowledged"] > 0, "an acknowledgement")
+        assert agent.status()["publisher"]["hub_online"]
+    finally:
+        agent.stop()
+        hub.stop()
+
+
+@pytest.mark.parametrize("wrong", ["another's certificate", "a foreign CA", "no certificate"])
+def test_an_agent_that_is_refused_says_so_and_goes_on(centre, boards, run_dir, wrong):
+    lines = tls_lines(centre, boards[ONE])
+    if wrong == "a foreign CA":
+        foreign = run_dir / "foreign"
+        make("init", foreign)
+        lines = lines.replace(str(centre.ca), str(foreign))
+    elif wrong == "no certificate":
+        lines = f"ca_file = {centre.ca}/ca.crt\n"
+    agent = one_board.Agent(run_dir, centre.broker.port, mqtt=lines)
+    agent.start()
+    try:
+        support.wait_until(lambda: len(agent.numbers()) > 5, "measuring to go on")
+        if wrong == "another's certificate":
+            # The broker knows it by its certificate, so that its own topic is refused to it.
+            agent.wait_for(lambda status: status["publisher"]["refused"] > 0, "its publishes to be refused")
+        else:
+            agent.wait_for(lambda status: not status["publisher"]["connected"] and status["publisher"]["reason"],
+                           "a reason")
+        agent.wait_for(lambda status: status["journal"]["unsettled"]["attendance"] > 5, "nothing to be forgotten")
+    finally:
+        agent.stop()
