@@ -77,6 +77,22 @@ static void add_line(const struct reading *reading, const struct sp_config_secti
 		return;
 }
 
+/// Sees the common keys alone: what neither table knows has been said already.
+static int apply_common(const struct reading *reading, const struct sp_option *common,
+			const struct sp_config_section *section, struct sp_device_common *conf)
+{
+	struct sp_config_section own = *section;
+	own.entries = sp_alloc((section->count + 1) * sizeof(*own.entries));
+	own.count = 0;
+	for (size_t i = 0; i < section->count; i++)
+		for (const struct sp_option *option = common; option->key; option++)
+			if (strcmp(option->key, section->entries[i].key) == 0)
+				own.entries[own.count++] = section->entries[i];
+	int result = sp_options_apply(common, NULL, &reading->out->config, &own, conf, reading->errors);
+	free(own.entries);
+	return result;
+}
+
 static void add_device(const struct reading *reading, const struct sp_config_section *section,
 		       const struct sp_driver *driver)
 {
@@ -91,9 +107,7 @@ static void add_device(const struct reading *reading, const struct sp_config_sec
 	char interval[24];
 	sp_common_options(driver, common, interval);
 	int result = sp_options_apply(options, common, &out->config, section, device->conf, reading->errors);
-	// What is unknown to both tables has been said by the first.
-	struct sp_config_errors *errors = reading->errors;
-	if (sp_options_apply(common, options, &out->config, section, &device->common, errors) || result)
+	if (apply_common(reading, common, section, &device->common) || result)
 		return;
 }
 
