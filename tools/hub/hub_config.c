@@ -71,18 +71,10 @@ static void check_sections(const struct sp_config *config, struct sp_config_erro
 		size_t known = 0;
 		while (known < SP_COUNT(sections) && strcmp(sections[known], section->name) != 0)
 			known++;
-		if (known < SP_COUNT(sections) && !section->instance[0])
-			continue;
-		const char *meant = sp_config_suggest(section->name, sections, SP_COUNT(sections));
-		if (known < SP_COUNT(sections))
-			sp_config_error(errors, config->file, section->line, "[%s] takes no name",
-					section->name);
-		else if (meant)
-			sp_config_error(errors, config->file, section->line,
-					"unknown section [%s], did you mean [%s]?", section->name, meant);
-		else
-			sp_config_error(errors, config->file, section->line, "unknown section [%s]",
-					section->name);
+		if (known == SP_COUNT(sections))
+			sp_config_unknown_section(config, section, sections, SP_COUNT(sections), errors);
+		else if (section->instance[0])
+			sp_config_error(errors, config->file, section->line, "[%s] takes no name", section->name);
 	}
 }
 

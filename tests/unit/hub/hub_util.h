@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// A hub's store under test, and a board that says whatever a test wants, through the real codec.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tools/hub/store.h"
+
+#define HOUR_MS INT64_C(3600000)
+#define SEC_US  INT64_C(1000000)
+/// 2026-11-21 10:00:00 +07:00
+#define NOW_MS INT64_C(1795230000000)
+
+#define BOOT_1 "11111111-1111-4111-8111-111111111111"
+#define BOOT_2 "22222222-2222-4222-8222-222222222222"
+#define BOOT_3 "33333333-3333-4333-8333-333333333333"
+
+/// 26 characters each.
+#define STREAM_1 "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define STREAM_2 "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define STREAM_3 "cccccccccccccccccccccccccc"
+#define STREAM_4 "dddddddddddddddddddddddddd"
+#define EPOCH    "eeeeeeeeeeeeeeeeeeeeeeeeee"
+
+struct hub {
+	char dir[64], path[128];
+	struct sp_store *store;
+	int64_t now_ms;
+	struct sp_store_news news; ///< of the last delivery
+};
+
+void hub_open(struct hub *hub); ///< a fresh folder and database, with EPOCH
+void hub_close(struct hub *hub);
+void hub_reopen(struct hub *hub);
+
+/// One envelope. Zero means the default in brackets.
+struct envelope {
+	const char *device;           ///< [board-1]
+	const char *stream;           ///< [STREAM_1]
+	enum sp_record_class cls;     ///< [facts]
+	const char *boot;             ///< [BOOT_1]
+	int64_t first, last;          ///< [1, first]
+	const char *prev;             ///< of the `opened` record: its stream [null]
+	int64_t prev_last;            ///< and its last seq
+	bool set_aside;               ///< in `opened`
+	const char *records;          ///< the whole list of records instead of made-up ones
+	int64_t mono_us;              ///< of the first made-up record [10 s]; each next one is a second later
+	int64_t t_ms, err_ms;         ///< of the first made-up record [not there]
+	const char *digest;           ///< [of first and last]
+	const char *clk_boot;         ///< [boot]
+	int64_t clk_mono_us;          ///< [that of the last record + 1 s]
+	bool synced;                  ///< the sender's clock
+	int64_t clk_t_ms, clk_err_ms; ///< of the sender's clock
+	int64_t arrived_ms, lag_ms;   ///< [hub->now_ms]
+};
+/// One transaction: begin, batch, seal, commit.
+enum sp_verdict deliver(struct hub *hub, struct envelope envelope);
+#define DELIVER(hub, ...) deliver((hub), (struct envelope){__VA_ARGS__})
+
+/// A birth (or stop) of `device` that holds what `held` lists.
+struct birth {
+	const char *device;  ///< [board-1]
+	const char *session; ///< [STREAM_4]
+	const char *boot;    ///< [BOOT_1]
+	const char *epoch;   ///< [EPOCH]; "": none heard
+	enum sp_feed_presence presence;
+	int64_t mono_us; ///< [20 s]
+	bool synced, retained;
+	int64_t t_ms;
+	struct sp_feed_held held[4];
+	size_t held_count;
+};
+void born(struct hub *hub, struct birth birth);
+#define BORN(hub, ...) born((hub), (struct birth){__VA_ARGS__})
+
+/// The acknowledgement of the last delivery for a stream, as "5" or "5 7-9 12-12"; "" when there is none.
+const char *acked(struct hub *hub, const char *stream);
+
+/// What a second connection sees: the first column of the first row; -1 when there is no row.
+int64_t number(struct hub *hub, const char *sql, ...) SP_PRINTF(2, 3);
+/// The gaps of a stream as "open 3-5, lost 7-9 forgotten"; a static buffer.
+const char *gaps(struct hub *hub, const char *stream);
+/// How often an anomaly was seen on a stream ("" for the device).
+int64_t anomalies(struct hub *hub, const char *kind, const char *stream);
+void execute(struct hub *hub, const char *sql);
