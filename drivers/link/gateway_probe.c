@@ -174,12 +174,14 @@ void sp_gateway_probe_cancel(struct sp_device *dev, struct sp_gateway_family *f)
 	sp_exchange_cancel(f->connect);
 	f->connect = NULL;
 	f->echoes = false;
-	f->status = SP_RUNG_UNKNOWN;
-	f->since_us = 0;
 	f->began_us = sp_device_now_us(dev);
-	struct sp_rung_report report = {SP_RUNG_GATEWAY, f->family, SP_RUNG_UNKNOWN,
-					f->began_us,     -1,        "the route changed"};
-	sp_rung_report(dev, &report);
+	f->since_us = 0;
+	if (f->status != SP_RUNG_UNKNOWN) {
+		f->status = SP_RUNG_UNKNOWN;
+		struct sp_rung_report report = {SP_RUNG_GATEWAY, f->family, f->status,
+						f->began_us,     -1,        "the route changed"};
+		sp_rung_report(dev, &report);
+	}
 	if (!f->probing)
 		return;
 	f->probing = false;
