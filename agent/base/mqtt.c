@@ -276,22 +276,36 @@ static void dial_failed(struct sp_mqtt *mqtt, int error)
 		sp_mqtt_over(mqtt, -error, "%s", why);
 }
 
-static void step_dial(struct sp_mqtt *mqtt, short seen)
+static struct tcp_info info_of(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info;
+}
+
+/// 0 when TCP stands or has stood: what came after is the handshake's to tell. TLS may have tried
+/// to send already and swallowed the socket's error.
+static int dial_error(int fd)
 {
 	int error = 0;
-	socklen_t size = sizeof(error);
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(error), peer_size = sizeof(peer);
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	// An acknowledged SYN counts as one byte.
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 || info_of(fd).tcpi_bytes_acked > 0)
+		return 0;
+	return error ? error : ECONNREFUSED;
+}
+
+static void step_dial(struct sp_mqtt *mqtt, short seen)
+{
 	if (!seen) {
 		if (sp_clock_mono_us() >= mqtt->dial_until_us)
 			dial_failed(mqtt, ETIMEDOUT);
 		return;
 	}
-	int fd = mosquitto_socket(mqtt->lib);
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	// TLS may have tried to send already, and swallowed the error.
-	struct sockaddr_storage peer;
-	size = sizeof(peer);
-	if (!error && getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
-		error = ECONNREFUSED;
+	int error = dial_error(mosquitto_socket(mqtt->lib));
 	if (error)
 		dial_failed(mqtt, error);
 	else
@@ -312,7 +326,8 @@ static void step_handshake(struct sp_mqtt *mqtt, short seen)
 	}
 	if (seen && !mqtt->ended)
 		call(mqtt, mosquitto_loop_read);
-	if (!mqtt->ended && !sp_tls_handshaking(ssl_of(mqtt)))
+	// A quick peer's CONNACK may have come in the same call.
+	if (!mqtt->ended && mqtt->phase == SP_MQTT_HANDSHAKE && !sp_tls_handshaking(ssl_of(mqtt)))
 		mqtt->phase = SP_MQTT_GREET;
 }
 
@@ -327,16 +342,12 @@ static bool more_to_read(const struct sp_mqtt *mqtt)
 /// See SP_MQTT_UNFRAMED_MAX.
 static void watch_size(struct sp_mqtt *mqtt)
 {
-	struct tcp_info info = {0};
-	socklen_t size = sizeof(info);
 	if (mqtt->heard) {
 		mqtt->heard = false;
 		mqtt->received = -1;
 		return;
 	}
-	if (getsockopt(mosquitto_socket(mqtt->lib), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-		return;
-	int64_t received = (int64_t)info.tcpi_bytes_received;
+	int64_t received = (int64_t)info_of(mosquitto_socket(mqtt->lib)).tcpi_bytes_received;
 	if (mqtt->received < 0)
 		mqtt->received = received;
 	else if (received - mqtt->received > SP_MQTT_UNFRAMED_MAX)
@@ -386,6 +397,8 @@ static void settle(struct sp_mqtt *mqtt)
 {
 	int wish = mqtt->wish;
 	mqtt->wish = SP_MQTT_STAY;
+	if (wish != SP_MQTT_STAY)
+		mqtt->ended = false; // the owner has had enough, and need not be told
 	if (wish == SP_MQTT_DROP) {
 		sp_mqtt_abort(mqtt);
 	} else if (wish != SP_MQTT_STAY) {

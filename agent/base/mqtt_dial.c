@@ -144,10 +144,12 @@ static int dial_one(struct sp_mqtt *mqtt, const char *address, char why[256])
 	errno = 0;
 	rc = mosquitto_connect_async(mqtt->lib, address, mqtt->config.port,
 				     (int)mqtt->config.keepalive_seconds);
-	int result = sp_mqtt_errno(rc);
-	if (rc != MOSQ_ERR_SUCCESS)
-		snprintf(why, 256, "%s port %u: %s", address, mqtt->config.port,
-			 rc == MOSQ_ERR_ERRNO ? strerror(-result) : mosquitto_strerror(rc));
+	if (rc == MOSQ_ERR_SUCCESS)
+		return 0;
+	// On a quick network even TLS may have got far enough to fail.
+	char text[160];
+	int result = sp_mqtt_describe(mqtt, rc, text, sizeof(text));
+	snprintf(why, 256, "%s port %u: %s", address, mqtt->config.port, text);
 	return result;
 }
 

@@ -63,31 +63,45 @@ static const char *last_part(const char *log)
 	return colon ? colon + 1 : log;
 }
 
-void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
+int sp_mqtt_describe(const struct sp_mqtt *mqtt, int rc, char *out, size_t size)
 {
 	// The end of the stream within a packet is told as an error without a number.
 	if (rc == MOSQ_ERR_ERRNO && errno == 0)
 		rc = MOSQ_ERR_CONN_LOST;
 	int result = sp_mqtt_errno(rc);
+	bool greeting = mqtt->phase != SP_MQTT_ONLINE;
 	const char *problem = mqtt->tls ? sp_tls_problem(mqtt->tls) : "";
-	if (*problem)
-		sp_mqtt_over(mqtt, -EPROTO, "TLS: %s", problem);
-	else if (mqtt->tls && strncmp(mqtt->log, "OpenSSL", 7) == 0)
-		sp_mqtt_over(mqtt, -EPROTO, "TLS: %s", last_part(mqtt->log));
-	else if (rc == MOSQ_ERR_CONN_LOST && mqtt->phase == SP_MQTT_GREET)
-		sp_mqtt_over(mqtt, result, "the peer closed the connection without answering CONNECT");
-	else if (rc == MOSQ_ERR_CONN_LOST)
-		sp_mqtt_over(mqtt, result, "the broker closed the connection");
-	else if (rc == MOSQ_ERR_KEEPALIVE && mqtt->phase == SP_MQTT_GREET)
-		sp_mqtt_over(mqtt, result, "no answer to CONNECT");
-	else if (rc == MOSQ_ERR_KEEPALIVE)
-		sp_mqtt_over(mqtt, result, "the broker fell silent (keepalive)");
-	else if (rc == MOSQ_ERR_ERRNO)
-		sp_mqtt_over(mqtt, result, "%s", strerror(-result));
-	else if (rc == MOSQ_ERR_NOMEM) // also its answer to some malformed packets
-		sp_mqtt_over(mqtt, result, "no memory for what the peer sent");
-	else
-		sp_mqtt_over(mqtt, result, "the peer breaks the MQTT protocol (%s)", mosquitto_strerror(rc));
+	if (!*problem && mqtt->tls && strncmp(mqtt->log, "OpenSSL", 7) == 0)
+		problem = last_part(mqtt->log);
+	// So libmosquitto calls a peer that hung up without TLS's farewell.
+	if (!*problem && mqtt->tls && result == -EPROTO && rc == MOSQ_ERR_ERRNO)
+		problem =
+		    greeting ? "the peer broke off; does it accept our certificate?" : "the peer broke off";
+	if (*problem || rc == MOSQ_ERR_TLS) {
+		result = -EPROTO;
+		snprintf(out, size, "TLS: %s", *problem ? problem : "the handshake failed");
+	} else if (rc == MOSQ_ERR_CONN_LOST) {
+		snprintf(out, size, "%s",
+			 greeting ? "the peer closed the connection without answering CONNECT"
+				  : "the broker closed the connection");
+	} else if (rc == MOSQ_ERR_KEEPALIVE) {
+		snprintf(out, size, "%s",
+			 greeting ? "no answer to CONNECT" : "the broker fell silent (keepalive)");
+	} else if (rc == MOSQ_ERR_ERRNO) {
+		snprintf(out, size, "%s", strerror(-result));
+	} else if (rc == MOSQ_ERR_NOMEM) { // also its answer to some malformed packets
+		snprintf(out, size, "no memory for what the peer sent");
+	} else {
+		snprintf(out, size, "the peer breaks the MQTT protocol (%s)", mosquitto_strerror(rc));
+	}
+	return result;
+}
+
+void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
+{
+	char text[160];
+	int result = sp_mqtt_describe(mqtt, rc, text, sizeof(text));
+	sp_mqtt_over(mqtt, result, "%s", text);
 }
 
 // ---- what libmosquitto calls ------------------------------------------------------------------
@@ -129,7 +143,7 @@ static void on_connect(struct mosquitto *lib, void *obj, int reason, int flags,
 	mosquitto_log_callback_set(lib, NULL);
 	if (reason != 0) {
 		sp_mqtt_over(mqtt, reason, "the broker refuses: %s", mosquitto_reason_string(reason));
-	} else if (mqtt->phase != SP_MQTT_GREET) {
+	} else if (mqtt->phase == SP_MQTT_ONLINE) {
 		sp_mqtt_over(mqtt, -EPROTO, "the broker answered CONNECT twice");
 	} else if (lack) {
 		sp_mqtt_over(mqtt, -EOPNOTSUPP, "%s", lack);
@@ -260,7 +274,7 @@ int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload
 		}
 	}
 	int rc = MOSQ_ERR_SUCCESS;
-	if (content_type)
+	if (content_type && *content_type) // an empty text in a property crashes libmosquitto 2.0.11
 		rc = mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, content_type);
 	errno = 0;
 	if (rc == MOSQ_ERR_SUCCESS)

@@ -66,7 +66,9 @@ struct sp_mqtt {
 
 /// Notes the first reason for which attempt or session are over: a broker's (≥ 0x80) or -errno.
 void sp_mqtt_over(struct sp_mqtt *mqtt, int reason, const char *format, ...) SP_PRINTF(3, 4);
-/// The same for a result of libmosquitto.
+/// What a result of libmosquitto means, in words; returns -errno. errno must still be the socket's.
+int sp_mqtt_describe(const struct sp_mqtt *mqtt, int rc, char *out, size_t size);
+/// sp_mqtt_over() for a result of libmosquitto.
 void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc);
 int sp_mqtt_errno(int rc); ///< MOSQ_ERR_… → -errno
 void sp_mqtt_hook(struct sp_mqtt *mqtt);

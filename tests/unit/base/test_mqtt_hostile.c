@@ -430,6 +430,25 @@ static void a_flood_of_messages_is_taken_in_turns(void **state)
 	close(listener);
 }
 
+static void odd_messages_are_taken_as_they_are(void **state)
+{
+	(void)state;
+	struct client a, *one[] = {&a};
+	int listener, fd = online(&a, &listener);
+	answer(fd, "\x30\x08\x00\x01t\x03\x03\x00\x00x", 10);            // an empty content type
+	answer(fd, "\x31\x04\x00\x01t\x00", 6);                          // retained, and empty
+	answer(fd, "\x32\x0a\x00\x01t\x00\x05\x00\x00\xff\x00\xff", 12); // bytes that are no text
+	turn_until(one, 1, &a.messages, 3);
+	assert_string_equal(a.message[0].payload, "x");
+	assert_string_equal(a.message[0].content_type, "");
+	assert_int_equal(a.message[1].length, 0);
+	assert_true(a.message[1].retained);
+	assert_int_equal(a.message[2].length, 4);
+	client_free(&a);
+	close(fd);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +463,7 @@ int main(void)
 	    cmocka_unit_test(a_broker_that_falls_silent_is_noticed),
 	    cmocka_unit_test(a_message_without_end_is_cut_off),
 	    cmocka_unit_test(unfinished_qos_2_messages_are_cut_off),
+	    cmocka_unit_test(odd_messages_are_taken_as_they_are),
 	    cmocka_unit_test(a_flood_of_messages_is_taken_in_turns),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
