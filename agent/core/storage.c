@@ -42,5 +42,8 @@ void sp_storage_look(struct sp_storage *storage, const struct sp_journal_status 
 	    text ? SP_TEXT("text", text) : SP_NULL("text"),
 	};
 	sp_record_fact(storage->recorder, "storage", NULL, fields, SP_COUNT(fields));
-	sp_warning("storage", "the journal's storage is %s", sp_storage_state_name(state));
+	if (state == SP_STORAGE_WRITABLE)
+		sp_notice("storage", "the journal can be written again");
+	else
+		sp_warning("storage", "the journal's storage is %s", sp_storage_state_name(state));
 }
