@@ -131,7 +131,7 @@ class Hub:
 
     def answers(self):
         try:
-            return self.get("/api/v1/status")
+            return self.get("/healthz")
         except (OSError, ValueError):
             return None
 

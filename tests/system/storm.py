@@ -182,7 +182,7 @@ class Storm:
 
     def _answers(self):
         try:
-            return support.http_json(f"http://127.0.0.1:{self.http}/api/v1/status", timeout=5)
+            return support.http_json(f"http://127.0.0.1:{self.http}/healthz", timeout=5)
         except (OSError, ValueError):
             return None
 

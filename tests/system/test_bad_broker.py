@@ -127,7 +127,7 @@ def test_malformed_and_foreign_messages_are_counted_and_set_aside(run_dir, broke
         faults = {fault for fault, in hub.query("SELECT DISTINCT fault FROM set_aside")}
         assert len(faults) >= 3, faults
         assert len(hub.query("SELECT 1 FROM set_aside")) <= 1000
-        aside = hub.get("/api/v1/set-aside")
+        aside = hub.get("/api/v1/overview")["set_aside"]
         assert aside, "people can see it"
     finally:
         client.close()

@@ -212,6 +212,7 @@ def test_a_hub_database_of_a_newer_version(run_dir, broker):
     hub.stop()
     with sqlite3.connect(hub.db) as db:
         db.execute("UPDATE meta SET value = 999 WHERE key = 'schema_version'")
+        db.commit()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     before = hashlib.sha256(hub.db.read_bytes()).hexdigest()
@@ -221,11 +222,11 @@ def test_a_hub_database_of_a_newer_version(run_dir, broker):
     assert hashlib.sha256(hub.db.read_bytes()).hexdigest() == before, "it is left as it is"
 
 
-@pytest.mark.parametrize("content", [b"once upon a time\n" * 100, "another program's"])
-def test_a_hub_database_that_is_none(run_dir, broker, content):
+@pytest.mark.parametrize("whose", ["nobody's", "another program's"])
+def test_a_hub_database_that_is_none(run_dir, broker, whose):
     hub = board.Hub(run_dir, broker.port)
-    if isinstance(content, bytes):
-        hub.db.write_bytes(content)
+    if whose == "nobody's":
+        hub.db.write_bytes(b"once upon a time\n" * 100)
     else:
         with sqlite3.connect(hub.db) as db:
             db.execute("CREATE TABLE recipes(name)")
