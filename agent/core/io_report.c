@@ -83,12 +83,16 @@ int sp_event(struct sp_device *dev, enum sp_record_class cls, const char *type, 
 	return result;
 }
 
-/// Three rounds that say nothing, and what was said before them is no news any more.
+enum { REPORT_LEAST_MS = 180 * 1000 };
+
+/// Three rounds that say nothing, and what was said before them is no news any more. A driver may ask
+/// some rungs less often than every round: the ledger learns their pace, this is for the first time.
 static int64_t max_age_us(const struct sp_device *dev)
 {
 	if (dev->interval_ms == 0)
 		return 0;
-	return (3 * dev->interval_ms + dev->driver->deadline_ms) * 1000;
+	int64_t rounds_ms = 3 * dev->interval_ms + dev->driver->deadline_ms;
+	return (rounds_ms > REPORT_LEAST_MS ? rounds_ms : REPORT_LEAST_MS) * 1000;
 }
 
 void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report)

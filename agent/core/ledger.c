@@ -8,6 +8,8 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/log.h"
 
+static const int64_t PACE_MOST_US = 3600LL * 1000 * 1000;
+
 struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg)
 {
 	struct sp_ledger *ledger = sp_alloc(sizeof(*ledger));
@@ -50,6 +52,15 @@ static bool beyond_gateway(enum sp_rung rung)
 	return (rung > SP_RUNG_GATEWAY && rung <= SP_RUNG_INTERNATIONAL) || rung == SP_RUNG_PORTAL;
 }
 
+static void learn_pace(struct sp_ledger_slot *slot, int64_t now_us)
+{
+	int64_t gap = slot->heard_us ? now_us - slot->heard_us : 0;
+	if (gap > PACE_MOST_US)
+		gap = PACE_MOST_US;
+	int64_t faded = slot->pace_us - slot->pace_us / 8;
+	slot->pace_us = gap > faded ? gap : faded;
+}
+
 void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct sp_rung_report *report,
 		      int64_t max_age_us, int64_t now_us)
 {
@@ -59,6 +70,7 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 			   SP_LEDGER_SLOTS);
 		return;
 	}
+	learn_pace(slot, now_us);
 	slot->status = report->status;
 	slot->since_us = report->since_us < now_us ? report->since_us : now_us;
 	slot->heard_us = now_us;
@@ -75,9 +87,15 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 	}
 }
 
+static int64_t expiry(const struct sp_ledger_slot *slot)
+{
+	int64_t by_pace = 3 * slot->pace_us;
+	return slot->heard_us + (slot->max_age_us > by_pace ? slot->max_age_us : by_pace);
+}
+
 static bool fresh(const struct sp_ledger_slot *slot, int64_t now_us)
 {
-	return slot->max_age_us == 0 || now_us - slot->heard_us <= slot->max_age_us;
+	return slot->max_age_us == 0 || now_us <= expiry(slot);
 }
 
 static int rank(enum sp_rung_status status)
@@ -136,9 +154,8 @@ static int64_t next_expiry(const struct sp_ledger *ledger, int64_t now_us)
 		const struct sp_ledger_slot *slot = &ledger->slots[i];
 		if (slot->max_age_us == 0 || !fresh(slot, now_us))
 			continue;
-		int64_t expiry = slot->heard_us + slot->max_age_us + 1;
-		if (expiry < next)
-			next = expiry;
+		if (expiry(slot) + 1 < next)
+			next = expiry(slot) + 1;
 	}
 	return next;
 }

@@ -14,6 +14,7 @@ struct sp_ledger_slot {
 	enum sp_family family;
 	enum sp_rung_status status;
 	int64_t since_us, heard_us, last_ok_us, max_age_us, rtt_us;
+	int64_t pace_us; ///< how far apart its reports come; falls slowly, since a burst is no pace
 	char detail[SP_LEDGER_DETAIL];
 };
 

@@ -401,6 +401,26 @@ static void test_old_reports_count_for_nothing(void **unused)
 	end(&bench);
 }
 
+static void test_the_ledger_learns_how_often_a_rung_is_asked(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, boot_one);
+	for (int t = 100; t <= 2500; t += 300) // far slower than the 60 s that were promised
+		say(&bench, t, CORE, V4, OK, 100);
+	judge(&bench, 2500 + 899);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	judge(&bench, 2500 + 901);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	// a faster pace is learnt again
+	for (int t = 4000; t <= 4400; t += 10)
+		say(&bench, t, CORE, V4, OK, 4000);
+	judge(&bench, 4400);
+	judge(&bench, 4461);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	end(&bench);
+}
+
 static void test_an_outage_survives_a_time_without_measurements(void **unused)
 {
 	(void)unused;
@@ -812,6 +832,7 @@ int main(void)
 	    cmocka_unit_test(test_a_cause_is_refined),
 	    cmocka_unit_test(test_the_start_is_the_first_loss_on_any_rung),
 	    cmocka_unit_test(test_old_reports_count_for_nothing),
+	    cmocka_unit_test(test_the_ledger_learns_how_often_a_rung_is_asked),
 	    cmocka_unit_test(test_an_outage_survives_a_time_without_measurements),
 	    cmocka_unit_test(test_without_a_gateway_nobody_is_blamed),
 	    cmocka_unit_test(test_a_gateway_that_never_answered_is_not_blamed),
