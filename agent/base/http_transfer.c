@@ -136,14 +136,16 @@ void sp_http_transfer_free(struct sp_http_transfer *transfer)
 /// libcurl's codes in errno's words; what needs a closer look says so by its text.
 static int errno_of(const struct sp_http_transfer *transfer, CURLcode code)
 {
-	long os_error = 0;
+	long os_error = 0, sent = 0;
 	switch ((int)code) {
 	case CURLE_OK:
 		return 0;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
+	case CURLE_UNSUPPORTED_PROTOCOL: // of the URL, or of an answer that is no HTTP
+		curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+		return sent > 0 ? -EPROTO : -EINVAL;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return -EINVAL;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return -ENOENT;
