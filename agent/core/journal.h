@@ -109,9 +109,12 @@ void sp_journal_fetch(struct sp_journal *journal, enum sp_lane lane, int64_t aft
 /// The hub's word is law: what the acknowledgement covers is settled, and what it does not cover of
 /// that stream is unsettled again (a restored hub), if it is still held.
 void sp_journal_ack(struct sp_journal *journal, const struct sp_feed_ack *ack);
+/// Does the acknowledgement settle all of first…last?
+bool sp_journal_ack_covers(const struct sp_feed_ack *ack, int64_t first, int64_t last);
 /// ack_mode = broker: this batch was taken with reason 0x00.
 void sp_journal_settle(struct sp_journal *journal, int64_t batch_id);
 
-/// Every stream still held, for the birth; `held` is called on the journal's thread.
+/// Every stream still held, for the birth; `held` is called on the journal's thread, with NULL while the
+/// journal cannot say.
 typedef void (*sp_journal_held_fn)(void *arg, const struct sp_feed_held *held, size_t count);
 void sp_journal_held(struct sp_journal *journal, sp_journal_held_fn held, void *arg);

@@ -10,7 +10,7 @@
 #include "agent/core/journal_store.h"
 #include "schoolpulse/log.h"
 
-static bool covers(const struct sp_feed_ack *ack, int64_t first, int64_t last)
+bool sp_journal_ack_covers(const struct sp_feed_ack *ack, int64_t first, int64_t last)
 {
 	if (last <= ack->upto)
 		return true;
@@ -86,7 +86,7 @@ static int note_covered(struct sp_journal_store *store, const struct sp_feed_ack
 						   .first = sqlite3_column_int64(statement, 1),
 						   .last = sqlite3_column_int64(statement, 2),
 						   .cls = cls};
-		if (!covers(ack, batch.first, batch.last) || find_pending(store, batch.id))
+		if (!sp_journal_ack_covers(ack, batch.first, batch.last) || find_pending(store, batch.id))
 			continue;
 		if (store->pending_count == SP_JOURNAL_PENDING_MAX)
 			*full = true;
@@ -117,7 +117,7 @@ static void unnote(struct sp_journal_store *store, const struct sp_feed_ack *ack
 	size_t kept = 0;
 	for (size_t i = 0; i < store->pending_count; i++) {
 		struct sp_journal_pending *batch = &store->pending[i];
-		if (batch->row != row || covers(ack, batch->first, batch->last)) {
+		if (batch->row != row || sp_journal_ack_covers(ack, batch->first, batch->last)) {
 			store->pending[kept++] = *batch;
 			continue;
 		}
@@ -145,7 +145,7 @@ static int find_uncovered(struct sp_journal_store *store, const struct sp_feed_a
 	while (*count < TAKE_BACK_AT_ONCE && (result = sp_sql_step(statement)) > 0) {
 		int64_t first = sqlite3_column_int64(statement, 1), last = sqlite3_column_int64(statement, 2);
 		*after = first;
-		if (!covers(ack, first, last))
+		if (!sp_journal_ack_covers(ack, first, last))
 			found[(*count)++] = (struct sp_journal_pending){
 			    .id = sqlite3_column_int64(statement, 0), .first = first, .last = last};
 	}

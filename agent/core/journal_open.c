@@ -18,6 +18,7 @@
 enum {
 	APPLICATION_ID = 0x53504a31, ///< "SPJ1", in the file's header
 	PAGE_BYTES = 4096,
+	CHUNK_BYTES = 1024 * 1024,
 	CHECK_BYTES_MAX = 16 * 1024 * 1024, ///< a larger file is not read through at start: the first fact
 					    ///< must be out within 10 s
 	/// Not -errno of any kind: the file belongs to a newer version, or to somebody else.
@@ -136,16 +137,15 @@ static int load(struct sp_journal_store *store)
 	free(age);
 	if (store->age_ms < 0 || store->age_ms > INT64_MAX / 2)
 		store->age_ms = 0;
-	int64_t id = 0, bytes = 0;
+	int64_t id = 0;
 	int result = store->clean ? 0 : check_pages(store);
 	if (result == 0)
 		result = sp_sql_int(store->db, &id, "SELECT max(id) FROM batch", "");
 	if (result == 0)
-		result = sp_journal_used_bytes(store, &bytes);
+		result = sp_journal_measure(store);
 	if (result == 0)
 		result = load_unsettled(store);
 	store->now.next_id = id + 1;
-	store->now.bytes = bytes;
 	return result == 0 && (id < 0 || id > INT64_MAX / 2) ? -EBADMSG : result;
 }
 
@@ -161,9 +161,12 @@ static int open_handle(struct sp_journal_store *store)
 		return -EROFS;
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 128, 64);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	int chunk = CHUNK_BYTES;
+	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
 	for (size_t i = 0; i < SP_COUNT(settings) && result == 0; i++)
 		result = sp_sql_run(store->db, settings[i], "");
-	return result;
+	// Only now has it read the header: a format number that it does not know makes a file read-only.
+	return result == 0 && sqlite3_db_readonly(store->db, "main") == 1 ? -EBADMSG : result;
 }
 
 static void close_handle(struct sp_journal_store *store)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "agent/base/mem.h"
 #include "agent/core/journal_sql.h"
@@ -15,12 +16,62 @@
 
 enum {
 	PORTIONS = 32, ///< the cap frees 1/32 of itself at a time
+	/// On a full disk less: what is freed is overwritten (secure_delete) and so passes through the WAL,
+	/// which cannot grow then.
+	SQUEEZE_BYTES = 256 * 1024,
+	RESERVE_MAX = 64 * 1024 * 1024,
 	DELETE_AT_ONCE = 32,
 	FORGET_AT_ONCE = 512, ///< batches per transaction: a card may be slow
 	STREAMS_MAX = SP_FEED_HELD_MAX - SP_RECORD_CLASSES,
 };
 
 static const enum sp_record_class giving_up[] = {SP_RECORD_BULK, SP_RECORD_ATTENDANCE, SP_RECORD_FACTS};
+
+static int pages_of(struct sp_journal_store *store, int64_t *pages, int64_t *unused)
+{
+	int result = sp_sql_int(store->db, pages, "PRAGMA page_count", "");
+	if (result == 0)
+		result = sp_sql_int(store->db, unused, "PRAGMA freelist_count", "");
+	// Both are read from the header as they are.
+	return result == 0 && (*unused < 0 || *unused > *pages) ? -EBADMSG : result;
+}
+
+int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out)
+{
+	int64_t pages, unused;
+	int result = pages_of(store, &pages, &unused);
+	if (result == 0)
+		*out = (pages - unused) * store->page_bytes;
+	return result;
+}
+
+int sp_journal_measure(struct sp_journal_store *store)
+{
+	int64_t unused;
+	int result = pages_of(store, &store->now.pages, &unused);
+	if (result == 0)
+		store->now.bytes = (store->now.pages - unused) * store->page_bytes;
+	return result;
+}
+
+int sp_journal_reserve(struct sp_journal_store *store, int64_t need_bytes)
+{
+	int64_t want = store->now.bytes + need_bytes, file = store->now.pages * store->page_bytes;
+	struct statvfs fs;
+	if (want < file)
+		want = file;
+	// Beyond anything that the cap allows: a header that lies must not fill the disk.
+	if (want <= store->reserved_bytes || want > 2 * store->cap_bytes + RESERVE_MAX)
+		return 0;
+	sqlite3_int64 hint = want;
+	int result = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint);
+	if (result == SQLITE_OK)
+		store->reserved_bytes = want;
+	if (result == SQLITE_OK || result == SQLITE_NOTFOUND)
+		return 0;
+	// It does not say why.
+	return statvfs(store->path, &fs) == 0 && (fs.f_flag & ST_RDONLY) ? -EROFS : -ENOSPC;
+}
 
 struct victim {
 	int64_t id, row, first, last;
@@ -79,9 +130,10 @@ static int delete_batch(struct sp_journal_store *store, int64_t id)
 	return sp_sql_run(store->db, "DELETE FROM batch WHERE id = ?", "i", id);
 }
 
-/// Deletes up to DELETE_AT_ONCE batches of one stream. *more: there were some, and losses can still be
-/// noted.
-static int give_up_some(struct sp_journal_store *store, int64_t row, bool settled, bool *more)
+/// Deletes up to DELETE_AT_ONCE batches of one stream, and stops when no more than `target` bytes are in
+/// use. *more: there were some, and losses can still be noted.
+static int give_up_some(struct sp_journal_store *store, int64_t row, bool settled, int64_t target,
+			int64_t *used, bool *more)
 {
 	struct victim victims[DELETE_AT_ONCE];
 	size_t count = 0;
@@ -102,10 +154,12 @@ static int give_up_some(struct sp_journal_store *store, int64_t row, bool settle
 	*more = count > 0;
 	if (result >= 0)
 		result = keep_last(store, row);
-	for (size_t i = 0; i < count && *more && result >= 0; i++) {
+	for (size_t i = 0; i<count && * more && * used> target && result >= 0; i++) {
 		result = delete_batch(store, victims[i].id);
 		if (result == 0 && !settled)
 			*more = note_loss(store, &victims[i], "cap");
+		if (result == 0)
+			result = sp_journal_used_bytes(store, used);
 	}
 	return result < 0 ? result : 0;
 }
@@ -131,9 +185,7 @@ static int shrink(struct sp_journal_store *store, enum sp_record_class cls, bool
 		result = oldest_stream(store, cls, settled, &row);
 		if (result < 0 || row == 0)
 			break;
-		result = give_up_some(store, row, settled, &more);
-		if (result == 0)
-			result = sp_journal_used_bytes(store, used);
+		result = give_up_some(store, row, settled, target, used, &more);
 	}
 	return result;
 }
@@ -144,6 +196,8 @@ int sp_journal_make_room(struct sp_journal_store *store, int64_t need_bytes, boo
 	int result = sp_journal_used_bytes(store, &used);
 	if (result < 0 || (!squeeze && used + need_bytes <= store->cap_bytes))
 		return result;
+	if (squeeze && portion > SQUEEZE_BYTES)
+		portion = SQUEEZE_BYTES;
 	int64_t target = (squeeze ? used : store->cap_bytes) - need_bytes - portion;
 	for (size_t i = 0; i < SP_COUNT(giving_up) && used > target && result == 0; i++)
 		result = shrink(store, giving_up[i], true, target, &used);
@@ -202,16 +256,16 @@ static int best_missed(struct sp_journal_store *store, int64_t *row)
 
 int sp_journal_limit_streams(struct sp_journal_store *store)
 {
-	int64_t held = 0, row = 0;
+	int64_t held = 0, row = 0, used = INT64_MAX;
 	int result = sp_sql_int(store->db, &held, "SELECT count(DISTINCT stream) FROM batch", "");
 	if (result < 0 || held < STREAMS_MAX)
 		return result;
 	result = best_missed(store, &row);
 	bool more = true;
 	while (result == 0 && row && more)
-		result = give_up_some(store, row, true, &more);
+		result = give_up_some(store, row, true, -1, &used, &more);
 	for (more = true; result == 0 && row && more;)
-		result = give_up_some(store, row, false, &more);
+		result = give_up_some(store, row, false, -1, &used, &more);
 	if (result == 0)
 		result = sp_journal_sweep_streams(store);
 	return result;
@@ -267,7 +321,7 @@ static int forget_some(struct sp_journal_store *store, int64_t now_ms, int64_t *
 	if (result == 0)
 		result = sp_journal_write_age(store);
 	if (result == 0)
-		result = sp_journal_used_bytes(store, &store->now.bytes);
+		result = sp_journal_measure(store);
 	return sp_journal_end(store, result);
 }
 

@@ -10,9 +10,9 @@ static int io_error(sqlite3 *db)
 {
 	switch (sqlite3_system_errno(db)) {
 	case ENOSPC:
-		return -ENOSPC;
 	case EDQUOT:
-		return -EDQUOT;
+	case EFBIG: // the largest file that the file system or a limit allows
+		return -ENOSPC;
 	case EROFS:
 	case EACCES:
 	case EPERM:

@@ -9,7 +9,7 @@
 #include "schoolpulse/err.h"
 
 /// Results of SQLite in our words:
-///   -ENOSPC, -EDQUOT   no room
+///   -ENOSPC            no room
 ///   -EROFS             not writable (read-only file system, permissions)
 ///   -EBADMSG           the file is not what we wrote: corrupt, foreign, impossible content
 ///   -EBUSY             another process has it

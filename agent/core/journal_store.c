@@ -28,17 +28,6 @@ enum {
 	OVERHEAD_BYTES = 32 * 1024,
 };
 
-int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out)
-{
-	int64_t pages, unused;
-	int result = sp_sql_int(store->db, &pages, "PRAGMA page_count", "");
-	if (result == 0)
-		result = sp_sql_int(store->db, &unused, "PRAGMA freelist_count", "");
-	if (result == 0)
-		*out = (pages - unused) * store->page_bytes;
-	return result;
-}
-
 int sp_journal_write_age(struct sp_journal_store *store)
 {
 	return sp_sql_run(
@@ -346,7 +335,7 @@ static int write_facts(struct sp_journal_store *store, const struct sp_journal_c
 }
 
 /// Streams first, then room, then records: both of the former may lose something, which facts must tell.
-static int write_all(struct sp_journal_store *store, const struct sp_journal_commit *what)
+static int write_all(struct sp_journal_store *store, const struct sp_journal_commit *what, bool squeeze)
 {
 	char *opened[SP_RECORD_CLASSES] = {NULL};
 	int result = sp_journal_settle_pending(store);
@@ -357,7 +346,7 @@ static int write_all(struct sp_journal_store *store, const struct sp_journal_com
 			result = sp_journal_stream_begin(store, (enum sp_record_class)cls, &opened[cls]);
 	}
 	if (result == 0)
-		result = sp_journal_make_room(store, text_bytes(what), what->squeeze);
+		result = sp_journal_make_room(store, text_bytes(what), squeeze);
 	if (result == 0 && wants_facts(store, what))
 		result = sp_journal_stream_begin(store, SP_RECORD_FACTS, &opened[SP_RECORD_FACTS]);
 	for (int cls = SP_RECORD_ATTENDANCE; cls < SP_RECORD_CLASSES && result == 0; cls++)
@@ -368,19 +357,34 @@ static int write_all(struct sp_journal_store *store, const struct sp_journal_com
 	if (result == 0)
 		result = write_small(store, what);
 	if (result == 0)
-		result = sp_journal_used_bytes(store, &store->now.bytes);
+		result = sp_journal_measure(store);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		free(opened[cls]);
+	return result;
+}
+
+static int attempt(struct sp_journal_store *store, const struct sp_journal_commit *what, bool squeeze,
+		   int64_t now_ms)
+{
+	int result = squeeze ? 0 : sp_journal_reserve(store, text_bytes(what));
+	if (result == 0)
+		result = sp_journal_begin(store, now_ms);
+	if (result == 0)
+		result = sp_journal_end(store, write_all(store, what, squeeze));
 	return result;
 }
 
 int sp_journal_store_commit(struct sp_journal_store *store, const struct sp_journal_commit *what,
 			    int64_t now_ms)
 {
-	int result = sp_journal_begin(store, now_ms);
-	if (result == 0)
-		result = write_all(store, what);
-	result = sp_journal_end(store, result);
+	int result = attempt(store, what, false, now_ms);
+	if (result == -ENOSPC) {
+		// The WAL cannot grow; it may have room once begun anew.
+		(void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+		result = attempt(store, what, false, now_ms);
+	}
+	if (result == -ENOSPC)
+		result = attempt(store, what, true, now_ms);
 	if (result < 0)
 		return result;
 	store->mark = false;

@@ -43,7 +43,7 @@ struct sp_journal_now {
 	int64_t next_id;
 	int64_t unsettled[SP_RECORD_CLASSES]; ///< records
 	int64_t committed, dropped;           ///< records, since this opening
-	int64_t bytes;                        ///< pages in use, after the last commit
+	int64_t bytes, pages;                 ///< in use; of the file: after the last commit
 };
 
 struct sp_journal_pending {
@@ -67,6 +67,7 @@ struct sp_journal_store {
 	bool mark;               ///< the clean mark is still in the file: the next commit deletes it
 	int64_t age_ms, tick_ms; ///< powered-on time as of the monotonic `tick_ms`
 	int64_t settled_seq;
+	int64_t reserved_bytes; ///< what the file is known to have room for
 	struct sp_journal_now now, before;
 	struct sp_journal_pending pending[SP_JOURNAL_PENDING_MAX];
 	size_t pending_count;
@@ -94,13 +95,12 @@ struct sp_journal_commit {
 	size_t small_count;
 	int64_t lost[SP_RECORD_CLASSES]; ///< refused for want of memory since the last commit
 	bool probe;                      ///< write something in any case: did the file recover?
-	bool squeeze;                    ///< the disk is full: make room inside the file first
 	bool clean;                      ///< the last commit of an opening: leaves the clean mark
 	int64_t corrupt;                 ///< a batch to drop because its text is not what it was; 0: none
 };
 
-/// All or nothing; also writes down what is settled. -errno as sp_sql_error(), or -ESTALE when the file is
-/// not at its path any more.
+/// All or nothing; also writes down what is settled. On a full disk unsettled bulk makes room inside the
+/// file. -errno as sp_sql_error(), or -ESTALE when the file is not at its path any more.
 int sp_journal_store_commit(struct sp_journal_store *store, const struct sp_journal_commit *what,
 			    int64_t now_ms) SP_MUST_CHECK;
 /// Deletes what was settled long enough ago; truncates the WAL when something was deleted.
@@ -140,5 +140,10 @@ int sp_journal_limit_streams(struct sp_journal_store *store) SP_MUST_CHECK;
 int sp_journal_lose(struct sp_journal_store *store, int64_t id, const char *reason) SP_MUST_CHECK;
 int sp_journal_write_age(struct sp_journal_store *store) SP_MUST_CHECK;
 int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out) SP_MUST_CHECK;
+/// Updates now.bytes and now.pages.
+int sp_journal_measure(struct sp_journal_store *store) SP_MUST_CHECK;
+/// Allocates the file ahead of its growth by `need_bytes`, since what a commit left in the WAL must fit into
+/// the file later, or the WAL could never begin anew on a disk that filled up meanwhile.
+int sp_journal_reserve(struct sp_journal_store *store, int64_t need_bytes) SP_MUST_CHECK;
 /// Rows of streams that hold nothing and are nobody's predecessor.
 int sp_journal_sweep_streams(struct sp_journal_store *store) SP_MUST_CHECK;

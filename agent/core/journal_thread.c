@@ -105,7 +105,6 @@ static const char *reason(int error)
 {
 	switch (error) {
 	case -ENOSPC:
-	case -EDQUOT:
 		return "the disk is full";
 	case -EROFS:
 		return "the file cannot be written (read-only or no permission)";
@@ -128,7 +127,6 @@ static void set_status(struct sp_journal *j)
 		s->state = j->store ? SP_JOURNAL_WRITABLE : SP_JOURNAL_OPENING;
 		break;
 	case -ENOSPC:
-	case -EDQUOT:
 		s->state = SP_JOURNAL_FULL;
 		break;
 	case -EROFS:
@@ -278,10 +276,6 @@ static void commit(struct sp_journal *j, bool bulk, bool clean)
 	g.what.clean = clean;
 	g.what.probe = j->error != 0;
 	int result = sp_journal_store_commit(j->store, &g.what, now_ms());
-	if (result == -ENOSPC || result == -EDQUOT) {
-		g.what.squeeze = true;
-		result = sp_journal_store_commit(j->store, &g.what, now_ms());
-	}
 	if (result == 0)
 		committed(j, &g);
 	else
@@ -391,10 +385,10 @@ static void answer_held(struct sp_journal *j, const struct sp_journal_request *r
 {
 	struct sp_feed_held held[SP_FEED_HELD_MAX];
 	size_t count = 0;
-	int result = j->store ? sp_journal_store_held(j->store, held, &count) : 0;
-	if (result < 0)
+	int result = j->store ? sp_journal_store_held(j->store, held, &count) : -EAGAIN;
+	if (result < 0 && j->store)
 		sp_err("journal", "reading %s: %s", j->path, strerror(-result));
-	request->held.held(request->held.arg, held, result < 0 ? 0 : count);
+	request->held.held(request->held.arg, result < 0 ? NULL : held, count);
 	if (result == -EBADMSG)
 		judge(j, result);
 }
