@@ -71,12 +71,17 @@ static int moment(struct sp_store *store, const struct sp_time_frame *frame, con
 	return result;
 }
 
+static bool knows_start(const struct sp_fact_outage *fact)
+{
+	return fact->phase == SP_OUTAGE_OPEN || fact->start_t_ms >= 0 || fact->start_mono_us >= 0;
+}
+
 static int write_outage(struct sp_store *store, const struct sp_record *record,
 			const struct sp_fact_outage *fact, const struct sp_placed *start,
 			const struct sp_placed *end)
 {
 	bool closed = fact->phase == SP_OUTAGE_CLOSE;
-	bool start_known = fact->phase == SP_OUTAGE_OPEN || fact->start_t_ms >= 0 || fact->start_mono_us >= 0;
+	bool start_known = knows_start(fact);
 	return SQL_DO(
 	    store,
 	    "INSERT INTO outage VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), nullif(?9, -1), ?10,"
@@ -108,6 +113,8 @@ static int newer(struct sp_store *store, const struct sp_record *record, const s
 static int older(struct sp_store *store, const struct sp_record *record, const struct sp_fact_outage *fact,
 		 const struct sp_placed *start)
 {
+	if (!knows_start(fact))
+		return 0;
 	return SQL_DO(store,
 		      "UPDATE outage SET start_ms = nullif(?3, -1), start_err_ms = nullif(?4, -1),"
 		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND start_ms IS NULL",
