@@ -12,6 +12,7 @@
 
 #include <mqtt_protocol.h>
 
+#include "agent/base/feed.h"
 #include "schoolpulse/clock.h"
 
 enum {
@@ -67,6 +68,8 @@ static int set_will(struct sp_mqtt *mqtt)
 	mosquitto_property *properties = NULL;
 	int rc = mosquitto_property_add_int32(&properties, MQTT_PROP_WILL_DELAY_INTERVAL,
 					      (uint32_t)c->will_delay_seconds);
+	if (rc == MOSQ_ERR_SUCCESS)
+		rc = mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, SP_FEED_JSON);
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = mosquitto_will_set_v5(mqtt->lib, c->will_topic, (int)c->will_length, c->will_payload, 1,
 					   true, properties);
