@@ -18,9 +18,10 @@ FORMAT = r"%q\t%r\t%C\t%x\t%t"
 
 
 class Sniffer:
-    """mosquitto_sub and a thread that feeds a Conversation. `seen` keeps (topic, payload, content type)."""
+    """mosquitto_sub and a thread that feeds a Conversation. `seen` keeps (topic, payload, content type);
+    `prefix` is a command to run mosquitto_sub by, such as `ip netns exec NAME`."""
 
-    def __init__(self, port, host="127.0.0.1", options=(), honest=True, on_message=None):
+    def __init__(self, port, host="127.0.0.1", options=(), honest=True, on_message=None, prefix=()):
         self.talk = feed_contract.Conversation(honest)
         self.seen = []
         self.on_message = on_message
@@ -28,7 +29,7 @@ class Sniffer:
         self._ready = threading.Event()
         command = ["mosquitto_sub", "-h", host, "-p", str(port), "-V", "mqttv5", "-q", "1", "-t", "sp1/#",
                    "--retain-as-published", "-d", "-F", FORMAT, *options]
-        self._process = subprocess.Popen(["stdbuf", "-oL", *command], stdin=subprocess.DEVNULL,
+        self._process = subprocess.Popen([*prefix, "stdbuf", "-oL", *command], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

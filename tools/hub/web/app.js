@@ -12,7 +12,7 @@ import { LineTable, keyOf, placeOf } from "./table.js";
 
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 15000; // nobody looks
-const SLOW_MS = 10000;        // lists follow a change at once, but a stream of changes not more often than this
+const SLOW_MS = 5000;         // lists follow a change at once, but a stream of changes not more often than this
 const PAGE = 200;             // rows rendered at a time
 const OUTAGES = 50;
 const SORTS = ["state", "since", "place", "area", "provider", "heard"];
@@ -38,7 +38,9 @@ const page = {
 };
 
 let lines, boards, outages, notices;
-const now = () => (page.overview ? page.overview.as_of_ms + (performance.now() - page.received) : Date.now());
+// Of the hub's clock. While nothing is taken in, what is shown stays as of the last word of the boards.
+const running = () => page.overview?.hub?.ingest === "running";
+const now = () => (page.overview?.as_of_ms ?? Date.now()) + (running() ? performance.now() - page.received : 0);
 const date = () => page.date ?? dayOf(now());
 
 // ---- choosing and ordering -----------------------------------------------------------------------------
@@ -141,7 +143,7 @@ function showFresh() {
   const live = page.failures === 0 && page.overview ? "on" : page.failures ? "off" : "wait";
   byId("fresh").dataset.live = live;
   setText(byId("live-word"), t(`live.${live}`));
-  const time = page.overview ? clock(page.overview.as_of_ms) : "";
+  const time = page.overview?.as_of_ms ? clock(page.overview.as_of_ms) : "";
   setText(byId("as-of"), time ? t("as_of", { time }) : "");
   const banner = byId("banner");
   const ingest = page.overview?.hub?.ingest;
@@ -262,8 +264,8 @@ async function poll() {
     const answer = await api.overview();
     const first = page.overview === null;
     const back = page.failures > 0;
-    if (answer === null) page.overview.as_of_ms = now(); // nothing changed: what is here is true as of now
-    else page.overview = answer;
+    if (answer === null && running()) page.overview.as_of_ms = now(); // what is here is true as of now
+    if (answer) page.overview = answer;
     page.received = performance.now();
     page.failures = 0;
     if (answer) {

@@ -25,6 +25,13 @@ function causeText(line) {
   return word("cause", line.cause) || (line.state === "up" ? "" : "—");
 }
 
+/** Whose it is; of a silent board also what it said last. */
+function whoseText(line) {
+  const before = line.state === "unknown" && line.last_state && line.last_state !== "unknown"
+    ? t("before", { state: word("state", line.last_state) }) : "";
+  return [word("whose", line.whose), before].filter(Boolean).join(" · ");
+}
+
 class Detail {
   constructor(columns) {
     this.strip = new DayStrip();
@@ -99,7 +106,7 @@ class Row {
     setText(this.line, line.line || "—");
     setText(this.provider, line.provider || "");
     setText(this.cause, causeText(line));
-    setText(this.whose, word("whose", line.whose));
+    setText(this.whose, whoseText(line));
     setText(this.presence, word("presence", line.presence));
     setAttribute(this.presence, "class", line.presence === "lost" ? "sub warn" : "sub");
     this.strip.update(place[0], view.date, view.day.get(keyOf(line)));

@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live page of the real hub: what a board publishes over a real broker appears by itself."""
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+import zlib
+
+import pytest
+
+import board
+import feed_contract
+import feed_sniffer
+import page_fixture
+import support
+from support import wait_until
+from test_page import Page
+
+REGISTER = """\
+area,school,school_name,site,site_name,line,provider,contract,down_mbps,up_mbps,zone,timetable,device,shard
+Tỉnh Mẫu/Xã Đồng Xanh,79000501,Trường Thử Nghiệm <b>A</b>,chinh,Điểm trường chính,main,Nhà mạng A,,100,100,,,board,test
+Tỉnh Mẫu/Xã Đồng Xanh,79000502,Trường Thử Nghiệm B,chinh,Điểm trường chính,main,Nhà mạng A,,100,100,,,silent,test
+"""
+BOOT = "3f0c9a52-6d41-4b7e-9a2c-1e5d8b7f4c60"
+STREAM = "mfrggzdfmztwq2lknnwg23tpoa"
+
+
+class FakeBoard:
+    """Speaks the feed by hand, with this machine's clock."""
+
+    def __init__(self, port, device="board", stream=STREAM):
+        self.port, self.device, self.stream = port, device, stream
+        self.seq = 0
+        self.start = time.time() - 600
+
+    def mono_us(self):
+        return int((time.time() - self.start) * 1e6)
+
+    def clk(self):
+        return {"boot": BOOT, "mono_us": self.mono_us(), "synced": True, "t_ms": int(time.time() * 1000), "err_ms": 10}
+
+    def publish(self, leaf, payload, *options, content_type=feed_contract.JSON):
+        subprocess.run(["mosquitto_pub", "-p", str(self.port), "-V", "mqttv5", "-q", "1", "-s", "-t",
+                        f"sp1/up/test/{self.device}/{leaf}", "-D", "publish", "content-type", content_type, *options],
+                       input=payload, check=True)
+
+    def birth(self):
+        self.publish("state", json.dumps({
+            "v": 1, "dev": self.device, "session": "ljqxg43fonzws33ogqzdgnbvge", "presence": "online", "boot": BOOT,
+            "version": "0.1.0", "hub_epoch": None, "clk": self.clk(), "held": []}).encode(), "-r")
+
+    def facts(self, *records):
+        batch = []
+        for record in records:
+            self.seq += 1
+            batch.append({"seq": self.seq, "mono_us": self.mono_us(), "t_ms": int(time.time() * 1000), "err_ms": 10, **record})
+        text = json.dumps(batch, ensure_ascii=False)
+        head = {"v": 1, "dev": self.device, "class": "facts", "stream": self.stream, "boot": BOOT,
+                "digest": hashlib.sha256(text.encode()).hexdigest()[:32], "clk": self.clk()}
+        payload = (json.dumps(head)[:-1] + ', "ev": ' + text + "}").encode()
+        feed_contract.validate(f"sp1/up/test/{self.device}/facts", payload, feed_contract.JSON)
+        self.publish("facts", payload)
+
+    def opened(self):
+        return {"type": "opened", "class": "facts", "prev": None}
+
+    def line(self, state, cause="none", whose="nobody"):
+        return {"type": "line", "device": "main", "state": state, "previous": "unknown", "cause": cause, "whose": whose,
+                "ipv4": state, "ipv6": None}
+
+    def outage(self, phase, **members):
+        return {"type": "outage", "device": "main", "outage": "pf2xk6dpnzsxg5dfon2gc3lfmu", "phase": phase, "state": "down",
+                "cause": "isp", "whose": "provider", "start_mono_us": self.mono_us() - 2000000,
+                "start_t_ms": int(time.time() * 1000) - 2000, "start_boot": BOOT, "start_uncertainty_seconds": 0.5,
+                "evidence": [{"rung": "isp_core", "family": "ipv4", "status": "silent", "detail": "2 of 2 anchors silent",
+                              "rtt_seconds": None}], **members}
+
+
+@pytest.fixture
+def driver(tmp_path):
+    driver = page_fixture.browser(tmp_path / "browser")
+    yield driver
+    driver.quit()
+    shutil.rmtree(tmp_path / "browser", ignore_errors=True)
+
+
+class RealHub(board.Hub):
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.http}/"
+
+
+@pytest.fixture
+def hub(run_dir, broker):
+    hub = RealHub(run_dir, broker.port)
+    conf = run_dir / "import.conf"
+    conf.write_text(board.HUB.format(db=hub.db, port=broker.port, http=support.free_port(), mqtt=""))
+    (run_dir / "register.csv").write_text(REGISTER, encoding="utf-8")
+    subprocess.run([support.program("schoolpulse-hub"), "--config", conf, "import", run_dir / "register.csv"], check=True,
+                   capture_output=True)
+    hub.start()
+    yield hub
+    hub.stop()
+
+
+def row(page, name):
+    return page.js("""return [...document.querySelectorAll("#table tr.line")]
+        .find((r) => r.querySelector(".strong").textContent === arguments[0])?.textContent ?? null""", name)
+
+
+def test_the_page_of_the_real_hub(broker, hub, driver):
+    first, second = "Trường Thử Nghiệm <b>A</b>", "Trường Thử Nghiệm B"
+    with feed_sniffer.Sniffer(broker.port) as sniffer:
+        page = Page(driver, hub).open()
+        assert sorted(page.names()) == [first, second]
+        assert "chưa nhận được tin từ bo mạch" in row(page, second)
+
+        sender = FakeBoard(broker.port)
+        sender.birth()
+        sender.facts(sender.opened(), sender.line("up"))
+        wait_until(lambda: "Hoạt động" in row(page, first), "up, by itself")
+        assert "đang kết nối" in row(page, first)
+        wait_until(lambda: page.all("#table tr.line .seg"), "its strip")
+
+        sender.facts(sender.outage("open"), sender.line("down", "isp", "provider"))
+        wait_until(lambda: "Mất kết nối" in row(page, first), "down, by itself")
+        assert "lỗi phía nhà mạng" in row(page, first)
+        assert page.texts(".tile.down .figure") == ["1"]
+        wait_until(lambda: page.texts("#outages-list tbody tr"), "the outage")
+        said = page.text("#outages-list tbody tr")
+        for words in (first, "đang diễn ra", "máy đo trong nước IPv4: không trả lời · 2 of 2 anchors silent", "±"):
+            assert words in said
+
+        sender.facts(sender.outage("close", end_mono_us=sender.mono_us(), end_t_ms=int(time.time() * 1000)),
+                     sender.line("up"))
+        wait_until(lambda: "Hoạt động" in row(page, first), "up again")
+        wait_until(lambda: "đang diễn ra" not in page.text("#outages-list tbody tr"), "the outage's end")
+
+        stranger = FakeBoard(broker.port, "stranger", "orsxg5bamjxw65dtorzgk5dgnq")
+        stranger.birth()
+        stranger.facts(stranger.opened(), stranger.line("up"))
+        wait_until(lambda: page.texts("#boards-table .strong") == ["stranger"], "a board that nobody registered")
+
+        sender.publish("facts", zlib.compress(b"{}"), content_type=feed_contract.DEFLATED)
+        sender.publish("facts", b"no JSON at all")
+        wait_until(lambda: page.visible("#aside"), "what was set aside")
+        assert "sai định dạng" in page.texts("#aside-list td")
+        wait_until(lambda: ("ack", "") in sniffer.talk.kinds and ("site", "down") in sniffer.talk.kinds,
+                   "acknowledgements and the people's topic")
+        assert page.console() == []
+
+        hub.process.kill()
+        wait_until(lambda: page.visible("#banner"), "the page to notice")
+        assert page.text("#banner").startswith("Mất kết nối với trung tâm")
+    ours = [finding for finding in sniffer.talk.findings if "/facts: not zlib" not in finding]
+    assert [finding for finding in ours if not finding.startswith("sp1/up/test/board/facts")] == []
