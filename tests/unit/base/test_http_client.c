@@ -511,6 +511,8 @@ static void a_callback_may_start_and_cancel(void **state)
 		memset(&second, 0, sizeof(second));
 		memset(&third, 0, sizeof(third));
 		begin(world, &third, (struct sp_http_request){.max_bytes = 100}, silent);
+		for (size_t peers = world->peer_count; world->peer_count == peers;)
+			turn(world); // until it has its silent peer
 		begin(world, &r, (struct sp_http_request){.url = early ? "y://" : NULL, .max_bytes = 100},
 		      hello);
 		wait_for(world, &r);
