@@ -82,7 +82,6 @@ WRONG = {
     "a wildcard in a name": ("shard = test", "shard = #", 4, "shard"),
     "too long a line": ("port = 1", "port = " + "1" * 5000, 9, ""),
     "a certificate without its key": ("port = 1", "port = 1\nca_file = /dev/null\ncert_file = /dev/null", 11, "key_file"),
-    "an anchor that is no address": ("line = main", 'line = main\n[reach "net"]\ndomestic = not an address', 16, ""),
     "too long a socket": ("agent.sock", "a" * 200, 3, "socket"),
 }
 
@@ -127,7 +126,7 @@ def test_no_file_and_no_rights(run_dir):
         assert done.returncode == 1 and str(path) in done.stderr
     for arguments in ([], ["--config"], ["--confgi", "x"], ["x"]):
         done = subprocess.run([agent, *arguments], capture_output=True, text=True, timeout=support.PATIENCE)
-        assert done.returncode not in (0, None) and "usage" in (done.stderr + done.stdout).lower(), arguments
+        assert done.returncode not in (0, None) and "--help" in done.stderr, arguments
 
 
 def test_a_wrong_configuration_does_not_start(run_dir):
