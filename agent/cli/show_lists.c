@@ -17,7 +17,7 @@ static void when_cell(struct sp_table *table, double t_ms)
 {
 	char when[32];
 	// Relative to the beginning of time nothing is today: the date is always shown.
-	if (isnan(t_ms))
+	if (!(t_ms > 0 && t_ms < 1e15))
 		sp_table_cell(table, SP_STYLE_DIM, "clock not known");
 	else
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_text_when((int64_t)t_ms, 0, when));

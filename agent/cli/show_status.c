@@ -33,11 +33,11 @@ static void show_head(struct sp_page *page, const cJSON *status)
 static void show_since(struct sp_page *page, const cJSON *clock, double seconds)
 {
 	char when[32], span[48];
-	if (!(seconds >= 0))
+	if (!(seconds >= 0 && seconds < 1e12))
 		return;
 	sp_text_span(seconds, span);
 	double now = sp_json_number(clock, "t_ms");
-	if (sp_json_true(clock, "synced") && now > 0)
+	if (sp_json_true(clock, "synced") && now > 0 && now < 1e15)
 		sp_page_printf(page, SP_STYLE_PLAIN, " since %s (%s)",
 			       sp_text_when((int64_t)(now - seconds * 1000), (int64_t)now, when), span);
 	else

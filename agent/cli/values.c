@@ -20,7 +20,8 @@ const char *sp_text_rtt(double seconds, char out[32])
 
 const char *sp_text_span(double seconds, char out[48])
 {
-	long long s = seconds < 0 ? 0 : (long long)seconds;
+	// Neither NAN nor what no clock shows may reach the conversion.
+	long long s = seconds > 0 && seconds < 1e15 ? (long long)seconds : 0;
 	if (s < 60)
 		snprintf(out, 48, "%lld s", s);
 	else if (s < 3600)
