@@ -74,7 +74,8 @@ static void check_sections(const struct sp_config *config, struct sp_config_erro
 		if (known == SP_COUNT(sections))
 			sp_config_unknown_section(config, section, sections, SP_COUNT(sections), errors);
 		else if (section->instance[0])
-			sp_config_error(errors, config->file, section->line, "[%s] takes no name", section->name);
+			sp_config_error(errors, config->file, section->line, "[%s] takes no name",
+					section->name);
 	}
 }
 
