@@ -1,0 +1,224 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""The programs under test in their places: the agent on the board, mosquitto and schoolpulse-hub in the
+data centre. Each is ended by its pid, and dies with the lab."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import school as places
+import space as spaces
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+SHARD, DEVICE = "lab", "board"
+
+BROKER = """\
+user root
+listener 1883 {address}
+allow_anonymous true
+persistence false
+set_tcp_nodelay true
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+"""
+
+HUB = """\
+[hub]
+db = {db}
+reconnect_window = 1s
+
+[mqtt]
+host = {address}
+port = 1883
+shards = lab
+keepalive = 5s
+
+[http]
+listen = 127.0.0.1
+port = 8080
+"""
+
+REGISTER = """\
+area,school,school_name,site,site_name,line,provider,contract,down_mbps,up_mbps,zone,timetable,device,shard
+Phòng thử,truong-mau,Trường mẫu,chinh,Điểm chính,main,,,80,40,,,board,lab
+"""
+
+# Its times are the agent's own, but for the ways to the hub: those the lab need not wait for.
+AGENT = """\
+[agent]
+state_dir = {state}
+socket = {socket}
+shard = lab
+device = board
+log_level = debug
+
+[mqtt]
+host = {address}
+port = 1883
+keepalive = 5s
+will_delay = 1s
+resend_min = 1s
+resend_max = 3s
+reconnect_max = 1s
+
+[journal]
+bulk_commit = 5s
+
+[line "main"]
+
+[carrier "cable"]
+line = main
+
+[gateway "router"]
+line = main
+
+[reach "internet"]
+line = main
+domestic = {domestic}
+international = {international}
+dns_name = *.{zone}
+dns_expect = {zone_address}
+dns_direct = {second_dns}
+resolv_conf = {resolv}
+portal_url = http://page.{zone}/generate_204
+portal_resolve = {page}
+{reach}
+"""
+
+
+def find(build, name):
+    for directory in ("agent", "agent/cli", "tools/hub", "tests/lab"):
+        path = pathlib.Path(build, directory, name)
+        if path.is_file():
+            return path.resolve()
+    raise spaces.Impossible(f"{name} is not built in {build}")
+
+
+class Program:
+    def __init__(self, prefix, arguments, log):
+        self.arguments = prefix + [str(argument) for argument in arguments]
+        self.log = log
+        self.process = None
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            out.write(f"---- started at {spaces.now():.6f}\n".encode())
+            out.flush()
+            self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT, preexec_fn=spaces.die_with_parent)
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def end(self, how=signal.SIGTERM, patience=20):
+        """The exit status; None when there was nothing to end. Killed if it does not end in time."""
+        if not self.process:
+            return None
+        process, self.process = self.process, None
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def kill(self):
+        """As a power cut would."""
+        self.end(signal.SIGKILL)
+
+    def tail(self, lines=15):
+        return "\n".join(pathlib.Path(self.log).read_text(errors="replace").splitlines()[-lines:])
+
+
+class Programs:
+    """Broker, hub and agent of one school; their files stand in `directory`, logs in `logs`."""
+
+    def __init__(self, school, build, directory, logs, reach="", agent_sections=""):
+        self.directory, self.logs, self.build = pathlib.Path(directory), pathlib.Path(logs), build
+        self.db = self.directory / "hub.db"
+        self.socket = self.directory / "agent.sock"
+        self._configure(reach, agent_sections)
+        centre, board = school.space.prefix("centre"), school.space.prefix("board")
+        hub = find(build, "schoolpulse-hub")
+        self.register = centre + [str(hub), "--config", str(self.directory / "hub.conf"), "import",
+                                  str(self.directory / "register.csv")]
+        self.broker = Program(centre, ["/usr/sbin/mosquitto", "-c", self.directory / "mosquitto.conf"],
+                              self.logs / "broker.log")
+        self.hub = Program(centre, [hub, "--config", self.directory / "hub.conf", "all"], self.logs / "hub.log")
+        self.agent = Program(board, [find(build, "schoolpulsed"), "--config", self.directory / "agent.conf"],
+                             self.logs / "agent.log")
+
+    def _configure(self, reach, agent_sections):
+        files = {
+            "mosquitto.conf": BROKER.format(address=places.BROKER),
+            "hub.conf": HUB.format(db=self.db, address=places.BROKER),
+            "register.csv": REGISTER,
+            "resolv.conf": f"nameserver {places.ROUTER_DNS}\n",
+            "agent.conf": AGENT.format(
+                state=self.directory / "agent", socket=self.socket, address=places.BROKER,
+                domestic=", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
+                international=", ".join(places.ANCHORS_ABROAD), zone=places.ZONE, zone_address=places.ZONE_ADDRESS,
+                second_dns=places.SECOND_DNS, resolv=self.directory / "resolv.conf", page=places.PAGE,
+                reach=reach) + agent_sections,
+        }
+        (self.directory / "agent").mkdir()
+        for name, text in files.items():
+            (self.directory / name).write_text(text, encoding="utf-8")
+
+    def start(self):
+        self.broker.start()
+        spaces.command(self.register)
+        self.hub.start()
+        self.agent.start()
+
+    def stop(self):
+        """True when all that still ran ended cleanly."""
+        codes = [program.end() for program in (self.agent, self.hub, self.broker)]
+        return all(code in (0, None) for code in codes)
+
+    def kill(self):
+        for program in (self.agent, self.hub, self.broker):
+            program.kill()
+
+    def ask(self, what):
+        """The agent's own word, only to see how far things are: what is judged comes from the hub."""
+        done = subprocess.run([find(self.build, "schoolpulse"), "--socket", self.socket, what, "--json"],
+                              capture_output=True, text=True, timeout=30)
+        try:
+            return json.loads(done.stdout) if done.returncode == 0 else None
+        except ValueError:
+            return None
+
+    def line(self):
+        status = self.ask("status")
+        return status["lines"][0] if status and status.get("lines") else None
+
+    def check(self):
+        """Raises when a program ended that nobody ended."""
+        for program in (self.agent, self.hub, self.broker):
+            if program.process and not program.running():
+                raise RuntimeError(f"{program.arguments[4]} ended by itself ({program.process.returncode}):\n"
+                                   f"{program.tail()}")
+
+
+def wait_until(condition, what, patience, every=0.1, check=None):
+    end = spaces.now() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if check:
+            check()
+        if spaces.now() > end:
+            raise TimeoutError(f"waited {patience:g} s in vain for {what}")
+        time.sleep(every)
+
+
+def environment_build():
+    return pathlib.Path(os.environ.get("SP_BUILD", SOURCE / "build/debug"))
