@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The status page.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/show.h"
@@ -69,6 +70,11 @@ static void show_line(struct sp_page *page, const cJSON *line, const cJSON *cloc
 		if (strcmp(cause, "none") != 0)
 			sp_page_printf(page, SP_STYLE_PLAIN, " [%s], %s", cause,
 				       sp_show_whose(sp_json_text(line, "whose")));
+		sp_page_end(page);
+	}
+	// An outage of the last run, whose end nobody has seen yet.
+	if (strcmp(cause, "none") == 0 && cJSON_IsObject(sp_json_member(line, "outage"))) {
+		sp_page_add(page, SP_STYLE_WARN, "  an outage is open: its end has not been seen yet");
 		sp_page_end(page);
 	}
 }
@@ -140,7 +146,9 @@ static const cJSON *find_sample(const cJSON *samples, const char *metric, const 
 static void loss_cell(struct sp_table *table, const cJSON *loss)
 {
 	double ratio = sp_json_number(loss, "mean");
-	if (isnan(ratio))
+	if (!loss)
+		sp_table_cell(table, SP_STYLE_PLAIN, "%s", "");
+	else if (isnan(ratio))
 		sp_table_cell(table, SP_STYLE_DIM, "not known");
 	else
 		sp_table_cell(table,
@@ -169,6 +177,27 @@ static void path_row(struct sp_table *table, const cJSON *device, const char *ta
 	loss_cell(table, loss);
 }
 
+/// "domestic/ipv4" says nothing beside "domestic" where there is no other family.
+static bool redundant(const cJSON *samples, const char *target)
+{
+	const char *slash = strchr(target, '/');
+	if (!slash)
+		return false;
+	char base[65];
+	snprintf(base, sizeof(base), "%.*s", (int)(slash - target), target);
+	if (!find_sample(samples, "loss_ratio", base))
+		return false;
+	size_t families = 0;
+	const cJSON *it;
+	cJSON_ArrayForEach(it, samples)
+	{
+		const char *other = sp_json_text(it, "target");
+		families += strcmp(sp_json_text(it, "metric"), "loss_ratio") == 0 &&
+			    strncmp(other, target, (size_t)(slash - target) + 1) == 0;
+	}
+	return families < 2;
+}
+
 static void path_rows(struct sp_table *table, const cJSON *device)
 {
 	const cJSON *samples = sp_json_member(device, "samples"), *it;
@@ -177,6 +206,8 @@ static void path_rows(struct sp_table *table, const cJSON *device)
 		const char *metric = sp_json_text(it, "metric"), *target = sp_json_text(it, "target");
 		bool rtt = strcmp(metric, "rtt_seconds") == 0;
 		bool loss = strcmp(metric, "loss_ratio") == 0;
+		if (redundant(samples, target))
+			continue;
 		if (rtt)
 			path_row(table, device, target, it, find_sample(samples, "loss_ratio", target));
 		else if (loss && !find_sample(samples, "rtt_seconds", target))
@@ -359,8 +390,8 @@ void sp_show_status(struct sp_page *page, const cJSON *status)
 		show_rungs(page, sp_json_member(line, "rungs"));
 	}
 	show_paths(page, devices);
-	show_devices(page, devices);
-	show_journal(page, sp_json_member(status, "journal"));
 	show_hub(page, sp_json_member(status, "publisher"));
+	show_journal(page, sp_json_member(status, "journal"));
 	show_board(page, sp_json_member(status, "board"));
+	show_devices(page, devices);
 }

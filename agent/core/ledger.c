@@ -8,6 +8,8 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/log.h"
 
+/// How long a restored outage waits for its rung to be asked again.
+static const int64_t REMEMBER_US = 90LL * 1000 * 1000;
 static const int64_t PACE_MOST_US = 3600LL * 1000 * 1000;
 
 struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg)
@@ -268,9 +270,47 @@ static void take(struct sp_ledger *ledger, const struct sp_verdict *verdict,
 	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
 	if (changed && line->previous != line->state)
 		line->since_us = measured ? verdict->since_us : now->mono_us;
-	if (changed || families)
+	if (changed || (families && measured))
 		ledger->events->line(ledger->arg, line);
 	follow_outage(ledger, verdict, changed, now);
+}
+
+/// Has the rung that was in trouble when the last run ended been asked in this one?
+static bool asked_again(const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES], enum sp_cause cause)
+{
+	static const enum sp_rung rungs[SP_CAUSES] = {
+	    [SP_CAUSE_INTERNATIONAL] = SP_RUNG_INTERNATIONAL,
+	    [SP_CAUSE_DNS] = SP_RUNG_DNS,
+	    [SP_CAUSE_CAPTIVE_PORTAL] = SP_RUNG_PORTAL,
+	    [SP_CAUSE_IPV4] = SP_RUNG_ISP_CORE,
+	    [SP_CAUSE_IPV6] = SP_RUNG_ISP_CORE,
+	};
+	enum sp_rung rung = rungs[cause];
+	if (rung == SP_RUNG_CABLE)
+		return true; // any other trouble is over once the line is up
+	if (cause == SP_CAUSE_IPV4 || cause == SP_CAUSE_IPV6)
+		return views[rung][cause == SP_CAUSE_IPV4 ? SP_FAMILY_IPV4 : SP_FAMILY_IPV6].status !=
+		       SP_RUNG_UNKNOWN;
+	for (int family = 0; family < SP_FAMILIES; family++)
+		if (views[rung][family].status != SP_RUNG_UNKNOWN)
+			return true;
+	return false;
+}
+
+/// After a restart the near rungs answer first; that alone does not end an outage that lay beyond them.
+static bool too_early(struct sp_ledger *ledger, const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES],
+		      const struct sp_verdict *verdict, int64_t now_us)
+{
+	if (ledger->remembered == SP_CAUSE_NONE)
+		return false;
+	if (ledger->remember_until_us == 0)
+		ledger->remember_until_us = now_us + REMEMBER_US;
+	if (verdict->state == SP_LINE_UP && !asked_again(views, ledger->remembered) &&
+	    now_us < ledger->remember_until_us)
+		return true;
+	if (verdict->trouble || verdict->state != SP_LINE_UNKNOWN)
+		ledger->remembered = SP_CAUSE_NONE;
+	return false;
 }
 
 int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading *now)
@@ -285,6 +325,8 @@ int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading 
 	    verdict.trouble && (verdict.state != ledger->line.state || verdict.cause != ledger->line.cause);
 	if (worse && verdict.settle_us > now->mono_us)
 		return verdict.settle_us < next ? verdict.settle_us : next;
+	if (too_early(ledger, views, &verdict, now->mono_us))
+		return ledger->remember_until_us < next ? ledger->remember_until_us : next;
 	take(ledger, &verdict, now);
 	return next;
 }

@@ -299,19 +299,22 @@ void sp_ledger_judge_rungs(const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES
 		judge_family(&families[f]);
 	}
 	const struct family *v4 = &families[SP_FAMILY_IPV4], *v6 = &families[SP_FAMILY_IPV6];
+	// None has worked yet, or one is not measured: whichever gets farther speaks.
+	bool six = measured(v6) && (!measured(v4) || v6->reach > v4->reach);
 	if (worked[SP_FAMILY_IPV4] && worked[SP_FAMILY_IPV6] && measured(v4) && measured(v6)) {
 		*out = both(v4, v6);
 	} else if (worked[SP_FAMILY_IPV4] != worked[SP_FAMILY_IPV6]) {
 		*out = worked[SP_FAMILY_IPV4] ? v4->verdict : v6->verdict;
 	} else {
-		// None has worked yet, or one is not measured: whichever gets farther speaks.
-		bool six = measured(v6) && (!measured(v4) || v6->reach > v4->reach);
 		*out = six ? v6->verdict : v4->verdict;
 	}
 	for (int f = SP_FAMILY_IPV4; f <= SP_FAMILY_IPV6; f++) {
 		out->family[f] = families[f].verdict.state;
 		out->offered[f] = worked[f];
 	}
+	// Where nothing ever worked, whichever speaks is the one that is missed.
+	if (!worked[SP_FAMILY_IPV4] && !worked[SP_FAMILY_IPV6] && out->trouble)
+		out->offered[six ? SP_FAMILY_IPV6 : SP_FAMILY_IPV4] = true;
 	out->family[SP_FAMILY_ANY] = SP_LINE_UNKNOWN;
 	out->offered[SP_FAMILY_ANY] = false;
 }

@@ -28,4 +28,6 @@ struct sp_ledger {
 	struct sp_line_view line;
 	bool has_outage;
 	struct sp_outage outage;
+	enum sp_cause remembered; ///< the trouble in which the last run ended; NONE once it was looked at
+	int64_t remember_until_us;
 };

@@ -110,6 +110,7 @@ void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
 	if (!ledger->has_outage)
 		return;
 	cJSON *json = sp_outage_to_json(&ledger->outage);
+	cJSON_AddStringToObject(json, "now", sp_cause_name(ledger->line.cause));
 	cJSON *offered = cJSON_AddArrayToObject(json, "offered");
 	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
 		if (ledger->worked[family])
@@ -130,8 +131,12 @@ int sp_ledger_load(struct sp_ledger *ledger, const char *text)
 		cJSON_Delete(json);
 		return -EINVAL;
 	}
+	int now;
 	ledger->outage = outage;
 	ledger->has_outage = true;
+	ledger->remembered = outage.cause;
+	if (get_word(json, "now", SP_CAUSES, cause_word, &now) == 0 && now != SP_CAUSE_NONE)
+		ledger->remembered = (enum sp_cause)now;
 	const cJSON *word;
 	cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, "offered"))
 	{

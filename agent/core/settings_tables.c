@@ -126,7 +126,9 @@ void sp_common_options(const struct sp_driver *driver, struct sp_option out[4], 
 	    .help = "The line that it watches; needed where there are several",
 	};
 	if (driver->interval_ms > 0) {
-		snprintf(interval, 24, "%" PRId64 "ms", driver->interval_ms);
+		bool whole = driver->interval_ms % SECOND == 0;
+		snprintf(interval, 24, "%" PRId64 "%s", driver->interval_ms / (whole ? SECOND : 1),
+			 whole ? "s" : "ms");
 		*row++ = (struct sp_option){
 		    .key = "interval",
 		    .type = SP_OPTION_DURATION,

@@ -117,6 +117,7 @@ static const char status_text[] =
     "\"text\":\"2 of 4 silent\",\"seconds\":5,\"samples\":["
     "{\"metric\":\"rtt_seconds\",\"target\":\"domestic\",\"known\":true,\"mean\":0.0123,\"min\":0.011,"
     "\"max\":0.015},{\"metric\":\"loss_ratio\",\"target\":\"domestic\",\"known\":true,\"mean\":0.25},"
+    "{\"metric\":\"loss_ratio\",\"target\":\"domestic/ipv4\",\"known\":true,\"mean\":0.25},"
     "{\"metric\":\"loss_ratio\",\"target\":\"international\",\"known\":true,\"mean\":1}]},"
     "{\"name\":\"old\",\"driver\":\"gateway\",\"enabled\":false,\"state\":\"unknown\"}],"
     "\"board\":{\"name\":\"generic\",\"model\":\"\",\"storage\":\"sd\",\"storage_state\":\"read_only\","
@@ -144,6 +145,7 @@ static void test_the_status_page(void **state)
 	assert_contains("100.0 %");
 	assert_contains("degraded  5 s  2 of 4 silent");
 	assert_contains("disabled");
+	assert_lacks("domestic/ipv4"); // the same as domestic
 	assert_contains("full (No space left on device), 1.2 MB of 268 MB");
 	assert_contains("3 facts, 0 attendance, 120 bulk; 12 in memory; 7 dropped");
 	assert_contains("fact 41 of this run");

@@ -486,6 +486,8 @@ static void test_down_from_the_start(void **unused)
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
 	assert_int_equal(bench.outage.start_mono_us, us(55));
 	assert_true(bench.outage.uncertainty_seconds < 0); // never seen otherwise
+	assert_true(bench.line.offered[V4]);               // it is what is missed
+	assert_false(bench.line.offered[V6]);
 	end(&bench);
 }
 
@@ -794,6 +796,42 @@ static void test_an_outage_goes_on_in_the_next_boot(void **unused)
 	end(&bench);
 }
 
+static void test_a_restart_does_not_end_what_lies_farther_out(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	say(&bench, 110, CORE, V4, OK, 100);
+	say(&bench, 110, DNS, V4, SILENT, 105);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_DNS, SP_WHOSE_RESOLVER);
+	char *text = save(&bench);
+	end(&bench);
+	for (int answers = 0; answers < 3; answers++) {
+		begin(&bench, boot_one);
+		assert_int_equal(sp_ledger_load(bench.ledger, text), 0);
+		judge(&bench, 200);
+		assert_int_equal(bench.lines, 0); // nothing measured is nothing to say
+		for (int t = 205; t <= 285; t += 10) {
+			say(&bench, t, CORE, V4, OK, 205);
+			judge(&bench, t);
+			assert_int_equal(bench.closed, 0); // the resolver has not been asked yet
+		}
+		if (answers == 0)
+			say(&bench, 286, DNS, V4, OK, 285);
+		else if (answers == 1)
+			say(&bench, 286, DNS, V4, SILENT, 206);
+		judge(&bench, answers == 2 ? 291 : 286); // nobody asks it any more
+		assert_int_equal(bench.closed, answers == 1 ? 0 : 1);
+		assert_int_equal(bench.opened, 0);
+		if (answers == 0)
+			assert_int_equal(bench.outage.end_mono_us, us(285));
+		end(&bench);
+	}
+	free(text);
+}
+
 static void test_a_spoilt_memory_is_refused(void **unused)
 {
 	(void)unused;
@@ -849,6 +887,7 @@ int main(void)
 	    cmocka_unit_test(test_evidence_names_the_rungs),
 	    cmocka_unit_test(test_too_many_sources_are_refused),
 	    cmocka_unit_test(test_an_outage_goes_on_in_the_next_boot),
+	    cmocka_unit_test(test_a_restart_does_not_end_what_lies_farther_out),
 	    cmocka_unit_test(test_a_spoilt_memory_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
