@@ -127,7 +127,7 @@ void sp_common_options(const struct sp_driver *driver, struct sp_option out[4], 
 	};
 	if (driver->interval_ms > 0) {
 		bool whole = driver->interval_ms % SECOND == 0;
-		snprintf(interval, 24, "%" PRId64 "%s", driver->interval_ms / (whole ? SECOND : 1),
+		snprintf(interval, 24, "%" PRId64 "%s", (int64_t)(driver->interval_ms / (whole ? SECOND : 1)),
 			 whole ? "s" : "ms");
 		*row++ = (struct sp_option){
 		    .key = "interval",
