@@ -93,6 +93,12 @@ void sp_session_wake(struct sp_session *session);
 /// Takes `message` from any thread; acknowledgements are refused (and disposed of) when too many wait.
 void sp_session_send(struct sp_session *session, struct sp_outbound *message);
 
+/// A message of this session, with its arrival (ingest_read.c).
+struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inbound_kind kind);
+/// To the commit thread; dropped once the end has come.
+void sp_session_push(struct sp_session *session, struct sp_inbound *in);
+void sp_session_on_message(void *session, const struct sp_mqtt_message *message);
+
 void *sp_committer_run(void *ingest);
 
 void sp_inbound_free(struct sp_queue_node *node);

@@ -80,7 +80,7 @@ static void unknown_column(struct reader *r, unsigned line, const char *cell)
 		names[i] = columns[i].name;
 	const char *meant = sp_config_suggest(cell, names, COLUMNS);
 	if (meant)
-		sp_config_error(r->errors, r->file, line, "unknown column '%.64s', did you mean '%s'?", cell,
+		sp_config_error(r->errors, r->file, line, "unknown column '%.64s'; did you mean '%s'?", cell,
 				meant);
 	else
 		sp_config_error(r->errors, r->file, line, "unknown column '%.64s'", cell);

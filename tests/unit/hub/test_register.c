@@ -85,7 +85,7 @@ static void every_mistake_has_its_row_and_column(void **state)
 {
 	(void)state;
 #define FOUR "school,school_name,site,line\n"
-	complains("schol,school_name,site,line\n", "r.csv:1: unknown column 'schol', did you mean 'school'?");
+	complains("schol,school_name,site,line\n", "r.csv:1: unknown column 'schol'; did you mean 'school'?");
 	complains("school,school_name,site\n", "r.csv:1: column 'line' is missing");
 	complains("school,school,school_name,site,line\n", "r.csv:1: column 'school' stands there twice");
 	complains(FOUR "1,A,s,main\n2,B,s,\n", "r.csv:3: column 'line': must not be empty");

@@ -1,0 +1,443 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The page's API, asked over real HTTP.
+#include "tests/unit/hub/hub_util.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "agent/base/mem.h"
+#include "schoolpulse/clock.h"
+#include "tools/hub/local_time.h"
+#include "tools/hub/page.h"
+#include "tools/hub/serve.h"
+
+static struct hub hub;
+static struct sp_hub_config config;
+static struct sp_serve *serve;
+static pthread_t thread;
+static int stop_fd;
+
+static void read_clock(void *arg, struct sp_clock_reading *out)
+{
+	(void)arg;
+	*out = (struct sp_clock_reading){
+	    .mono_us = 1, .synced = true, .wall_ms = __atomic_load_n(&hub.now_ms, __ATOMIC_SEQ_CST)};
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+	sp_serve_run(serve, stop_fd);
+	return NULL;
+}
+
+static int set_up(void **state)
+{
+	char why[256] = "";
+	(void)state;
+	hub_open(&hub);
+	config.hub.db = hub.path;
+	config.http.listen = (char *)(uintptr_t) "127.0.0.1";
+	config.http.port = 0;
+	serve = sp_serve_new(&config, why);
+	assert_string_equal(why, "");
+	stop_fd = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(pthread_create(&thread, NULL, run, NULL), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	uint64_t one = 1;
+	(void)state;
+	assert_int_equal(write(stop_fd, &one, sizeof(one)), sizeof(one));
+	pthread_join(thread, NULL);
+	sp_serve_free(serve);
+	close(stop_fd);
+	hub_close(&hub);
+	return 0;
+}
+
+// ---- asking -----------------------------------------------------------------------------------------
+
+struct answer {
+	int status;
+	char head[4096];
+	char *body;
+	cJSON *json;
+};
+
+static struct answer ask(const char *method, const char *path, const char *header)
+{
+	static char text[1024 * 1024];
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(sp_serve_port(serve))};
+	struct answer answer = {0};
+	char request[1024];
+	size_t used = 0;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	int length =
+	    snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n",
+		     method, path, header);
+	assert_int_equal(write(fd, request, (size_t)length), length);
+	for (ssize_t n; (n = read(fd, text + used, sizeof(text) - 1 - used)) > 0;)
+		used += (size_t)n;
+	close(fd);
+	text[used] = '\0';
+	char *body = strstr(text, "\r\n\r\n");
+	assert_non_null(body);
+	assert_int_equal(sscanf(text, "HTTP/1.1 %d", &answer.status), 1);
+	snprintf(answer.head, sizeof(answer.head), "%.*s", (int)(body - text), text);
+	answer.body = sp_strdup(body + 4);
+	answer.json = cJSON_Parse(answer.body);
+	return answer;
+}
+
+static struct answer get(const char *path)
+{
+	return ask("GET", path, "");
+}
+
+static void done(struct answer *answer)
+{
+	cJSON_Delete(answer->json);
+	free(answer->body);
+}
+
+static const cJSON *at(const cJSON *json, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+	if (!item)
+		fail_msg("no member %s", name);
+	return item;
+}
+
+static void is_text(const cJSON *json, const char *name, const char *expected)
+{
+	const cJSON *item = at(json, name);
+	if (!expected) {
+		assert_true(cJSON_IsNull(item));
+		return;
+	}
+	assert_true(cJSON_IsString(item));
+	assert_string_equal(item->valuestring, expected);
+}
+
+static void is_number(const cJSON *json, const char *name, int64_t expected)
+{
+	const cJSON *item = at(json, name);
+	assert_true(cJSON_IsNumber(item));
+	assert_int_equal((int64_t)item->valuedouble, expected);
+}
+
+static void etag_of(const struct answer *answer, char out[128])
+{
+	const char *etag = strstr(answer->head, "ETag: ");
+	assert_non_null(etag);
+	snprintf(out, 128, "If-None-Match: %.*s\r\n", (int)strcspn(etag + 6, "\r\n"), etag + 6);
+}
+
+// ---- what is there to be asked ------------------------------------------------------------------------
+
+static void fill(void)
+{
+	execute(&hub, "INSERT INTO register VALUES('1020', 'chinh', 'main', 'Lào Cai', 'Trường \"A\"', 'Điểm "
+		      "chính', 'Mạng A',"
+		      " '', 100, 50, '', '', 'board-1', 'north'), ('1021', 's', 'main', '', 'B', '', '', '', "
+		      "NULL, NULL, '',"
+		      " '', NULL, NULL)");
+	DELIVER(
+	    &hub, .last = 4, .clk_mono_us = 100 * SEC_US, .synced = true, .clk_t_ms = NOW_MS,
+	    .clk_err_ms = 10,
+	    .records =
+		"[{\"seq\":1,\"type\":\"opened\",\"mono_us\":1000000,\"class\":\"facts\",\"prev\":null},"
+		"{\"seq\":2,\"type\":\"line\",\"device\":\"main\",\"mono_us\":10000000,\"state\":\"down\","
+		"\"cause\":\"isp\","
+		"\"whose\":\"provider\"},"
+		"{\"seq\":3,\"type\":\"outage\",\"device\":\"main\",\"mono_us\":10000000,\"outage\":\"o1\","
+		"\"phase\":\"open\","
+		"\"state\":\"down\",\"cause\":\"isp\",\"whose\":\"provider\",\"start_mono_us\":8000000,"
+		"\"start_boot\":\"" BOOT_1
+		"\",\"start_uncertainty_seconds\":0.5,\"evidence\":[{\"rung\":\"dns\",\"detail\":\"<b>\"}]},"
+		"{\"seq\":4,\"type\":\"device\",\"device\":\"cable\",\"mono_us\":11000000,\"driver\":"
+		"\"carrier\",\"state\":\"up\"}]");
+	DELIVER(&hub, .device = "board-9", .stream = STREAM_2, .first = 3);
+	assert_int_equal(sp_store_begin(hub.store, NOW_MS), 0);
+	assert_int_equal(sp_store_pulse(hub.store, "running"), 0);
+	assert_int_equal(sp_store_set_aside(hub.store, "malformed", "board-7", "sp1/up/x", "not \"JSON\""),
+			 0);
+	assert_int_equal(sp_store_commit(hub.store), 0);
+}
+
+static void the_overview_shows_every_line(void **state)
+{
+	(void)state;
+	fill();
+	struct answer a = get("/api/v1/overview");
+	assert_int_equal(a.status, 200);
+	assert_non_null(strstr(a.head, "Content-Type: application/json; charset=utf-8"));
+	is_number(a.json, "as_of_ms", NOW_MS);
+	is_text(at(a.json, "hub"), "ingest", "running");
+	is_text(at(a.json, "hub"), "epoch", EPOCH);
+	is_text(at(a.json, "hub"), "version", SP_VERSION);
+	const cJSON *counts = at(a.json, "counts"), *lines = at(a.json, "lines");
+	is_number(counts, "down", 1);
+	is_number(counts, "unknown", 1);
+	is_number(counts, "up", 0);
+	is_number(counts, "degraded", 0);
+	assert_int_equal(cJSON_GetArraySize(lines), 3);
+	const cJSON *one = cJSON_GetArrayItem(lines, 1), *none = cJSON_GetArrayItem(lines, 0),
+		    *stray = cJSON_GetArrayItem(lines, 2);
+	is_text(one, "area", "Lào Cai");
+	is_text(one, "school", "1020");
+	is_text(one, "school_name", "Trường \"A\"");
+	is_text(one, "site", "chinh");
+	is_text(one, "site_name", "Điểm chính");
+	is_text(one, "line", "main");
+	is_text(one, "provider", "Mạng A");
+	is_text(one, "device", "board-1");
+	assert_true(cJSON_IsTrue(at(one, "registered")));
+	is_text(one, "state", "down");
+	is_text(one, "cause", "isp");
+	is_text(one, "whose", "provider");
+	is_number(one, "since_ms", NOW_MS - 90000);
+	is_number(one, "last_heard_ms", NOW_MS);
+	is_text(one, "presence", "unknown");
+	is_text(none, "school", "1021");
+	is_text(none, "device", NULL);
+	is_text(none, "state", "unknown");
+	assert_true(cJSON_IsNull(at(none, "last_heard_ms")));
+	is_text(stray, "school", NULL);
+	is_text(stray, "device", "board-9");
+	assert_true(cJSON_IsFalse(at(stray, "registered")));
+	const cJSON *aside = cJSON_GetArrayItem(at(a.json, "set_aside"), 0);
+	is_text(aside, "fault", "malformed");
+	is_text(aside, "last_reason", "not \"JSON\"");
+	is_number(aside, "count", 1);
+	done(&a);
+}
+
+static void an_unchanged_answer_is_not_sent_again(void **state)
+{
+	(void)state;
+	char header[128];
+	fill();
+	struct answer a = get("/api/v1/overview");
+	etag_of(&a, header);
+	done(&a);
+	a = ask("GET", "/api/v1/overview", header);
+	assert_int_equal(a.status, 304);
+	assert_string_equal(a.body, "");
+	done(&a);
+	DELIVER(&hub, .device = "board-9", .stream = STREAM_2, .first = 4);
+	a = ask("GET", "/api/v1/overview", header);
+	assert_int_equal(a.status, 200);
+	etag_of(&a, header);
+	done(&a);
+	// A hub that fell silent is news although nothing was written.
+	__atomic_add_fetch(&hub.now_ms, 60000, __ATOMIC_SEQ_CST);
+	a = ask("GET", "/api/v1/overview", header);
+	assert_int_equal(a.status, 200);
+	is_text(at(a.json, "hub"), "ingest", "stopped");
+	is_number(a.json, "as_of_ms", NOW_MS);
+	done(&a);
+}
+
+static void outages_can_be_chosen(void **state)
+{
+	(void)state;
+	static const char *const found[] = {"", "?school=1020", "?site=chinh&line=main", "?device=board-1",
+					    "?limit=1"};
+	static const char *const none[] = {"?school=1021", "?device=board-9", "?line=backup", "?limit=0"};
+	fill();
+	for (size_t i = 0; i < SP_COUNT(found) + SP_COUNT(none); i++) {
+		char path[128];
+		snprintf(path, sizeof(path), "/api/v1/outages%s",
+			 i < SP_COUNT(found) ? found[i] : none[i - SP_COUNT(found)]);
+		struct answer a = get(path);
+		assert_int_equal(cJSON_GetArraySize(at(a.json, "outages")), i < SP_COUNT(found) ? 1 : 0);
+		done(&a);
+	}
+	struct answer a = get("/api/v1/outages");
+	const cJSON *outage = cJSON_GetArrayItem(at(a.json, "outages"), 0);
+	is_text(outage, "id", "o1");
+	is_text(outage, "school", "1020");
+	is_text(outage, "phase", "open");
+	is_text(outage, "cause", "isp");
+	is_number(outage, "start_ms", NOW_MS - 92000);
+	assert_true(at(outage, "start_uncertainty_seconds")->valuedouble > 0.499);
+	assert_true(cJSON_IsNull(at(outage, "end_ms")));
+	is_text(cJSON_GetArrayItem(at(outage, "evidence"), 0), "detail", "<b>");
+	done(&a);
+}
+
+static void a_day_has_segments(void **state)
+{
+	(void)state;
+	char today[SP_LOCAL_TIME_SIZE], path[128];
+	fill();
+	snprintf(path, sizeof(path), "/api/v1/day?date=%s", sp_local_date(NOW_MS, today));
+	assert_string_equal(today, "2026-11-21");
+	struct answer a = get(path);
+	is_text(a.json, "date", today);
+	is_text(a.json, "timezone", "Asia/Ho_Chi_Minh");
+	const cJSON *line = cJSON_GetArrayItem(at(a.json, "lines"), 1), *segments = at(line, "segments");
+	is_text(line, "school", "1020");
+	assert_int_equal(cJSON_GetArraySize(segments), 3);
+	const cJSON *first = cJSON_GetArrayItem(segments, 0), *second = cJSON_GetArrayItem(segments, 1);
+	is_number(first, "from_ms", NOW_MS - 10 * HOUR_MS); // midnight at +07:00
+	is_text(first, "state", "unknown");
+	is_text(second, "state", "down");
+	is_text(second, "cause", "isp");
+	is_number(second, "from_ms", NOW_MS - 90000);
+	is_number(second, "to_ms", NOW_MS - 89000);
+	is_number(cJSON_GetArrayItem(segments, 2), "to_ms", NOW_MS); // the future has none
+	done(&a);
+	a = get("/api/v1/day?date=2026-11-22");
+	assert_int_equal(cJSON_GetArraySize(at(cJSON_GetArrayItem(at(a.json, "lines"), 1), "segments")), 0);
+	done(&a);
+}
+
+static void the_other_lists(void **state)
+{
+	(void)state;
+	fill();
+	DELIVER(&hub, .device = "board-9", .stream = STREAM_2, .first = 3,
+		.digest = "ffffffffffffffffffffffffffffffff");
+	struct answer a = get("/api/v1/devices?device=board-1");
+	const cJSON *device = cJSON_GetArrayItem(at(a.json, "devices"), 0);
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "devices")), 1);
+	is_text(device, "device", "board-1");
+	is_number(device, "events", 4);
+	is_text(cJSON_GetArrayItem(at(a.json, "instances"), 0), "instance", "cable");
+	done(&a);
+	a = get("/api/v1/facts?device=board-1&after=1&limit=2");
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "facts")), 2);
+	const cJSON *fact = cJSON_GetArrayItem(at(a.json, "facts"), 0);
+	is_text(fact, "type", "line");
+	is_number(fact, "seq", 2);
+	is_text(fact, "placed", "envelope");
+	is_text(at(fact, "data"), "cause", "isp");
+	done(&a);
+	a = get("/api/v1/anomalies");
+	const cJSON *anomaly = cJSON_GetArrayItem(at(a.json, "anomalies"), 0);
+	is_text(anomaly, "kind", "identity_conflict");
+	is_text(anomaly, "device", "board-9");
+	is_number(anomaly, "at_ms", NOW_MS);
+	done(&a);
+	a = get("/api/v1/gaps");
+	const cJSON *gap = cJSON_GetArrayItem(at(a.json, "gaps"), 0);
+	is_text(gap, "status", "open");
+	is_text(gap, "class", "facts");
+	is_number(gap, "from", 1);
+	is_number(gap, "to", 2);
+	done(&a);
+	a = get("/healthz");
+	is_text(a.json, "status", "ok");
+	done(&a);
+}
+
+static void mistakes_are_answered_in_json(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *path;
+		int status;
+	} cases[] = {
+	    {"GET", "/api/v1/nothing", 404},
+	    {"GET", "/nothing.js", 404},
+	    {"GET", "/../main.c", 404},
+	    {"GET", "/api/v1/day?date=2026-02-31", 400},
+	    {"GET", "/api/v1/day?date=tomorrow", 400},
+	    {"GET", "/api/v1/facts?after=-1", 400},
+	    {"GET", "/api/v1/facts?limit=many", 400},
+	    {"GET", "/api/v1/facts?class=secret", 400},
+	    {"POST", "/api/v1/overview", 405},
+	    {"DELETE", "/", 405},
+	};
+	for (size_t i = 0; i < SP_COUNT(cases); i++) {
+		struct answer a = ask(cases[i].method, cases[i].path, "");
+		assert_int_equal(a.status, cases[i].status);
+		assert_true(cJSON_IsString(at(a.json, "error")));
+		done(&a);
+	}
+}
+
+static void the_page_is_in_the_program(void **state)
+{
+	(void)state;
+	char header[128];
+	for (const struct sp_page_file *file = sp_page_files; file->path; file++) {
+		char path[256], type[128];
+		snprintf(path, sizeof(path), "/%s", file->path);
+		snprintf(type, sizeof(type), "Content-Type: %s\r\n", file->content_type);
+		struct answer a = get(path);
+		assert_int_equal(a.status, 200);
+		assert_int_equal(strlen(a.body), file->length);
+		assert_memory_equal(a.body, file->data, file->length);
+		assert_non_null(strstr(a.head, type));
+		done(&a);
+	}
+	struct answer a = get("/");
+	assert_int_equal(a.status, 200);
+	assert_non_null(strstr(a.head, "Content-Security-Policy: default-src 'self'"));
+	assert_non_null(strstr(a.head, "X-Content-Type-Options: nosniff"));
+	assert_non_null(strstr(a.head, "Referrer-Policy: no-referrer"));
+	etag_of(&a, header);
+	done(&a);
+	a = ask("GET", "/index.html", header);
+	assert_int_equal(a.status, 304);
+	done(&a);
+	a = ask("HEAD", "/", "");
+	assert_int_equal(a.status, 200);
+	assert_string_equal(a.body, "");
+	done(&a);
+}
+
+static void before_the_first_ingest_it_says_so(void **state)
+{
+	(void)state;
+	char *real = config.hub.db, *none = sp_asprintf("%s/none.db", hub.dir);
+	config.hub.db = none;
+	struct answer a = get("/api/v1/overview");
+	assert_int_equal(a.status, 503);
+	assert_true(cJSON_IsString(at(a.json, "error")));
+	done(&a);
+	config.hub.db = real;
+	a = get("/api/v1/overview");
+	assert_int_equal(a.status, 200);
+	is_text(at(a.json, "hub"), "ingest", "never");
+	assert_true(cJSON_IsNull(at(a.json, "as_of_ms")));
+	done(&a);
+	free(none);
+}
+
+int main(void)
+{
+	static const struct sp_clock_source source = {read_clock, NULL};
+	sp_clock_set_source(&source);
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    T(the_overview_shows_every_line),
+	    T(an_unchanged_answer_is_not_sent_again),
+	    T(outages_can_be_chosen),
+	    T(a_day_has_segments),
+	    T(the_other_lists),
+	    T(mistakes_are_answered_in_json),
+	    T(the_page_is_in_the_program),
+	    T(before_the_first_ingest_it_says_so),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,276 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The program as it is installed: killed at the worst moment, on a disk that takes nothing, stopped,
+// misconfigured.
+#include "tests/unit/hub/hub_board.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "agent/base/mem.h"
+#include "tests/unit/base/mqtt_peer.h"
+
+static char dir[64], db[128], conf[128], hub_log[128];
+static struct broker broker;
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/sp-hub-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(db, sizeof(db), "%s/hub.db", dir);
+	snprintf(conf, sizeof(conf), "%s/hub.conf", dir);
+	snprintf(hub_log, sizeof(hub_log), "%s/hub.log", dir);
+	broker_start(&broker, dir, "log_type all\n");
+	uint16_t http;
+	close(listen_here(1, &http));
+	FILE *out = fopen(conf, "w");
+	fprintf(out,
+		"[hub]\ndb = %s\n[mqtt]\nhost = 127.0.0.1\nport = %u\nshards = north\nclient_id = centre\n"
+		"[http]\nport = %u\n",
+		db, broker.port, http);
+	fclose(out);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	broker_stop(&broker);
+	char *command = sp_asprintf("rm -rf %s", dir);
+	int result = system(command);
+	free(command);
+	return result;
+}
+
+// ---- the program --------------------------------------------------------------------------------------
+
+static pid_t start(const char *const *words)
+{
+	const char *argv[12] = {HUB_PROGRAM, "--config", conf};
+	for (size_t i = 0; words[i]; i++)
+		argv[3 + i] = words[i];
+	pid_t parent = getpid(), pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int log = open(hub_log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (getppid() != parent || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		_exit(98);
+	execv(argv[0], (char *const *)(uintptr_t)argv);
+	_exit(97);
+}
+#define START(...) start((const char *const[]){__VA_ARGS__, NULL})
+
+static int end(pid_t pid)
+{
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Is this text in the file?
+static bool said(const char *file, const char *text)
+{
+	static char all[1024 * 1024];
+	FILE *in = fopen(file, "r");
+	if (!in)
+		return false;
+	all[fread(all, 1, sizeof(all) - 1, in)] = '\0';
+	fclose(in);
+	return strstr(all, text);
+}
+
+static void until_said(struct board *board, const char *file, const char *text)
+{
+	for (int i = 0; i < 3000 && !said(file, text); i++)
+		sp_mqtt_turn(board->mqtt, 20000, -1);
+	if (!said(file, text))
+		fail_msg("\"%s\" never stood in %s", text, file);
+}
+
+static int64_t number(const char *sql)
+{
+	sqlite3 *handle;
+	sqlite3_stmt *stmt;
+	int64_t value = -1;
+	assert_int_equal(sqlite3_open(db, &handle), SQLITE_OK);
+	sqlite3_busy_timeout(handle, 10000);
+	if (sqlite3_prepare_v2(handle, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		value = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(handle);
+	return value;
+}
+
+// ---- tests ------------------------------------------------------------------------------------------------
+
+/// libmosquitto has told the broker that it has the message; the commit never comes.
+static void killed_between_puback_and_commit_nothing_is_lost(void **state)
+{
+	(void)state;
+	struct board board;
+	sqlite3 *holder;
+	char log[160], epoch[SP_ID_LENGTH + 1];
+	snprintf(log, sizeof(log), "%s.log", broker.config);
+	pid_t hub = START("all");
+	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub");
+	board_send(&board, 1, 1);
+	board_until(&board, board_is_settled, 1, "an acknowledgement");
+	snprintf(epoch, sizeof(epoch), "%s", board.hub.hub_epoch);
+	// Whoever holds the write lock keeps the hub from committing.
+	assert_int_equal(sqlite3_open(db, &holder), SQLITE_OK);
+	sqlite3_busy_timeout(holder, 10000);
+	assert_int_equal(sqlite3_exec(holder, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	board_send(&board, 2, 40);
+	until_said(&board, log, "Received PUBACK from centre-north (Mid: 2");
+	assert_int_equal(kill(hub, SIGKILL), 0);
+	assert_int_equal(end(hub), 128 + SIGKILL);
+	assert_int_equal(sqlite3_exec(holder, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(holder);
+	assert_int_equal(board.ack.upto, 1);
+	assert_int_equal(number("SELECT count(*) FROM event"), 1); // gone, as far as broker and hub know
+	hub = START("ingest");
+	while (strcmp(board.hub.hub_epoch, epoch) == 0)
+		sp_mqtt_turn(board.mqtt, 20000, -1);
+	// The board announces what it holds, hears that it is not settled, and sends it again.
+	board.acks = 0;
+	board_birth(&board, 40);
+	board_until(&board, board_is_settled, 1, "the answer to the birth");
+	assert_int_equal(board.ack.upto, 1);
+	board_send(&board, 2, 40);
+	board_until(&board, board_is_settled, 40, "an acknowledgement");
+	assert_int_equal(number("SELECT count(*) FROM event"), 40);
+	assert_int_equal(kill(hub, SIGTERM), 0);
+	assert_int_equal(end(hub), 0);
+	board_until(&board, board_hears_hub, false, "the hub's farewell");
+	board_close(&board);
+}
+
+/// A killed hub's will says what it no longer can.
+static void the_will_speaks_for_a_killed_hub(void **state)
+{
+	(void)state;
+	struct board board;
+	pid_t hub = START("ingest");
+	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub");
+	kill(hub, SIGKILL);
+	end(hub);
+	board_until(&board, board_hears_hub, false, "the will");
+	board_close(&board);
+}
+
+static void a_disk_that_takes_nothing_is_waited_for(void **state)
+{
+	(void)state;
+	struct board board;
+	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+	pid_t hub = START("ingest");
+	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub");
+	board_send(&board, 1, 1);
+	board_until(&board, board_is_settled, 1, "an acknowledgement");
+	assert_int_equal(prlimit(hub, RLIMIT_FSIZE, &none, NULL), 0);
+	board_send(&board, 2, 9);
+	// Its log cannot be written either: it is seen by what does not come.
+	for (int64_t i = 0; i < 100; i++)
+		sp_mqtt_turn(board.mqtt, 20000, -1);
+	assert_int_equal(board.ack.upto, 1);
+	assert_int_equal(waitpid(hub, NULL, WNOHANG), 0);
+	assert_int_equal(prlimit(hub, RLIMIT_FSIZE, &all, NULL), 0);
+	board_until(&board, board_is_settled, 9, "an acknowledgement");
+	kill(hub, SIGINT);
+	assert_int_equal(end(hub), 0);
+	board_close(&board);
+}
+
+static void a_newer_database_stops_the_start(void **state)
+{
+	(void)state;
+	sqlite3 *handle;
+	assert_int_equal(end(START("facts")), 1); // there is no database yet
+	assert_int_equal(sqlite3_open(db, &handle), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(handle,
+				      "CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+				      "INSERT INTO meta VALUES('schema_version', 7)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(handle);
+	assert_int_equal(end(START("all")), 1);
+	assert_true(said(hub_log, "the database has schema 7, this program knows 1"));
+}
+
+static void words_that_are_none_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(end(START("kpi")), 2);
+	assert_true(said(hub_log, "unknown command kpi"));
+	assert_int_equal(end(START("ingest", "now")), 2);
+	assert_int_equal(end(START("import")), 2);
+	assert_int_equal(end(START("facts", "--wait", "soon")), 2);
+	assert_int_equal(end(START("import", "/nonexistent.csv")), 1);
+	FILE *out = fopen(conf, "a");
+	fprintf(out, "[mqqt]\n[hub2]\nport = x\n");
+	fclose(out);
+	assert_int_equal(end(START("all")), 1);
+	assert_true(said(hub_log, "unknown section [mqqt]; did you mean [mqtt]?"));
+}
+
+static void facts_waits_for_a_boards_first_ones(void **state)
+{
+	(void)state;
+	struct board board;
+	pid_t hub = START("ingest"), facts = START("facts", "--device", "board-1", "--wait", "60", "--json");
+	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub");
+	board_send(&board, 1, 3);
+	board_until(&board, board_is_settled, 3, "an acknowledgement");
+	assert_int_equal(waitpid(facts, NULL, WNOHANG), 0); // no `boot` yet
+	static const char boot[] = "{\"v\":1,\"dev\":\"board-1\",\"class\":\"facts\",\"stream\":"
+				   "\"bbbbbbbbbbbbbbbbbbbbbbbbbb\",\"boot\":"
+				   "\"11111111-1111-4111-8111-111111111111\",\"digest\":"
+				   "\"00000000000000000000000000000000\",\"clk\":{\"boot\":"
+				   "\"11111111-1111-4111-8111-111111111111\",\"mono_us\":9,\"synced\":false},"
+				   "\"ev\":[{\"seq\":2,\"type\":\"boot\","
+				   "\"mono_us\":5,\"reason\":\"first\"}]}";
+	board_publish(&board, "sp1/up/north/board-1/facts", boot, strlen(boot), SP_FEED_JSON, false);
+	assert_int_equal(end(facts), 0);
+	assert_true(said(hub_log, "\"type\":\"boot\""));
+	assert_int_equal(end(START("facts", "--device", "board-2", "--wait", "1")), 1);
+	assert_true(said(hub_log, "no fact of board-2 is committed"));
+	assert_int_equal(end(START("facts")), 0);
+	kill(hub, SIGTERM);
+	assert_int_equal(end(hub), 0);
+	board_close(&board);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    T(killed_between_puback_and_commit_nothing_is_lost),
+	    T(the_will_speaks_for_a_killed_hub),
+	    T(a_disk_that_takes_nothing_is_waited_for),
+	    T(a_newer_database_stops_the_start),
+	    T(words_that_are_none_are_refused),
+	    T(facts_waits_for_a_boards_first_ones),
+	};
+	sp_mqtt_library_init();
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	sp_mqtt_library_cleanup();
+	return failed;
+}
