@@ -27,7 +27,7 @@ struct sp_loop_timer {
 
 struct sp_loop_watch {
 	uv_poll_t handle;
-	int fd;
+	int fd, wanted; ///< wanted: UV_READABLE, UV_WRITABLE
 	sp_loop_watch_fn fn;
 	void *arg;
 };
@@ -99,6 +99,10 @@ static void ready(uv_poll_t *handle, int status, int events)
 		seen |= SP_READABLE;
 	if (status < 0 || (events & UV_WRITABLE))
 		seen |= SP_WRITABLE;
+	// libuv ends the poll at an error; a netlink overrun or a queued ICMP error is none that ends the
+	// socket.
+	if (status < 0)
+		uv_poll_start(handle, watch->wanted, ready);
 	if (seen)
 		watch->fn(watch->arg, watch->fd, seen);
 }
@@ -106,9 +110,10 @@ static void ready(uv_poll_t *handle, int status, int events)
 static void watch_events(struct sp_loop *loop, struct sp_loop_watch *watch, unsigned events)
 {
 	(void)loop;
-	int wanted = ((events & SP_READABLE) ? UV_READABLE : 0) | ((events & SP_WRITABLE) ? UV_WRITABLE : 0);
-	if (wanted)
-		uv_poll_start(&watch->handle, wanted, ready);
+	watch->wanted =
+	    ((events & SP_READABLE) ? UV_READABLE : 0) | ((events & SP_WRITABLE) ? UV_WRITABLE : 0);
+	if (watch->wanted)
+		uv_poll_start(&watch->handle, watch->wanted, ready);
 	else
 		uv_poll_stop(&watch->handle);
 }
