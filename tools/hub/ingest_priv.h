@@ -62,7 +62,9 @@ struct sp_session {
 	char state_topic[64];
 	char *online, *offline; ///< payloads of the hub's state
 	size_t online_length, offline_length;
-	bool trying, counted; ///< an attempt is under way; connected, and counted as such
+	bool trying;  ///< an attempt is under way
+	bool arrived; ///< connected, and not yet introduced
+	bool counted; ///< connected, and counted as such
 	unsigned failures;
 	int64_t next_attempt_us;
 	int64_t connected_ms, away_since_ms; ///< 0: not known

@@ -123,9 +123,7 @@ static void plan_attempt(struct sp_session *session)
 
 static void on_connected(void *arg, int reason, const char *text, bool session_present)
 {
-	static const char *const leaves[] = {"state", "facts", "attendance", "bulk"};
 	struct sp_session *session = arg;
-	char topic[96];
 	session->trying = false;
 	if (reason != 0) {
 		sp_warning("ingest", "shard %s: broker %s:%d: %s", session->shard,
@@ -140,6 +138,15 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 	session->connected_ms = sp_clock_now().wall_ms;
 	if (!session_present)
 		session->away_since_ms = 0;
+	session->arrived = true;
+}
+
+/// After the turn that connected: not within libmosquitto's callback, under its locks.
+static void introduce(struct sp_session *session)
+{
+	static const char *const leaves[] = {"state", "facts", "attendance", "bulk"};
+	char topic[96];
+	session->arrived = false;
 	drop_outbound(session);
 	for (size_t i = 0; i < SP_COUNT(leaves); i++) {
 		snprintf(topic, sizeof(topic), "sp1/up/%s/+/%s", session->shard, leaves[i]);
@@ -168,6 +175,7 @@ static void on_disconnected(void *arg, int reason, const char *text)
 	sp_warning("ingest", "shard %s: connection lost: %s (%d)", session->shard, text, reason);
 	session->away_since_ms = sp_clock_now().wall_ms;
 	count_connected(session, false);
+	session->arrived = false;
 	drop_outbound(session);
 	plan_attempt(session);
 }
@@ -238,6 +246,8 @@ void *sp_session_run(void *arg)
 		}
 		connect_when_due(session);
 		sp_mqtt_turn(session->mqtt, turn_us(session), session->wake_fd);
+		if (session->arrived && sp_mqtt_connected(session->mqtt))
+			introduce(session);
 		flush(session);
 	}
 	finish(session);

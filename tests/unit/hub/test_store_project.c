@@ -24,7 +24,7 @@ static int tear_down(void **state)
 }
 
 /// One record of STREAM_1 at NOW_MS + `at_ms`, with these members.
-static void say(int64_t seq, int64_t at_ms, const char *format, ...)
+static void SP_PRINTF(3, 4) say(int64_t seq, int64_t at_ms, const char *format, ...)
 {
 	char members[1024], record[1500];
 	va_list args;
