@@ -141,11 +141,16 @@ static int fail(int fd, char why[256], const char *address, uint16_t port, int e
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_storage address = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
 	socklen_t size = sizeof(address);
-	getsockname(fd, (struct sockaddr *)&address, &size);
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						   : ((struct sockaddr_in *)&address)->sin_port);
+	memset(&address, 0, sizeof(address));
+	if (getsockname(fd, &address.any, &size) != 0)
+		return 0;
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 static int listen_on(const char *address, uint16_t port, char why[256])

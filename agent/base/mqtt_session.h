@@ -12,6 +12,7 @@
 
 enum {
 	SP_MQTT_ADDRESSES = 8,
+	SP_MQTT_ATTEMPT_US = 15 * 1000 * 1000, ///< from the first address to CONNACK
 	SP_MQTT_IN_FLIGHT = 20, ///< publishes, and as many subscriptions, that wait for their answer
 	/// Told to the broker as maximum packet size. Beyond what the feed allows, so that a hub can
 	/// see and count what is too large.

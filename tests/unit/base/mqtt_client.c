@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
+// Notes what an MQTT session tells its owner, and turns it until a test has what it waits for.
 #include "tests/unit/base/mqtt_client.h"
 
 #include <setjmp.h>
