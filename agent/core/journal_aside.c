@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Sets a journal aside under a new name. The WAL goes first: a WAL that stayed behind would be played
-// into the new file.
+// Sets a journal aside under a new name, its WAL with it: what was committed last may only be there.
 #include "agent/core/journal_aside.h"
 
 #include <dirent.h>
@@ -128,6 +127,37 @@ int sp_journal_set_aside(const char *path, const char *word)
 	free(prefix);
 	free(directory);
 	return result;
+}
+
+int sp_journal_probe(const char *path)
+{
+	char page[4096] = {0};
+	char *name = sp_asprintf("%s.probe", path);
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error = fd < 0 ? errno : 0;
+	if (fd >= 0) {
+		ssize_t written = write(fd, page, sizeof(page));
+		if (written < 0)
+			error = errno;
+		else if (written < (ssize_t)sizeof(page))
+			error = ENOSPC;
+		else if (fsync(fd) < 0)
+			error = errno;
+		close(fd);
+		(void)unlink(name);
+	}
+	free(name);
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return -ENOSPC;
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return -EROFS;
+	}
+	return -EIO;
 }
 
 void sp_journal_save_small(sqlite3 *db, struct sp_journal_saved *out)

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Moving a journal that cannot be used out of the way, and what can be saved from it.
+// Around a journal that cannot be used: why, moving it out of the way, what can be saved from it.
 #pragma once
 
 #include <sqlite3.h>
@@ -13,6 +13,10 @@ enum { SP_JOURNAL_CORRUPT_KEPT = 2 };
 /// Renames journal.db and its WAL to journal.db.<word>-<n>. Of those called "corrupt" the newest two stay;
 /// others (a newer version's, a stranger's) are never deleted. 0 or -errno; a file that is not there is 0.
 int sp_journal_set_aside(const char *path, const char *word) SP_MUST_CHECK;
+
+/// SQLite forgets errno on the way up. What does the disk say to a page written beside the journal?
+/// -EIO when that works.
+int sp_journal_probe(const char *path) SP_MUST_CHECK;
 
 /// Durable small state that could be read from a damaged file.
 struct sp_journal_saved {

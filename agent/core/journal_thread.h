@@ -103,3 +103,17 @@ struct sp_journal {
 };
 
 void *sp_journal_thread(void *arg);
+
+// ---- journal_group.c: on the journal's thread ---------------------------------------------------------
+
+void sp_journal_list_push(struct sp_journal_list *list, struct sp_journal_request *request);
+/// Ends every request of the list with the result.
+void sp_journal_finish_all(struct sp_journal *j, struct sp_journal_list *list, int result);
+/// Attendance that somebody waits for does not outlive a failed commit: its source still has it.
+void sp_journal_refuse_attendance(struct sp_journal *j);
+void sp_journal_set_status(struct sp_journal *j);
+void sp_journal_open_store(struct sp_journal *j, const char *set_aside);
+/// What the file's state becomes of an error; 0 is none.
+void sp_journal_judge(struct sp_journal *j, int error);
+/// Commits facts, attendance and small state, with `bulk` bulk, too.
+void sp_journal_commit_waiting(struct sp_journal *j, bool bulk, bool clean);
