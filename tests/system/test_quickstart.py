@@ -116,15 +116,22 @@ class Terminal:
         self.status = None
 
     def read(self):
+        if self.fd is None:
+            return self.seen
         try:
-            self.seen += os.read(self.fd, 65536).decode(errors="replace")
+            new = os.read(self.fd, 65536).decode(errors="replace")
+            self.seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", new)  # colours and the cursor's moves
         except (BlockingIOError, OSError):
             pass
         return self.seen
 
-    def wait_for(self, pattern, timeout=LONG):
-        return support.wait_until(lambda: re.search(pattern, self.read()) or self.ended() and pytest.fail(self.seen),
-                                  f"/{pattern}/ on the terminal:\n{self.seen[-3000:]}", timeout)
+    def wait_for(self, pattern, timeout=support.PATIENCE):
+        def look():
+            return re.search(pattern, self.read()) or self.ended() and pytest.fail(self.seen[-3000:])
+        try:
+            return support.wait_until(look, f"/{pattern}/ on the terminal", timeout)
+        except AssertionError as error:
+            pytest.fail(f"{error}:\n{self.seen[-3000:]}")
 
     def ended(self):
         if self.status is None:
@@ -144,7 +151,7 @@ class Terminal:
 def terminal(network, stranger, tmp):
     terminal = Terminal(network)
     try:
-        terminal.wait_for(r"http://127\.0\.0\.1:\d+/")
+        terminal.wait_for(r"http://127\.0\.0\.1:\d+/", LONG)
         terminal.wait_for(r"\bup\b")
         yield terminal
     finally:
