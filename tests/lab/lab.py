@@ -18,6 +18,7 @@ SETTLE_S = 60        # patience until all rungs have answered once
 SLACK_S = 20         # patience beyond a limit, so that a late answer is seen as late and not as none
 DELIVERY_S = 60
 HOLD_S = 3           # how long a fault goes on after it was named: the verdict must stand
+CALM_S = 5           # how long the line is watched after it came back: nothing may follow
 RUNGS = {("cable", "any"), ("dns", "any"), ("portal", "any"), ("hub", "any")} | {
     (rung, family) for rung in ("address", "gateway", "isp_core", "international") for family in ("ipv4", "ipv6")}
 
@@ -64,7 +65,7 @@ class Lab:
     def wait(self, condition, what, patience, check=True):
         return running.wait_until(condition, what, patience, check=self.programs.check if check else None)
 
-    def settle(self):
+    def settle(self, warm_s=0):
         """Until the line is up in both families, every rung has answered and the hub knows; then some
         random moment later, so that no fault keeps step with the probes."""
         def settled():
@@ -77,7 +78,7 @@ class Lab:
         except TimeoutError as error:
             raise TimeoutError(f"{error}; the agent says {self.programs.line()}") from None
         self.say("settled")
-        self.hold(self.random.uniform(1, 4))
+        self.hold(warm_s + self.random.uniform(1, 4))
 
     @contextlib.contextmanager
     def break_(self, name, fault):
@@ -122,7 +123,7 @@ class Lab:
             return line and line["state"] == "up" and line["cause"] == "none"
         with contextlib.suppress(TimeoutError):
             self.wait(up, "the line to be up", limit + SLACK_S)
-        self.hold(1)
+        self.hold(CALM_S)
 
     def delivered(self):
         """Everything that the agent knows by now is at the hub."""

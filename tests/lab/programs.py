@@ -91,12 +91,16 @@ portal_resolve = {page}
 """
 
 
+class NotBuilt(Exception):
+    pass
+
+
 def find(build, name):
     for directory in ("agent", "agent/cli", "tools/hub", "tests/lab"):
         path = pathlib.Path(build, directory, name)
         if path.is_file():
             return path.resolve()
-    raise spaces.Impossible(f"{name} is not built in {build}")
+    raise NotBuilt(f"{name} is not built in {build}")
 
 
 class Program:

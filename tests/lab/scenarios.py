@@ -14,6 +14,7 @@ WHOLE_LINE = (5, 1)       # total loss of the line
 SYMPTOM = (15, 5)         # international, DNS, hub, one IP family
 PORTAL = (60, 60)         # a portal that lets everything else through: only its check can tell
 NO_OUTAGE = (None, None)
+HUB_GRACE_S = 16          # a line that has just come up is not blamed for a hub that is not yet heard
 
 
 @dataclasses.dataclass
@@ -25,6 +26,7 @@ class Scenario:
     limits: tuple
     full: str = None              # `expected_by_full_ladder`, where that will say more
     seconds: int = 0              # for scenarios without an end of their own
+    warm_s: float = 0             # how long the line must have been up before anything happens
     reach: str = ""               # lines for the section of the `reach` driver
     judge: Callable = labs.judge_outages
     detect_limit_s: float = dataclasses.field(init=False)
@@ -139,8 +141,10 @@ SCENARIOS = (
              "captive_portal", PORTAL),
     Scenario("ipv4", "IPv4 only is dead", simple(faults.ipv4), "ipv4", SYMPTOM),
     Scenario("ipv6", "IPv6 only is dead", simple(faults.ipv6), "ipv6", SYMPTOM),
-    Scenario("broker", "the broker dies", simple(faults.broker), "hub", SYMPTOM, judge=labs.judge_line),
-    Scenario("hub", "the hub's program dies", simple(faults.hub), "hub", SYMPTOM, judge=labs.judge_line),
+    Scenario("broker", "the broker dies", simple(faults.broker), "hub", SYMPTOM, warm_s=HUB_GRACE_S,
+             judge=labs.judge_line),
+    Scenario("hub", "the hub's program dies", simple(faults.hub), "hub", SYMPTOM, warm_s=HUB_GRACE_S,
+             judge=labs.judge_line),
     Scenario("loss", "3 % loss each way, probes ten times as often: half an hour in three minutes",
              passing(lambda lab: faults.loss(lab, 0.03)), "none", NO_OUTAGE, seconds=180,
              reach="interval = 200ms\nscope_interval = 1s\nportal_interval = 6s"),

@@ -5,7 +5,6 @@ fault, and sees that just that breaks which should, and heals. No program of our
 import re
 import socket
 import sys
-import tempfile
 import types
 from concurrent.futures import ThreadPoolExecutor
 
@@ -177,7 +176,7 @@ def look_at_rate(report, school):
 def run(relay):
     report = Report()
     spaces.sweep()
-    with tempfile.TemporaryDirectory(prefix="sp-lab-") as logs, places.School(relay, logs) as school:
+    with spaces.folder() as logs, places.School(relay, logs) as school:
         board, lab = Board(school), types.SimpleNamespace(space=school.space, school=school)
         look_at_map(report, board, school)
         look_at_faults(report, board, lab)

@@ -6,9 +6,11 @@ import ctypes
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 PREFIX = "splab"
@@ -95,18 +97,24 @@ def _remove(names):
         command(["ip", "netns", "del", name], check=False)
 
 
-def leftovers():
-    """Namespaces of labs whose process is gone."""
-    found = []
-    for path in NETNS.glob(f"{PREFIX}-*") if NETNS.is_dir() else ():
+def folder():
+    """A short-named directory for one run (a socket's path has 108 bytes); use it as a context."""
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}-{os.getpid()}-")
+
+
+def _leftovers(directory):
+    """What labs left there whose process is gone."""
+    for path in pathlib.Path(directory).glob(f"{PREFIX}-*"):
         owner = re.fullmatch(PREFIX + r"-(\d+)-.+", path.name)
         if owner and not pathlib.Path("/proc", owner[1]).exists():
-            found.append(path.name)
-    return found
+            yield path
 
 
 def sweep():
-    _remove(leftovers())
+    """After labs that were killed. Those that still run are left alone."""
+    _remove([path.name for path in _leftovers(NETNS)])
+    for path in _leftovers(tempfile.gettempdir()):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Space:
