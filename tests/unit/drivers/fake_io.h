@@ -11,7 +11,7 @@
 #include "schoolpulse/driver.h"
 #include "schoolpulse/io.h"
 
-enum { FAKE_REPORTS = 4096, FAKE_EVENTS = 512, FAKE_DETAIL = 192 };
+enum { FAKE_REPORTS = 4096, FAKE_EVENTS = 1024, FAKE_DETAIL = 192 };
 
 struct fake_report {
 	struct sp_rung_report report; ///< detail points into `detail`
