@@ -216,6 +216,20 @@ bool sp_fact_device(struct sp_fact_device *out, const char *data)
 	return good;
 }
 
+/// Lists and long objects would fill the screen: their size stands for them.
+static void summarise(struct sp_buf *out, const cJSON *item)
+{
+	enum { LONG = 80 };
+	char *value = cJSON_PrintUnformatted(item);
+	if (cJSON_IsString(item))
+		sp_buf_text(out, item->valuestring);
+	else if (value && (cJSON_IsArray(item) || strlen(value) > LONG))
+		sp_buf_printf(out, "(%d)", cJSON_GetArraySize(item));
+	else if (value)
+		sp_buf_text(out, value);
+	cJSON_free(value);
+}
+
 void sp_fact_summary(struct sp_buf *out, const char *data)
 {
 	cJSON *root = cJSON_Parse(data);
@@ -225,9 +239,8 @@ void sp_fact_summary(struct sp_buf *out, const char *data)
 	{
 		if (cJSON_IsNull(item))
 			continue;
-		char *value = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
-		sp_buf_printf(out, "%s%s=%s", gap, item->string, value ? value : item->valuestring);
-		cJSON_free(value);
+		sp_buf_printf(out, "%s%s=", gap, item->string);
+		summarise(out, item);
 		gap = " ";
 	}
 	cJSON_Delete(root);

@@ -61,7 +61,7 @@ struct sp_fact_device {
 /// Is it a type of the feed's version 1?
 bool sp_fact_known_type(const char *type);
 
-/// The members as one line for people: `state=up cause=none`; nested ones as JSON.
+/// The members as one line for people: `state=up cause=none evidence=(6)`.
 void sp_fact_summary(struct sp_buf *out, const char *data);
 
 bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
