@@ -55,8 +55,8 @@ struct sp_ledger_events {
 struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg);
 void sp_ledger_free(struct sp_ledger *ledger);
 
-/// `source`: which device. A report is forgotten after `max_age_us`, or three times as long as its source usually
-/// takes to repeat it; 0: it holds until the same source says otherwise. Judge afterwards.
+/// `source`: which device. A report is forgotten after `max_age_us`, or three times as long as its source
+/// usually takes to repeat it; 0: it holds until the same source says otherwise. Judge afterwards.
 void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct sp_rung_report *report,
 		      int64_t max_age_us, int64_t now_us);
 /// Judges by what is known and calls the events. Returns the monotonic time at which it wants to be called

@@ -36,10 +36,17 @@ static bool on_path(int rung)
 	return rung <= SP_RUNG_INTERNATIONAL || rung == SP_RUNG_PORTAL;
 }
 
+/// An answer from here proves the nearer rungs. That there is an address proves no cable: a configured
+/// one, or an unexpired lease, outlives it.
+static bool crossed(int rung)
+{
+	return on_path(rung) && rung >= SP_RUNG_GATEWAY;
+}
+
 static bool deaf(const struct family *family, int rung)
 {
 	for (int far = rung + 1; far < SP_RUNGS; far++)
-		if (on_path(far) && family->rungs[far].status == SP_RUNG_OK &&
+		if (crossed(far) && family->rungs[far].status == SP_RUNG_OK &&
 		    family->rungs[far].last_ok_us >= family->rungs[rung].since_us)
 			return true;
 	return false;
@@ -51,7 +58,7 @@ static bool mute(const struct family *family, int rung)
 	if (family->rungs[rung].last_ok_us != SP_NEVER_US)
 		return false;
 	for (int far = rung + 1; far < SP_RUNGS; far++)
-		if (on_path(far) && family->rungs[far].last_ok_us != SP_NEVER_US)
+		if (crossed(far) && family->rungs[far].last_ok_us != SP_NEVER_US)
 			return true;
 	return false;
 }
@@ -75,7 +82,7 @@ static void place_trouble(struct family *family, int rung)
 	struct sp_verdict *verdict = &family->verdict;
 	int64_t last_ok = SP_NEVER_US;
 	for (int far = rung; far < SP_RUNGS; far++)
-		if (on_path(far) && family->rungs[far].last_ok_us > last_ok)
+		if ((far == rung || crossed(far)) && family->rungs[far].last_ok_us > last_ok)
 			last_ok = family->rungs[far].last_ok_us;
 	int64_t since = family->rungs[rung].since_us;
 	for (int far = rung; far < SP_RUNGS; far++) {
@@ -136,6 +143,11 @@ static void far_trouble(struct family *family, int rung)
 	else
 		set(family, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
 	place_trouble(family, rung);
+	// Silent since before the gateway came back: that was the gateway's doing until it is asked again.
+	const struct sp_rung_view *gateway = &family->rungs[SP_RUNG_GATEWAY];
+	if (gateway->status == SP_RUNG_OK && gateway->since_us > family->rungs[rung].since_us &&
+	    family->verdict.settle_us < gateway->since_us + SETTLE_US)
+		family->verdict.settle_us = gateway->since_us + SETTLE_US;
 }
 
 static bool symptom(const struct family *family, int rung, int64_t path_since)

@@ -162,6 +162,11 @@ static const struct situation situations[] = {
      SP_LINE_UNKNOWN,
      SP_CAUSE_CABLE,
      SP_WHOSE_SCHOOL},
+    {"cable out, the address stays",
+     {{CABLE, ANY, SILENT}, {ADDRESS, V4, OK}, {GATEWAY, V4, SILENT}, BEYOND_SILENT},
+     SP_LINE_UNKNOWN,
+     SP_CAUSE_CABLE,
+     SP_WHOSE_SCHOOL},
     {"no address",
      {{ADDRESS, V4, SILENT}, {GATEWAY, V4, SILENT}, BEYOND_SILENT},
      SP_LINE_UNKNOWN,
@@ -367,6 +372,34 @@ static void test_a_cause_is_refined(void **unused)
 	assert_int_equal(bench.outage.state, SP_LINE_DOWN);
 	assert_int_equal(bench.outage.cause, SP_CAUSE_ISP_ACCESS);
 	assert_int_equal(bench.outage.start_mono_us, us(106));
+	end(&bench);
+}
+
+static void test_the_way_back_from_a_pulled_cable_blames_nobody_else(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	for (int rung = CABLE; rung <= PORTAL; rung++)
+		if (rung != ADDRESS && rung != ACCESS)
+			say(&bench, 110, (enum sp_rung)rung, rung == CABLE ? ANY : V4, SILENT, 106);
+	say(&bench, 110, ADDRESS, V4, OK, 100);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	// plugged in again: the anchors' silence is still that of the cable
+	say(&bench, 120, CABLE, ANY, OK, 120);
+	say(&bench, 120.2, GATEWAY, V4, OK, 120.2);
+	say(&bench, 120.3, CORE, V4, SILENT, 106);
+	judge(&bench, 120.3);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.next_us, us(124.2));
+	say(&bench, 121, CORE, V4, OK, 121);
+	judge(&bench, 121);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.state, SP_LINE_UNKNOWN);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_CABLE);
 	end(&bench);
 }
 
@@ -868,6 +901,7 @@ int main(void)
 	    cmocka_unit_test(test_a_stale_answer_from_afar_hides_nothing),
 	    cmocka_unit_test(test_a_burst_that_clears_the_loss_leaves_no_trace),
 	    cmocka_unit_test(test_a_cause_is_refined),
+	    cmocka_unit_test(test_the_way_back_from_a_pulled_cable_blames_nobody_else),
 	    cmocka_unit_test(test_the_start_is_the_first_loss_on_any_rung),
 	    cmocka_unit_test(test_old_reports_count_for_nothing),
 	    cmocka_unit_test(test_the_ledger_learns_how_often_a_rung_is_asked),
