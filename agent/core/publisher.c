@@ -230,7 +230,7 @@ static void take_flags(struct sp_publisher *p, int64_t now)
 	if (atomic_exchange(&p->news, false))
 		sp_window_news(&p->window);
 	if (atomic_exchange(&p->hurry, false) && p->phase == SP_PUBLISHER_DOWN) {
-		int64_t soon = now + sp_backoff_first_ms(sp_random_unit()) * 1000;
+		int64_t soon = now + sp_backoff_first_ms(p->config.backoff_max_ms, sp_random_unit()) * 1000;
 		p->backoff.failures = 0;
 		if (soon < p->next_us)
 			p->next_us = soon;
@@ -324,7 +324,7 @@ void *sp_publisher_thread(void *arg)
 	sp_window_init(&p->window, p->config.resend_min_ms, p->config.resend_max_ms,
 		       p->config.backlog_per_second, sp_random_unit, now);
 	p->window.hold_backlog = p->config.ack_mode == SP_ACK_HUB;
-	p->next_us = now + sp_backoff_first_ms(sp_random_unit()) * 1000;
+	p->next_us = now + sp_backoff_first_ms(p->config.backoff_max_ms, sp_random_unit()) * 1000;
 	while (!finished(p)) {
 		set_status(p);
 		wait(p);

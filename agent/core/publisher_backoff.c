@@ -11,9 +11,9 @@ enum {
 	FAILURES_MAX = 16,
 };
 
-int64_t sp_backoff_first_ms(double chance)
+int64_t sp_backoff_first_ms(int64_t max_ms, double chance)
 {
-	return (int64_t)(FIRST_MS * chance);
+	return (int64_t)((double)(max_ms < FIRST_MS ? max_ms : FIRST_MS) * chance);
 }
 
 int64_t sp_backoff_next_ms(struct sp_backoff *backoff, int64_t max_ms, double chance)

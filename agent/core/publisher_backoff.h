@@ -9,8 +9,8 @@ struct sp_backoff {
 	unsigned failures; ///< since a session last stood
 };
 
-/// The network came up, or the program started: within 0…3 s.
-int64_t sp_backoff_first_ms(double chance);
+/// The network came up, or the program started: within 0…3 s (or max_ms, if that is less).
+int64_t sp_backoff_first_ms(int64_t max_ms, double chance);
 /// After a failure or a loss: uniform up to 6 s, 12 s, … max_ms; never at once.
 int64_t sp_backoff_next_ms(struct sp_backoff *backoff, int64_t max_ms, double chance);
 /// A session ended that had stood for that long: one that was thrown out at once (somebody else uses
