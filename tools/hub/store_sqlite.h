@@ -119,6 +119,8 @@ int sp_gap_issued(struct sp_store *store, struct sp_stream_row *stream, int64_t 
 /// What is missing in first…last is explained: lost or dropped.
 int sp_gap_close(struct sp_store *store, int64_t stream, int64_t first, int64_t last, enum sp_gap_kind kind,
 		 const char *reason) SP_MUST_CHECK;
+/// A board holds what was given up as lost: it may come after all.
+int sp_gap_reopen(struct sp_store *store, int64_t stream, int64_t first, int64_t last) SP_MUST_CHECK;
 /// Fills upto and have.
 int sp_gap_settled(struct sp_store *store, int64_t stream, struct sp_feed_ack *ack) SP_MUST_CHECK;
 
@@ -131,9 +133,10 @@ int sp_chain_dropped(struct sp_store *store, int64_t device,
 /// A batch reaches beyond what the stream's successor says that it issued?
 int sp_chain_beyond(struct sp_store *store, int64_t device, const struct sp_stream_row *stream,
 		    int64_t last) SP_MUST_CHECK;
-/// Closes as lost what the birth shows to be gone.
-int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_state *state,
-		   bool answers_epoch) SP_MUST_CHECK;
+/// Closes as lost what the birth shows to be gone. `live`: it was said just now, not repeated by a broker.
+/// `answers`: it knows our epoch, and gets an acknowledgement of each stream that it holds.
+int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_state *state, bool live,
+		   bool answers) SP_MUST_CHECK;
 
 // ---- time (store_sqlite_time.c) ----------------------------------------------------------------------
 

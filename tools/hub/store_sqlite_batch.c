@@ -271,7 +271,7 @@ int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
 	if (result == 0 && (state->clk.synced || !arrival->retained))
 		result = sp_time_clk(store, arrival, device, boot, &state->clk);
 	if (result == 0)
-		result = sp_chain_birth(store, device, state, answers);
+		result = sp_chain_birth(store, device, state, !arrival->retained, answers);
 	if (result == 0)
 		result = heard(store, device, arrival, heard_at(arrival, &state->clk), 0);
 	return result;

@@ -46,16 +46,18 @@ static int follow(struct sp_store *store, int64_t device, const struct sp_stream
 	return result;
 }
 
-/// Streams of this device and class that do not descend from `stream`; late arrival makes a new
-/// journal's successors known before itself.
-static int find_strangers(struct sp_store *store, int64_t device, const struct sp_stream_row *stream,
-			  int64_t *found)
+/// Another journal's beginning, of the same device and class. Streams heard out of order may yet turn out to
+/// descend from this one; so only a beginning that is proven counts: a first record that says so, or one
+/// that was lost and will never say anything.
+static int find_stranger(struct sp_store *store, int64_t device, const struct sp_stream_row *stream,
+			 int64_t *found)
 {
-	return SQL_GET(store, found,
-		       "WITH RECURSIVE later(id) AS (SELECT ?1 UNION SELECT s.id FROM stream s JOIN later"
-		       " ON s.prev = later.id) SELECT id FROM stream WHERE device = ?2 AND class = ?3"
-		       " AND opened = 1 AND id NOT IN later LIMIT 1",
-		       I(stream->id), I(device), I(stream->cls));
+	return SQL_GET(
+	    store, found,
+	    "SELECT id FROM stream s WHERE device = ?1 AND class = ?2 AND id != ?3 AND prev IS NULL AND"
+	    " (opened = 1 OR EXISTS(SELECT 1 FROM gap WHERE stream = s.id AND first = 1 AND kind > 0))"
+	    " LIMIT 1",
+	    I(device), I(stream->cls), I(stream->id));
 }
 
 int sp_chain_opened(struct sp_store *store, int64_t device, struct sp_stream_row *stream,
@@ -69,7 +71,7 @@ int sp_chain_opened(struct sp_store *store, int64_t device, struct sp_stream_row
 				  "its first record does not say what came before it");
 	if (opened.has_prev)
 		return follow(store, device, stream, &opened);
-	int result = find_strangers(store, device, stream, &stranger);
+	int result = find_stranger(store, device, stream, &stranger);
 	if (result == 1)
 		result = sp_anomaly(store, "journal_reset", device, stream->id,
 				    opened.set_aside
@@ -105,7 +107,7 @@ int sp_chain_dropped(struct sp_store *store, int64_t device, const struct sp_fac
 
 // ---- births -----------------------------------------------------------------------------------------
 
-static int held(struct sp_store *store, int64_t device, const struct sp_feed_held *held, bool answers_epoch)
+static int held(struct sp_store *store, int64_t device, const struct sp_feed_held *held, bool answers)
 {
 	struct sp_stream_row stream;
 	int result = sp_stream_get(store, device, held->stream, held->cls, &stream);
@@ -118,17 +120,18 @@ static int held(struct sp_store *store, int64_t device, const struct sp_feed_hel
 	if (result == 0)
 		result = sp_gap_issued(store, &stream, held->newest);
 	if (result == 0)
+		result = sp_gap_reopen(store, stream.id, held->oldest, held->newest);
+	if (result == 0)
 		result = sp_gap_close(store, stream.id, 1, held->oldest - 1, SP_GAP_LOST, "forgotten");
-	if (result == 0 && answers_epoch)
+	if (result == 0 && answers)
 		sp_touch(&store->streams, stream.id);
 	return result;
 }
 
-/// Streams with open gaps that came before a held one, in its chain: what the journal no longer holds
-/// of them is gone. A stream that is merely not mentioned proves nothing, since a birth may be older
-/// than the stream, or come from a copy of the card.
-static int next_forgotten(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
-			  int64_t *stream)
+/// The next stream with open gaps that came before a held one, in its chain: what the journal no longer
+/// holds of it is gone, however old the birth is.
+static int next_before(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
+		       int64_t *stream)
 {
 	return SQL_GET(
 	    store, stream,
@@ -140,29 +143,24 @@ static int next_forgotten(struct sp_store *store, int64_t device, const char *he
 	    I(device), T(held_names), I(after));
 }
 
-/// After a reset the old journal is no ancestor. A held stream that began anew (`journal_reset`) closes
-/// what was heard of before it, unless the card was copied.
-static int next_reset(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
-		      int64_t *stream)
+/// The next one that is not held at all. Only a birth said now proves that: one that a broker repeats
+/// may be older than the stream. After a reset, or on a card that was put back, this closes what the
+/// other state of the card had announced. Should that state come back, its birth opens it again before
+/// anything of it is acknowledged.
+static int next_absent(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
+		       int64_t *stream)
 {
 	return SQL_GET(
 	    store, stream,
-	    "WITH RECURSIVE held(id) AS (SELECT id FROM stream WHERE device = ?1 AND"
-	    " instr(?2, name) > 0), chain(id, class) AS (SELECT id, class FROM stream WHERE id IN held"
-	    " UNION SELECT p.id, p.class FROM stream s JOIN chain ON s.id = chain.id JOIN stream p ON"
-	    " p.id = s.prev), root(id, class) AS (SELECT chain.id, chain.class FROM chain JOIN anomaly a"
-	    " ON a.stream = chain.id WHERE a.kind = 'journal_reset' AND a.device = ?1)"
-	    " SELECT min(s.id) FROM stream s JOIN root ON root.class = s.class AND s.id < root.id"
-	    " WHERE s.device = ?1 AND s.id > ?3 AND s.id NOT IN held AND NOT EXISTS(SELECT 1 FROM"
-	    " anomaly WHERE kind = 'clone' AND device = ?1) AND EXISTS(SELECT 1 FROM gap WHERE"
-	    " stream = s.id AND kind = 0)",
+	    "SELECT min(id) FROM stream s WHERE device = ?1 AND id > ?3 AND instr(?2, name) = 0 AND"
+	    " EXISTS(SELECT 1 FROM gap WHERE stream = s.id AND kind = 0)",
 	    I(device), T(held_names), I(after));
 }
 
-static int forgotten(struct sp_store *store, int64_t device, const char *names,
-		     int (*next)(struct sp_store *store, int64_t device, const char *held_names,
-				 int64_t after, int64_t *stream),
-		     const char *reason)
+static int give_up(struct sp_store *store, int64_t device, const char *names,
+		   int (*next)(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
+			       int64_t *stream),
+		   const char *reason)
 {
 	int64_t stream = 0;
 	int result;
@@ -174,13 +172,13 @@ static int forgotten(struct sp_store *store, int64_t device, const char *names,
 	return result;
 }
 
-int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_state *state,
-		   bool answers_epoch)
+int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_state *state, bool live,
+		   bool answers)
 {
 	char names[SP_FEED_HELD_MAX * (SP_ID_LENGTH + 1) + 1] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < state->held_count; i++) {
-		int result = held(store, device, &state->held[i], answers_epoch);
+		int result = held(store, device, &state->held[i], answers);
 		if (result < 0)
 			return result;
 		memcpy(names + used, state->held[i].stream, SP_ID_LENGTH);
@@ -188,11 +186,12 @@ int sp_chain_birth(struct sp_store *store, int64_t device, const struct sp_feed_
 		names[used++] = ' ';
 	}
 	names[used] = '\0';
-	// A full list may have been cut short: what it does not name may still be held.
+	// A full list may have been cut short: what it does not name may still be held. An empty one is that
+	// of a board whose journal is not open yet.
 	if (state->held_count == 0 || state->held_count == SP_FEED_HELD_MAX)
 		return 0;
-	int result = forgotten(store, device, names, next_forgotten, "forgotten");
-	if (result == 0)
-		result = forgotten(store, device, names, next_reset, "journal_reset");
+	int result = give_up(store, device, names, next_before, "forgotten");
+	if (result == 0 && live)
+		result = give_up(store, device, names, next_absent, "not_held");
 	return result;
 }

@@ -6,6 +6,10 @@
 
 #include <inttypes.h>
 
+struct sp_gap_range {
+	int64_t first, last;
+};
+
 struct range {
 	int64_t first, last, kind, at_ms;
 	char reason[SP_WORD_MAX + 1];
@@ -20,17 +24,17 @@ static int insert(struct sp_store *store, int64_t stream, int64_t first, int64_t
 		      I(kind), T(reason), I(at_ms));
 }
 
-/// Takes out the first gap that overlaps first…last and is of a kind up to `most_kind`: 1, with its
-/// range; 0: there is none.
-static int take(struct sp_store *store, int64_t stream, int64_t first, int64_t last, int64_t most_kind,
-		struct range *out)
+/// Takes out the first gap that overlaps first…last and is of a kind from `least` to `most`: 1, with
+/// its range; 0: there is none.
+static int take(struct sp_store *store, int64_t stream, int64_t first, int64_t last, int64_t least,
+		int64_t most, struct range *out)
 {
 	sqlite3_stmt *stmt =
 	    SQL_QUERY(store,
 		      "SELECT first, last, kind, at_ms, reason FROM gap WHERE stream = ?1 AND first <= ?3 AND"
 		      " first >= coalesce((SELECT max(first) FROM gap WHERE stream = ?1 AND first <= ?2), ?2)"
-		      " AND last >= ?2 AND kind <= ?4 ORDER BY first LIMIT 1",
-		      I(stream), I(first), I(last), I(most_kind));
+		      " AND last >= ?2 AND kind BETWEEN ?4 AND ?5 ORDER BY first LIMIT 1",
+		      I(stream), I(first), I(last), I(least), I(most));
 	int result = sp_sql_step(store, stmt);
 	if (result != 1)
 		return result;
@@ -82,7 +86,7 @@ int sp_gap_fill(struct sp_store *store, struct sp_stream_row *stream, int64_t fi
 	// Behind the known end there is no gap to shrink: the ordinary case costs nothing.
 	if (result < 0 || first > known)
 		return result;
-	while ((result = take(store, stream->id, first, last, SP_GAP_DROPPED, &range)) == 1) {
+	while ((result = take(store, stream->id, first, last, SP_GAP_OPEN, SP_GAP_DROPPED, &range)) == 1) {
 		result = put_back(store, stream->id, &range, first, last);
 		if (result < 0)
 			return result;
@@ -90,23 +94,36 @@ int sp_gap_fill(struct sp_store *store, struct sp_stream_row *stream, int64_t fi
 	return result;
 }
 
-int sp_gap_close(struct sp_store *store, int64_t stream, int64_t first, int64_t last, enum sp_gap_kind kind,
-		 const char *reason)
+/// Gaps of a kind from `least` to `most` become `kind`, as far as they lie in first…last.
+static int turn(struct sp_store *store, int64_t stream, const struct sp_gap_range *range, int64_t least,
+		int64_t most, enum sp_gap_kind kind, const char *reason)
 {
-	struct range range;
+	struct range gap;
 	int result;
-	for (int64_t at = first; (result = take(store, stream, at, last, kind - 1, &range)) == 1;
-	     at = range.last + 1) {
-		int64_t from = range.first > first ? range.first : first;
-		int64_t to = range.last < last ? range.last : last;
-		result = put_back(store, stream, &range, first, last);
+	for (int64_t at = range->first;
+	     (result = take(store, stream, at, range->last, least, most, &gap)) == 1; at = gap.last + 1) {
+		int64_t from = gap.first > range->first ? gap.first : range->first;
+		int64_t to = gap.last < range->last ? gap.last : range->last;
+		result = put_back(store, stream, &gap, range->first, range->last);
 		if (result == 0)
 			result = insert(store, stream, from, to, kind, reason, store->now_ms);
 		if (result < 0)
 			return result;
-		sp_touch(&store->streams, stream);
+		store->seen_changes = true;
 	}
 	return result;
+}
+
+int sp_gap_close(struct sp_store *store, int64_t stream, int64_t first, int64_t last, enum sp_gap_kind kind,
+		 const char *reason)
+{
+	return turn(store, stream, &(struct sp_gap_range){first, last}, SP_GAP_OPEN, kind - 1, kind, reason);
+}
+
+int sp_gap_reopen(struct sp_store *store, int64_t stream, int64_t first, int64_t last)
+{
+	return turn(store, stream, &(struct sp_gap_range){first, last}, SP_GAP_LOST, SP_GAP_LOST, SP_GAP_OPEN,
+		    "");
 }
 
 int sp_gap_settled(struct sp_store *store, int64_t stream, struct sp_feed_ack *ack)
