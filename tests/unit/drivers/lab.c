@@ -115,7 +115,7 @@ static void far_side(int ready, int go)
 
 // ---- the near side --------------------------------------------------------------------------
 
-static bool run(const char *prefix, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) bool run(const char *prefix, const char *format, va_list args)
 {
 	char command[1024];
 	int used = snprintf(command, sizeof(command), "%s", prefix);
