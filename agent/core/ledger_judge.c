@@ -105,6 +105,19 @@ static void set(struct family *family, enum sp_line_state state, enum sp_cause c
 	family->verdict.trouble = state != SP_LINE_UP;
 }
 
+/// Silent since before something nearer came back: that was the nearer one's doing, until `rung` is asked
+/// again.
+static void excuse(struct family *family, int rung)
+{
+	for (int near = SP_RUNG_CABLE; near < rung && near <= SP_RUNG_GATEWAY; near++) {
+		const struct sp_rung_view *view = &family->rungs[near];
+		int64_t settle_us = view->since_us + SETTLE_US;
+		if (view->status == SP_RUNG_OK && view->since_us > family->rungs[rung].since_us &&
+		    family->verdict.settle_us < settle_us)
+			family->verdict.settle_us = settle_us;
+	}
+}
+
 /// Something between the board and the gateway.
 static bool near_trouble(struct family *family)
 {
@@ -115,6 +128,7 @@ static bool near_trouble(struct family *family)
 		set(family, SP_LINE_UNKNOWN, causes[rung], SP_WHOSE_SCHOOL);
 		family->reach = rung;
 		place_trouble(family, rung);
+		excuse(family, rung);
 		return true;
 	}
 	return false;
@@ -143,11 +157,7 @@ static void far_trouble(struct family *family, int rung)
 	else
 		set(family, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
 	place_trouble(family, rung);
-	// Silent since before the gateway came back: that was the gateway's doing until it is asked again.
-	const struct sp_rung_view *gateway = &family->rungs[SP_RUNG_GATEWAY];
-	if (gateway->status == SP_RUNG_OK && gateway->since_us > family->rungs[rung].since_us &&
-	    family->verdict.settle_us < gateway->since_us + SETTLE_US)
-		family->verdict.settle_us = gateway->since_us + SETTLE_US;
+	excuse(family, rung);
 }
 
 static bool symptom(const struct family *family, int rung, int64_t path_since)

@@ -110,13 +110,24 @@ static void judge(struct bench *bench, double t)
 }
 
 /// Everything answers in IPv4 since `t`.
-static void all_fine(struct bench *bench, double t)
+static void fine_since(struct bench *bench, double t, double since)
 {
-	say(bench, t, CABLE, ANY, OK, t);
+	say(bench, t, CABLE, ANY, OK, since);
 	for (int rung = ADDRESS; rung <= PORTAL; rung++)
 		if (rung != ACCESS)
-			say(bench, t, (enum sp_rung)rung, V4, OK, t);
+			say(bench, t, (enum sp_rung)rung, V4, OK, since);
 	judge(bench, t);
+}
+
+static void all_fine(struct bench *bench, double t)
+{
+	fine_since(bench, t, t);
+}
+
+/// As it has been since second 100.
+static void still_fine(struct bench *bench, double t)
+{
+	fine_since(bench, t, 100);
 }
 
 static void assert_line(const struct bench *bench, enum sp_line_state state, enum sp_cause cause,
@@ -387,8 +398,11 @@ static void test_the_way_back_from_a_pulled_cable_blames_nobody_else(void **unus
 	say(&bench, 110, ADDRESS, V4, OK, 100);
 	judge(&bench, 110);
 	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
-	// plugged in again: the anchors' silence is still that of the cable
+	// plugged in again: the others' silence is still that of the cable
 	say(&bench, 120, CABLE, ANY, OK, 120);
+	judge(&bench, 120);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.next_us, us(124));
 	say(&bench, 120.2, GATEWAY, V4, OK, 120.2);
 	say(&bench, 120.3, CORE, V4, SILENT, 106);
 	judge(&bench, 120.3);
@@ -586,7 +600,7 @@ static void test_one_family_out_is_degraded_and_both_are_down(void **unused)
 	begin(&bench, boot_one);
 	both_fine(&bench, 100);
 	assert_true(bench.line.offered[V6]);
-	all_fine(&bench, 110);
+	still_fine(&bench, 110);
 	family_lost(&bench, 110, V6, 104);
 	judge(&bench, 110);
 	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV6, SP_WHOSE_PROVIDER);
@@ -648,7 +662,7 @@ static void test_a_family_lost_at_school_is_the_schools(void **unused)
 	struct bench bench;
 	begin(&bench, boot_one);
 	both_fine(&bench, 100);
-	all_fine(&bench, 112);
+	still_fine(&bench, 112);
 	say(&bench, 112, ADDRESS, V6, SILENT, 104);
 	say(&bench, 112, GATEWAY, V6, SILENT, 104);
 	say(&bench, 112, CORE, V6, SILENT, 104);
