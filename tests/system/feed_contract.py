@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import re
+import threading
 import zlib
 from datetime import datetime
 from pathlib import Path
@@ -84,8 +85,12 @@ def _words(error):
     return f"{where or 'message'}: {best.message}"[:400]
 
 
+_one_at_a_time = threading.Lock()  # a resolver remembers where it is
+
+
 def findings_of(name, value, strict=True):
-    return [_words(error) for error in validator(name, strict).iter_errors(value)]
+    with _one_at_a_time:
+        return [_words(error) for error in validator(name, strict).iter_errors(value)]
 
 
 # ---- the vocabulary of the README --------------------------------------------------------------------

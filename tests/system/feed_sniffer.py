@@ -18,12 +18,12 @@ FORMAT = r"%q\t%r\t%C\t%x\t%t"
 
 
 class Sniffer:
-    """mosquitto_sub and a thread that feeds a Conversation. `seen` keeps (topic, payload, content type);
-    `prefix` is a command to run mosquitto_sub by, such as `ip netns exec NAME`."""
+    """mosquitto_sub and a thread that feeds a Conversation. `seen` keeps (topic, payload, content type),
+    `messages` those that obey, parsed. `prefix` is a command to run mosquitto_sub by: `ip netns exec NAME`."""
 
     def __init__(self, port, host="127.0.0.1", options=(), honest=True, on_message=None, prefix=()):
         self.talk = feed_contract.Conversation(honest)
-        self.seen = []
+        self.seen, self.messages = [], []
         self.on_message = on_message
         self.errors = []
         self._ready = threading.Event()
@@ -67,6 +67,8 @@ class Sniffer:
         before = len(self.talk.findings)
         message = self.talk.observe(topic, payload, content_type, qos, retain)
         self.seen.append((topic, payload, content_type))
+        if message is not None:
+            self.messages.append(message)
         if self.on_message:
             self.on_message(topic, payload, message, self.talk.findings[before:])
 
