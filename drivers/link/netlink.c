@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// From rtnetlink messages to events (netlink.h). libmnl walks the attributes; their lengths are checked here
-// before any is read.
+// From rtnetlink messages to events (netlink.h). No byte is read before its length was checked, and none
+// through a pointer that might be misaligned.
 #include "netlink.h"
 
 #include <linux/if.h>

@@ -25,7 +25,11 @@ struct sp_timer {
 };
 
 struct sp_watch {
+	struct sp_watch *next;
+	struct sp_device *dev;
 	int fd;
+	sp_watch_fn fn;
+	void *arg;
 };
 
 struct sp_exchange {
@@ -212,9 +216,10 @@ void sp_timer_free(struct sp_timer *timer)
 
 struct sp_watch *sp_watch_new(struct sp_device *dev, int fd, unsigned events, sp_watch_fn fn, void *arg)
 {
-	(void)dev, (void)events, (void)fn, (void)arg;
+	(void)events;
 	struct sp_watch *watch = calloc(1, sizeof(*watch));
-	watch->fd = fd;
+	*watch = (struct sp_watch){dev->watches, dev, fd, fn, arg};
+	dev->watches = watch;
 	return watch;
 }
 
@@ -225,7 +230,19 @@ void sp_watch_events(struct sp_watch *watch, unsigned events)
 
 void sp_watch_free(struct sp_watch *watch)
 {
+	if (!watch)
+		return;
+	struct sp_watch **at = &watch->dev->watches;
+	while (*at != watch)
+		at = &(*at)->next;
+	*at = watch->next;
 	free(watch);
+}
+
+void fake_ready(struct sp_device *dev)
+{
+	for (struct sp_watch *watch = dev->watches; watch; watch = watch->next)
+		watch->fn(dev, watch->fd, SP_READABLE, watch->arg);
 }
 
 // ---- exchanges ------------------------------------------------------------------------------
@@ -421,6 +438,8 @@ void fake_free(struct sp_device *dev)
 		free(dev->timers->owner);
 		sp_timer_free(dev->timers);
 	}
+	while (dev->watches)
+		sp_watch_free(dev->watches);
 	if (dev->driver->options)
 		sp_options_free(dev->driver->options, dev->conf);
 	free(dev->conf);

@@ -69,6 +69,7 @@ struct sp_device {
 	} samples[64];
 	size_t sample_count;
 	struct sp_timer *timers;
+	struct sp_watch *watches;
 	bool round; ///< under way
 	int64_t round_us;
 };
@@ -83,6 +84,9 @@ void fake_poll(struct sp_device *dev);
 /// Lets time pass, polling at the driver's interval when `poll`; a round that is late for its deadline fails
 /// the test.
 void fake_run(struct sp_device *dev, int64_t ms, bool poll);
+
+/// Every watched descriptor is readable.
+void fake_ready(struct sp_device *dev);
 
 /// The last report of a rung and family, NULL when there is none.
 const struct fake_report *fake_last(const struct sp_device *dev, enum sp_rung rung, enum sp_family family);
