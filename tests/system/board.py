@@ -45,6 +45,7 @@ line = main
 [sim_kiosk "gate"]
 period = 100ms
 log = {list}
+{kiosk}
 """
 
 HUB = """\
@@ -65,17 +66,17 @@ port = {http}
 
 
 class Agent:
-    def __init__(self, directory, port, state=None, mqtt="", journal="", manager=None):
+    def __init__(self, directory, port, state=None, mqtt="", journal="", kiosk="", manager=None):
         self.directory, self.port, self.manager = directory, port, manager
         self.state = state or directory / "state"
         self.list = directory / "committed"
-        self.mqtt, self.journal = mqtt, journal
+        self.mqtt, self.journal, self.kiosk = mqtt, journal, kiosk
         self.process = None
 
     def start(self):
         conf = self.directory / "agent.conf"
         conf.write_text(AGENT.format(state=self.state, socket=self.directory / "agent.sock", port=self.port,
-                                     list=self.list, mqtt=self.mqtt, journal=self.journal))
+                                     list=self.list, mqtt=self.mqtt, journal=self.journal, kiosk=self.kiosk))
         environment = self.manager.environment() if self.manager else None
         self.process = support.Process([support.program("schoolpulsed"), "--config", conf], self.directory / "agent.log",
                                        env=environment)
@@ -94,7 +95,9 @@ class Agent:
         try:
             return support.wait_until(look, what, timeout, every=0.1)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self.process.tail()}") from None
+            status = self.status() or {}
+            raise AssertionError(f"{error}\n{status.get('journal')}\n{status.get('publisher')}\n"
+                                 f"{self.process.tail()}") from None
 
     def numbers(self):
         return storm_check.read_list(self.list)

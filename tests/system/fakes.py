@@ -17,7 +17,8 @@ class Broker:
     refuse     CONNACK with `reason`           silent     takes the connection, says nothing
     hang_up    closes at once                  garbage    answers with random bytes
     liar       PUBACKs all, stores nothing     deaf       takes publishes, never PUBACKs
-    flood      sends messages without end      denies     PUBACK with `reason`"""
+    flood      sends messages without end      denies     PUBACK with `reason`
+    malformed  breaks the protocol once the session stands"""
 
     def __init__(self, manner, reason=0x87, port=0, seed=1):
         self.manner, self.reason = manner, reason
@@ -28,6 +29,7 @@ class Broker:
         self.server.listen(16)
         self.port = self.server.getsockname()[1]
         self.connections = self.publishes = self.flooded = 0
+        self.writing = threading.Lock()  # packets of the flood and answers go out whole
         self.open = []
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
@@ -74,15 +76,21 @@ class Broker:
                 if self.manner == "flood":
                     threading.Thread(target=self._flood, args=(stream, body), daemon=True).start()
             elif kind == mqtt5.SUBSCRIBE:
-                stream.write(mqtt5.packet(mqtt5.SUBACK, body[:2] + mqtt5.properties({}) + b"\1"))
+                with self.writing:
+                    stream.write(mqtt5.packet(mqtt5.SUBACK, body[:2] + mqtt5.properties({}) + b"\1"))
+                if self.manner == "malformed":
+                    # A property that MQTT 5 does not know; what the client makes of it is its affair.
+                    stream.write(mqtt5.packet(mqtt5.PUBLISH, mqtt5.text("a/b") + b"\2\x7f\0" + b"x"))
             elif kind == mqtt5.PINGREQ:
-                stream.write(mqtt5.packet(mqtt5.PINGRESP, b""))
+                with self.writing:
+                    stream.write(mqtt5.packet(mqtt5.PINGRESP, b""))
             elif kind == mqtt5.PUBLISH:
                 self.publishes += 1
                 if self.manner in ("liar", "denies", "flood"):
                     mid = struct.pack(">H", mqtt5.parse_publish(flags, body).mid)
                     reason = self.reason if self.manner == "denies" else 0
-                    stream.write(mqtt5.packet(mqtt5.PUBACK, mid + bytes([reason]) + mqtt5.properties({})))
+                    with self.writing:
+                        stream.write(mqtt5.packet(mqtt5.PUBACK, mid + bytes([reason]) + mqtt5.properties({})))
 
     def _flood(self, stream, connect):
         """Well-formed and malformed acknowledgements, and topics that nobody asked for."""
@@ -95,7 +103,8 @@ class Broker:
         try:
             while True:
                 topic, body = self.random.choice(topics), self.random.choice(bodies)
-                stream.write(mqtt5.publish_packet(topic, body, 0, qos=0))
+                with self.writing:
+                    stream.write(mqtt5.publish_packet(topic, body, 0, qos=0))
                 self.flooded += 1
         except OSError:
             pass

@@ -13,7 +13,7 @@ import support
 
 # What the status must say of each, as far as one can know.
 MANNERS = {"refuse": "(?i)not authori[sz]ed|refused|0x87", "silent": "", "hang_up": "", "garbage": "", "liar": None,
-           "deaf": None, "flood": None, "denies": None}
+           "deaf": None, "flood": None, "denies": None, "malformed": ""}
 
 
 @pytest.fixture

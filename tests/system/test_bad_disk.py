@@ -88,8 +88,8 @@ def fed(manager, times=5):
 
 def test_a_full_card(run_dir, broker, hub, manager, tmpfs):
     """Nothing is told as committed while the card is full; when there is room again, all goes on, and
-    the time of trouble is a fact."""
-    agent = board.Agent(run_dir, broker.port, state=tmpfs.path / "state", manager=manager)
+    the time of trouble is a fact. A busy kiosk: what is allocated already is soon used up."""
+    agent = board.Agent(run_dir, broker.port, state=tmpfs.path / "state", manager=manager, kiosk="count = 50")
     agent.start()
     try:
         support.wait_until(lambda: len(agent.numbers()) > 5, "numbers")
@@ -102,8 +102,9 @@ def test_a_full_card(run_dir, broker, hub, manager, tmpfs):
         agent.wait_for(lambda status: status["journal"]["state"] == "writable", "room to be noticed")
         support.wait_until(lambda: len(agent.numbers()) > before + 5, "numbers to go on")
         board.assert_all_delivered(agent, hub)
-        events = [data for data, in hub.query("SELECT data FROM event WHERE type = 'storage' ORDER BY id")]
-        assert any('"full"' in data for data in events) and any('"writable"' in data for data in events), events
+        for word in ("full", "writable"):
+            support.wait_until(lambda word=word: hub.query("SELECT 1 FROM event WHERE type = 'storage' AND"
+                                                           " json_extract(data, '$.event') = ?", word), f"the fact '{word}'")
     finally:
         agent.stop()
 
@@ -133,7 +134,8 @@ def test_a_read_only_card_at_the_start(run_dir, broker, hub, manager, tmpfs):
         fed(manager)
         assert not agent.numbers()
         assert tmpfs.remount("rw").returncode == 0
-        support.wait_until(lambda: len(agent.numbers()) > 5, "numbers once it can be written")
+        # It looks again at growing intervals.
+        support.wait_until(lambda: len(agent.numbers()) > 5, "numbers once it can be written", timeout=150)
         board.assert_all_delivered(agent, hub)
     finally:
         agent.stop()
@@ -161,7 +163,7 @@ def test_a_card_that_turns_read_only(run_dir, broker, hub, manager, ext4):
 DAMAGE = {
     "random bytes": lambda file, noise: file.write_bytes(noise.randbytes(file.stat().st_size)),
     "a torn header": lambda file, noise: file.write_bytes(noise.randbytes(100) + file.read_bytes()[100:]),
-    "cut short": lambda file, noise: os.truncate(file, file.stat().st_size // 2 + 100),
+    "cut short": lambda file, noise: os.truncate(file, 6000),  # within its second page
     "a text": lambda file, noise: file.write_bytes(b"once upon a time\n" * 500),
     "zeros in the middle": lambda file, noise: file.write_bytes(
         file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096)),
