@@ -73,6 +73,8 @@ int sp_mqtt_describe(const struct sp_mqtt *mqtt, int rc, char *out, size_t size)
 void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc);
 int sp_mqtt_errno(int rc); ///< MOSQ_ERR_… → -errno
 void sp_mqtt_hook(struct sp_mqtt *mqtt);
+/// function(lib, 1), but an abort of libmosquitto over a peer's bytes becomes MOSQ_ERR_PROTOCOL.
+int sp_mqtt_guarded(struct mosquitto *lib, int (*function)(struct mosquitto *lib, int max_packets));
 void sp_mqtt_forget(struct sp_mqtt *mqtt); ///< in-flight publishes and subscriptions
 /// Fills the addresses, families taking turns. 0 or -errno.
 int sp_mqtt_resolve(struct sp_mqtt *mqtt, char why[256]);

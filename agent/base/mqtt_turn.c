@@ -94,7 +94,7 @@ static void call(struct sp_mqtt *mqtt, int (*function)(struct mosquitto *lib, in
 {
 	mqtt->depth++;
 	errno = 0;
-	int rc = function(mqtt->lib, 1);
+	int rc = sp_mqtt_guarded(mqtt->lib, function);
 	if (rc != MOSQ_ERR_SUCCESS)
 		sp_mqtt_over_lib(mqtt, rc);
 	else if (mosquitto_socket(mqtt->lib) < 0)

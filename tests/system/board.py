@@ -153,8 +153,7 @@ class Hub:
 
 def assert_all_delivered(agent, hub):
     """What the kiosk was told is at the hub exactly once."""
-    told = agent.numbers()
-    assert told
+    told = support.wait_until(agent.numbers, "the kiosk's first numbers")
     support.wait_until(lambda: told <= set(hub.kiosk_numbers()), "everything told as committed to be at the hub")
     there = hub.kiosk_numbers()
     assert len(there) == len(set(there)), "doubled"
