@@ -296,6 +296,7 @@ function second() {
   if (page.failures === 0) {
     lines.tick(now());
     boards.tick(now());
+    showOutages();
   }
   if (page.failures === 0 && page.dayShown && page.dayShown !== date()) askDay(true);
   showFresh();

@@ -56,7 +56,8 @@ class Detail {
     setText(this.board, line.device ? t("detail.board", { device: line.device }) : "");
     const data = view.details.get(keyOf(line));
     const none = data === undefined ? t("loading") : data === null ? t("load_failed") : t("detail.no_outages");
-    this.outages.update(data ?? [], view.now, none);
+    this.showOutages = (now) => this.outages.update(data ?? [], now, none);
+    this.showOutages(view.now);
   }
 }
 
@@ -134,6 +135,7 @@ class Row {
     setText(this.length, known ? t("for", { length: length(now - this.data.since_ms) }) : "—");
     setText(this.since, known ? moment(this.data.since_ms, now) : "");
     setText(this.heard, ago(this.data.last_heard_ms, now));
+    this.detail?.showOutages(now);
   }
 
   nodes() {
