@@ -1,0 +1,207 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Outages as they open, change and close: once each, at the edges that the probes saw.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/unit/core/ledger_bench.h"
+
+static void test_an_outage_opens_and_closes_at_the_probes(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	bench.synced = true;
+	bench.wall_offset_ms = 1700000000000;
+	all_fine(&bench, 100);
+	assert_int_equal(bench.lines, 1);
+	say(&bench, 104, CORE, V4, OK, 100); // the last answer
+	judge(&bench, 104);
+	// lost from 106.0 on, told at 109
+	say(&bench, 109, GATEWAY, V4, OK, 100);
+	say(&bench, 109, CORE, V4, SILENT, 106);
+	say(&bench, 109, ABROAD, V4, SILENT, 106.5);
+	judge(&bench, 109);
+	// The gateway answered after the loss; address was heard before it: wait for it, briefly.
+	assert_int_equal(bench.opened, 0);
+	assert_int_equal(bench.next_us, us(110));
+	judge(&bench, 110);
+	assert_int_equal(bench.opened, 1);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	assert_int_equal(strlen(bench.outage.id), SP_ID_LENGTH);
+	assert_int_equal(bench.outage.start_mono_us, us(106));
+	assert_true(bench.outage.uncertainty_seconds > 1.99 && bench.outage.uncertainty_seconds < 2.01);
+	assert_int_equal(bench.outage.start_t_ms, 1700000000000 + 106000);
+	assert_false(bench.outage.closed);
+	// answers again from 130.2 on; what is silent still was measured before and is not blamed
+	say(&bench, 131, CORE, V4, OK, 130.2);
+	judge(&bench, 131);
+	assert_int_equal(bench.closed, 1);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_int_equal(bench.outage.end_mono_us, us(130.2));
+	assert_int_equal(bench.outage.end_t_ms, 1700000000000 + 130200);
+	assert_int_equal(bench.line.since_us, us(130.2));
+	assert_int_equal(bench.saves, 2);
+	// measured again over the working path, it is a matter of its own
+	say(&bench, 140, ABROAD, V4, SILENT, 106.5);
+	judge(&bench, 140);
+	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_INTERNATIONAL, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.opened, 2);
+	assert_int_equal(bench.outage.start_mono_us, us(130.2)); // before that it could not be told
+	bench_end(&bench);
+}
+
+static void test_a_burst_that_clears_the_loss_leaves_no_trace(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	say(&bench, 107, CORE, V4, SILENT, 106);
+	judge(&bench, 107); // the others have not spoken since
+	say(&bench, 107.5, GATEWAY, V4, OK, 100);
+	say(&bench, 107.5, ABROAD, V4, OK, 100);
+	judge(&bench, 107.5);
+	say(&bench, 108, CORE, V4, OK, 107.8);
+	judge(&bench, 108);
+	judge(&bench, 115);
+	assert_int_equal(bench.opened, 0);
+	assert_int_equal(bench.lines, 1);
+	bench_end(&bench);
+}
+
+static void test_a_cause_is_refined(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	say(&bench, 100, ACCESS, V4, OK, 100);
+	for (int rung = ADDRESS; rung <= PORTAL; rung++)
+		say(&bench, 110, (enum sp_rung)rung, V4, rung <= ACCESS ? OK : SILENT,
+		    rung <= ACCESS ? 100 : 106);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP_CORE, SP_WHOSE_PROVIDER);
+	say(&bench, 115, ACCESS, V4, SILENT, 106);
+	judge(&bench, 115);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP_ACCESS, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.updated, 1);
+	char id[SP_ID_LENGTH + 1];
+	strcpy(id, bench.outage.id);
+	// somebody switches the router off meanwhile: the line is unknown now, the outage keeps its worst
+	say(&bench, 120, ADDRESS, V4, OK, 100);
+	say(&bench, 120, GATEWAY, V4, SILENT, 116);
+	judge(&bench, 120);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_GATEWAY, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.updated, 2);
+	assert_string_equal(bench.outage.id, id);
+	assert_int_equal(bench.outage.state, SP_LINE_DOWN);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_ISP_ACCESS);
+	assert_int_equal(bench.outage.start_mono_us, us(106));
+	bench_end(&bench);
+}
+
+static void test_the_way_back_from_a_pulled_cable_blames_nobody_else(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	for (int rung = CABLE; rung <= PORTAL; rung++)
+		if (rung != ADDRESS && rung != ACCESS)
+			say(&bench, 110, (enum sp_rung)rung, rung == CABLE ? ANY : V4, SILENT, 106);
+	say(&bench, 110, ADDRESS, V4, OK, 100);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	// plugged in again: the others' silence is still that of the cable
+	say(&bench, 120, CABLE, ANY, OK, 120);
+	judge(&bench, 120);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.next_us, us(124));
+	say(&bench, 120.2, GATEWAY, V4, OK, 120.2);
+	say(&bench, 120.3, CORE, V4, SILENT, 106);
+	judge(&bench, 120.3);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.next_us, us(124.2));
+	say(&bench, 121, CORE, V4, OK, 121);
+	judge(&bench, 121);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.state, SP_LINE_UNKNOWN);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_CABLE);
+	bench_end(&bench);
+}
+
+static void test_the_start_is_the_first_loss_on_any_rung(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	// the router is asked rarely: its own first loss comes later than the anchors'
+	say(&bench, 115, ADDRESS, V4, OK, 100);
+	say(&bench, 115, GATEWAY, V4, SILENT, 112);
+	say(&bench, 115, CORE, V4, SILENT, 103.5);
+	judge(&bench, 115);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_GATEWAY, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.outage.start_mono_us, us(103.5));
+	bench_end(&bench);
+}
+
+static void test_an_outage_survives_a_time_without_measurements(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	for (int rung = ADDRESS; rung <= PORTAL; rung++)
+		say(&bench, 110, (enum sp_rung)rung, V4, rung <= GATEWAY ? OK : SILENT, 106);
+	judge(&bench, 110);
+	assert_int_equal(bench.opened, 1);
+	judge(&bench, 300);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	assert_int_equal(bench.closed, 0);
+	assert_non_null(sp_ledger_outage(bench.ledger));
+	all_fine(&bench, 400);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.opened, 1);
+	bench_end(&bench);
+}
+
+static void test_down_from_the_start(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	judge(&bench, 50);
+	assert_int_equal(bench.lines, 0);
+	say(&bench, 60, GATEWAY, V4, OK, 55);
+	say(&bench, 60, CORE, V4, SILENT, 55);
+	say(&bench, 60, ADDRESS, V6, SILENT, 55); // there is no IPv6 here
+	judge(&bench, 60);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.outage.start_mono_us, us(55));
+	assert_true(bench.outage.uncertainty_seconds < 0); // never seen otherwise
+	assert_true(bench.line.offered[V4]);               // it is what is missed
+	assert_false(bench.line.offered[V6]);
+	bench_end(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_an_outage_opens_and_closes_at_the_probes),
+	    cmocka_unit_test(test_a_burst_that_clears_the_loss_leaves_no_trace),
+	    cmocka_unit_test(test_a_cause_is_refined),
+	    cmocka_unit_test(test_the_way_back_from_a_pulled_cable_blames_nobody_else),
+	    cmocka_unit_test(test_the_start_is_the_first_loss_on_any_rung),
+	    cmocka_unit_test(test_an_outage_survives_a_time_without_measurements),
+	    cmocka_unit_test(test_down_from_the_start),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
