@@ -86,7 +86,7 @@ struct sp_ingest {
 	size_t session_count;
 };
 
-void *sp_session_run(void *session);
+void *sp_session_run(void *arg); ///< the session
 /// Prepares everything but the thread. -errno with `why`.
 int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const char *shard,
 		    char why[256]) SP_MUST_CHECK;
@@ -99,9 +99,9 @@ void sp_session_send(struct sp_session *session, struct sp_outbound *message);
 struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inbound_kind kind);
 /// To the commit thread; dropped once the end has come.
 void sp_session_push(struct sp_session *session, struct sp_inbound *in);
-void sp_session_on_message(void *session, const struct sp_mqtt_message *message);
+void sp_session_on_message(void *arg, const struct sp_mqtt_message *message);
 
-void *sp_committer_run(void *ingest);
+void *sp_committer_run(void *arg); ///< the ingest
 
 void sp_inbound_free(struct sp_queue_node *node);
 void sp_outbound_free(struct sp_queue_node *node);

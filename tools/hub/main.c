@@ -104,7 +104,7 @@ static int import(const struct sp_hub_config *config, const char *file, bool dry
 	struct sp_config_errors errors = {0};
 	struct sp_register reg;
 	struct sp_store *store = NULL;
-	struct sp_store_import done;
+	struct sp_store_import done = {0};
 	char why[256];
 	if (sp_register_read(&reg, file, &errors) < 0) {
 		print_errors(&errors);

@@ -174,7 +174,7 @@ static int batch(struct sp_store *store, const struct sp_arrival *arrival,
 		result = sp_stream_get(store, device, envelope->stream, envelope->cls, &stream);
 	if (result == 0)
 		result = judge(store, stream.id, envelope, verdict);
-	if (result < 0)
+	if (result != 0)
 		return result;
 	if (stream.cls != envelope->cls)
 		*verdict = SP_VERDICT_CONFLICT;

@@ -8,6 +8,8 @@
 
 #include "agent/base/mem.h"
 
+enum { FIRST_ROOM = 16 };
+
 struct pieces {
 	struct sp_segment *items;
 	size_t count, room;
@@ -18,13 +20,15 @@ static void add(struct pieces *out, int64_t from_ms, int64_t to_ms, enum sp_line
 {
 	if (from_ms >= to_ms)
 		return;
-	struct sp_segment *last = out->count ? &out->items[out->count - 1] : NULL;
-	if (last && last->to_ms == from_ms && last->state == state && strcmp(last->cause, cause) == 0) {
-		last->to_ms = to_ms;
-		return;
+	if (out->count > 0) {
+		struct sp_segment *last = &out->items[out->count - 1];
+		if (last->to_ms == from_ms && last->state == state && strcmp(last->cause, cause) == 0) {
+			last->to_ms = to_ms;
+			return;
+		}
 	}
 	if (out->count == out->room) {
-		out->room = out->room ? out->room * 2 : 16;
+		out->room *= 2;
 		out->items = sp_realloc(out->items, out->room * sizeof(*out->items));
 	}
 	out->items[out->count++] = (struct sp_segment){from_ms, to_ms, state, cause};
@@ -100,7 +104,7 @@ static void say(struct pieces *out, const struct sp_strip *strip, size_t *point,
 
 struct sp_segment *sp_strip_segments(struct sp_strip *strip, int64_t from_ms, int64_t to_ms, size_t *count)
 {
-	struct pieces out = {0};
+	struct pieces out = {.items = sp_alloc(FIRST_ROOM * sizeof(*out.items)), .room = FIRST_ROOM};
 	size_t spans, point = 0;
 	struct sp_span *known = known_spans(strip, &spans);
 	int64_t at = from_ms;

@@ -29,5 +29,5 @@ struct sp_strip {
 };
 
 /// Sorts `heard` and `holes` in place. Pieces that join from `from_ms` to `to_ms`, free() them;
-/// causes point into the points. NULL and 0 when the stretch is empty.
+/// causes point into the points. None when the stretch is empty.
 struct sp_segment *sp_strip_segments(struct sp_strip *strip, int64_t from_ms, int64_t to_ms, size_t *count);

@@ -158,7 +158,12 @@ void born(struct hub *hub, struct birth b)
 	state->presence = b.presence;
 	state->clk = (struct sp_clock_reading){b.mono_us ? b.mono_us : 20 * SEC_US, b.synced, b.t_ms, 10};
 	state->held_count = b.held_count;
-	memcpy(state->held, b.held, sizeof(b.held));
+	for (size_t i = 0; i < b.held_count; i++) {
+		struct sp_feed_held *out = &state->held[i];
+		*out = (struct sp_feed_held){
+		    .cls = b.held[i].cls, .oldest = b.held[i].oldest, .newest = b.held[i].newest};
+		snprintf(out->stream, sizeof(out->stream), "%s", b.held[i].stream);
+	}
 	assert_int_equal(sp_store_begin(hub->store, hub->now_ms), 0);
 	if (sp_store_state(hub->store, &arrival, state) != 0)
 		fail_msg("%s", sp_store_error(hub->store));
@@ -201,13 +206,8 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
 	return stmt;
 }
 
-int64_t number(struct hub *hub, const char *format, ...)
+int64_t number_of(struct hub *hub, char *sql)
 {
-	char sql[1024];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(sql, sizeof(sql), format, args);
-	va_end(args);
 	sqlite3 *db = connection(hub);
 	sqlite3_stmt *stmt = prepare(db, sql);
 	int64_t value = -1;
@@ -215,6 +215,7 @@ int64_t number(struct hub *hub, const char *format, ...)
 		value = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
+	free(sql);
 	return value;
 }
 

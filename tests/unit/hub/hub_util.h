@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "agent/base/mem.h"
 #include "tools/hub/store.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -72,7 +73,11 @@ struct birth {
 	int64_t mono_us; ///< [20 s]
 	bool synced, retained;
 	int64_t t_ms;
-	struct sp_feed_held held[4];
+	struct held {
+		const char *stream;
+		enum sp_record_class cls;
+		int64_t oldest, newest;
+	} held[4];
 	size_t held_count;
 };
 void born(struct hub *hub, struct birth birth);
@@ -82,7 +87,8 @@ void born(struct hub *hub, struct birth birth);
 const char *acked(struct hub *hub, const char *stream);
 
 /// What a second connection sees: the first column of the first row; -1 when there is no row.
-int64_t number(struct hub *hub, const char *sql, ...) SP_PRINTF(2, 3);
+#define number(hub, ...) number_of((hub), sp_asprintf(__VA_ARGS__))
+int64_t number_of(struct hub *hub, char *sql); ///< frees it
 /// The gaps of a stream as "open 3-5, lost 7-9 forgotten"; a static buffer.
 const char *gaps(struct hub *hub, const char *stream);
 /// How often an anomaly was seen on a stream ("" for the device).

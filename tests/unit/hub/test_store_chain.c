@@ -6,9 +6,9 @@
 
 static struct hub hub;
 
-#define HELD(name, from, to)                                                             \
-	{                                                                                \
-		.stream = name, .cls = SP_RECORD_FACTS, .oldest = (from), .newest = (to) \
+#define HELD(name, from, to)                                                               \
+	{                                                                                  \
+		.stream = (name), .cls = SP_RECORD_FACTS, .oldest = (from), .newest = (to) \
 	}
 
 static int set_up(void **state)

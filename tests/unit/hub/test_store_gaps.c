@@ -133,9 +133,9 @@ static void the_same_stream_name_of_two_boards_is_two_streams(void **state)
 	assert_int_equal(rows(), 5);
 }
 
-#define HELD(name, from, to)                                                             \
-	{                                                                                \
-		.stream = name, .cls = SP_RECORD_FACTS, .oldest = (from), .newest = (to) \
+#define HELD(name, from, to)                                                               \
+	{                                                                                  \
+		.stream = (name), .cls = SP_RECORD_FACTS, .oldest = (from), .newest = (to) \
 	}
 
 static void a_birth_tells_what_was_issued_and_what_is_gone(void **state)
