@@ -114,7 +114,7 @@ static void carry(struct way ways[2], int64_t delay_ns)
 	int64_t wait_ns = INT64_C(1000000000);
 	for (;;) {
 		struct pollfd ports[2] = {{ways[0].from, POLLIN, 0}, {ways[1].from, POLLIN, 0}};
-		struct timespec wait = {wait_ns / 1000000000, wait_ns % 1000000000};
+		struct timespec wait = {wait_ns / 1000000000, (long)(wait_ns % 1000000000)};
 		if (ppoll(ports, 2, &wait, NULL) < 0 && errno != EINTR)
 			fail("poll");
 		wait_ns = INT64_C(1000000000);
