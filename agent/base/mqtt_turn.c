@@ -82,7 +82,7 @@ static short wait_for_events(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_
 			until = now;
 	}
 	int64_t left = until > now ? until - now : 0;
-	struct timespec wait = {left / 1000000, left % 1000000 * 1000};
+	struct timespec wait = {left / 1000000, (long)(left % 1000000 * 1000)};
 	if (ppoll(fds, 2, &wait, NULL) <= 0)
 		return 0;
 	if (fds[1].revents)

@@ -20,7 +20,7 @@ static enum sp_client_result open_socket(const char *path, int *fd, char *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		snprintf(why, WHY, "The socket's path is too long: %s", path);
+		snprintf(why, WHY, "The socket's path is too long: %.400s", path);
 		return SP_CLIENT_ABSENT;
 	}
 	strcpy(address.sun_path, path);

@@ -84,7 +84,7 @@ int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms)
 	sp_queue_push_always(journal->queue, &request_new(SP_JOURNAL_STOP, 0)->node);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000;
+	until.tv_nsec += (long)(timeout_ms % 1000 * 1000000);
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;

@@ -309,7 +309,7 @@ static void wait(struct sp_publisher *p)
 		return;
 	}
 	struct pollfd fd = {.fd = p->wake_fd, .events = POLLIN};
-	struct timespec ts = {timeout / 1000000, timeout % 1000000 * 1000};
+	struct timespec ts = {timeout / 1000000, (long)(timeout % 1000000 * 1000)};
 	uint64_t count;
 	if (ppoll(&fd, 1, &ts, NULL) > 0) {
 		ssize_t ignored = read(p->wake_fd, &count, sizeof(count));
