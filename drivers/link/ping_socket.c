@@ -104,8 +104,8 @@ void sp_ping_socket_close(struct sp_ping_socket *s)
 /// The kernel has no way to send this: no route, no source address, the interface down or gone.
 static bool no_way(int error)
 {
-	return error == ENETUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN || error == ENODEV ||
-	       error == ENXIO || error == EAFNOSUPPORT;
+	return error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN ||
+	       error == ENODEV || error == ENXIO || error == EAFNOSUPPORT;
 }
 
 int sp_ping_socket_send(const struct sp_ping_socket *s, const struct sockaddr_storage *to,

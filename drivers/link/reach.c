@@ -179,7 +179,9 @@ static int start(struct sp_device *dev)
 	int result = check(reach->conf);
 	if (result < 0)
 		return result;
-	reach->ping = sp_ping_new(dev, reach->conf->interface);
+	if (strcmp(reach->conf->interface, "auto") != 0)
+		memcpy(reach->interface, reach->conf->interface, strlen(reach->conf->interface));
+	reach->ping = sp_ping_new(dev, reach->interface);
 	if (!reach->ping)
 		return -ENOMEM;
 	for (unsigned i = 0; i < SP_REACH_PATHS; i++)
@@ -208,10 +210,11 @@ static void stop(struct sp_device *dev)
 static const struct sp_option options[] = {
     {.key = "interface",
      .type = SP_OPTION_STRING,
-     .def = "",
-     .max = 15,
+     .def = "auto",
+     .min = 1,
+     .max = sizeof(((struct sp_reach *)NULL)->interface) - 1,
      .offset = CONF(interface),
-     .help = "Network interface to leave by; empty: the kernel's choice"},
+     .help = "Network interface to leave by; auto: the kernel's choice"},
     {.key = "domestic",
      .type = SP_OPTION_LIST,
      .def = "203.162.4.191, 203.113.131.1, 210.245.24.20, 194.0.1.18, 2001:678:4::12",

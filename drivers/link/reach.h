@@ -137,6 +137,7 @@ enum {
 struct sp_reach {
 	struct sp_device *dev;
 	const struct sp_reach_conf *conf;
+	char interface[16]; ///< "": the kernel's choice
 	struct sp_ping *ping;
 	struct sp_path paths[SP_REACH_PATHS];
 	struct sp_reach_dns dns;

@@ -91,7 +91,7 @@ static void load_resolvers(struct sp_reach_dns *dns)
 		struct sp_dns_server *server = &dns->servers[i];
 		*server = (struct sp_dns_server){.dns = dns};
 		set_address(server, &resolvers[i]);
-		set_interface(server, conf->interface);
+		set_interface(server, dns->reach->interface);
 		label(server);
 	}
 	dns->resolvers = (unsigned)count;
@@ -262,7 +262,7 @@ void sp_reach_dns_init(struct sp_reach *reach, struct sp_reach_dns *dns)
 		*server = (struct sp_dns_server){.dns = dns, .direct = true};
 		if (sp_endpoint_parse(&server->endpoint, list->items[i], PORT) < 0)
 			continue;
-		set_interface(server, reach->conf->interface);
+		set_interface(server, reach->interface);
 		label(server);
 		dns->count++;
 	}

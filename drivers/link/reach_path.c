@@ -303,8 +303,7 @@ void sp_path_init(struct sp_reach *reach, struct sp_path *path, enum sp_rung run
 	path->family_name = home ? (v6 ? "domestic/ipv6" : "domestic/ipv4")
 				 : (v6 ? "international/ipv6" : "international/ipv4");
 	path->timer = sp_timer_new(reach->dev, on_timer, path);
-	add_anchors(path, home ? &reach->conf->domestic : &reach->conf->international,
-		    reach->conf->interface);
+	add_anchors(path, home ? &reach->conf->domestic : &reach->conf->international, reach->interface);
 }
 
 void sp_path_free(struct sp_path *path)

@@ -45,7 +45,7 @@ static void ask(struct sp_reach_portal *portal)
 	struct sp_http_request request = {
 	    .url = conf->portal_url,
 	    .resolve = conf->portal_resolve[0] ? conf->portal_resolve : NULL,
-	    .interface = conf->interface,
+	    .interface = portal->reach->interface,
 	    .timeout_ms = TIMEOUT_MS,
 	    .max_bytes = BODY_MAX,
 	};

@@ -299,6 +299,22 @@ static void test_one_family_alone(void **state)
 	fake_free(dev);
 }
 
+static void test_second_family_joins_the_sentinel(void **state)
+{
+	(void)state;
+	struct sp_device *dev = begin(anchors);
+	fake_run(dev, 20 * 1000, true);
+	world.domestic4 = true;
+	fake_run(dev, 20 * 1000, true);
+	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_SILENT);
+	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV6, SP_RUNG_OK);
+	// Now it alone carries the line, and its loss is the line's.
+	world.domestic6 = true;
+	fake_run(dev, 5000, true);
+	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV6, SP_RUNG_SILENT);
+	fake_free(dev);
+}
+
 static void test_family_without_route_is_unknown(void **state)
 {
 	(void)state;
@@ -473,6 +489,7 @@ int main(void)
 	    TEST(test_dead_anchor_is_benched),
 	    TEST(test_international_alone),
 	    TEST(test_one_family_alone),
+	    TEST(test_second_family_joins_the_sentinel),
 	    TEST(test_family_without_route_is_unknown),
 	    TEST(test_v6_carries_the_sentinel_alone),
 	    TEST(test_no_route_at_all),
