@@ -146,17 +146,16 @@ static void test_everything_answers(void **state)
 	(void)state;
 	struct sp_device *dev = begin(anchors);
 	fake_run(dev, 60 * 1000, true);
-	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_OK);
-	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV6, SP_RUNG_OK);
-	assert_status(dev, SP_RUNG_INTERNATIONAL, SP_FAMILY_IPV4, SP_RUNG_OK);
-	assert_status(dev, SP_RUNG_INTERNATIONAL, SP_FAMILY_IPV6, SP_RUNG_OK);
+	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++) {
+		assert_status(dev, SP_RUNG_ISP_CORE, family, SP_RUNG_OK);
+		assert_status(dev, SP_RUNG_INTERNATIONAL, family, SP_RUNG_OK);
+	}
 	assert_status(dev, SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_OK);
 	assert_status(dev, SP_RUNG_PORTAL, SP_FAMILY_ANY, SP_RUNG_OK);
 	assert_int_equal(dev->rounds_failed, 0);
 	assert_int_equal(dev->suspects, 0);
 	// A sentinel every 2 s, in turn over the anchors.
 	assert_in_range(fake_ping_count("192.0.2.1"), 9, 12);
-	assert_in_range(fake_ping_count("192.0.2.2"), 9, 12);
 	assert_in_range(fake_ping_count("192.0.2.3"), 9, 12);
 	assert_in_range(fake_ping_count("2001:db8::1"), 5, 8);
 	assert_true(fake_sample(dev, SP_REACH_LOSS, "domestic")->sum == 0);
@@ -231,7 +230,9 @@ static void test_lost_packets_are_no_outage(void **state)
 	}
 	assert_true(reports > 24 * 1800);
 	const struct fake_sample *loss = fake_sample(dev, SP_REACH_LOSS, "domestic/ipv4");
+	double bits = fake_sample(dev, SP_REACH_BYTES, "")->last * 8 / (24 * 3600);
 	double ratio = loss->sum / (double)loss->count;
+	print_message("a day with 3 %% loss each way: %.0f bit/s of echo and DNS\n", bits);
 	assert_true(ratio > 0.045 && ratio < 0.075); // 3 % each way
 	fake_free(dev);
 }
@@ -296,14 +297,6 @@ static void test_one_family_alone(void **state)
 	world.domestic6 = false;
 	fake_run(dev, 15 * 1000, true);
 	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV6, SP_RUNG_OK);
-	fake_free(dev);
-}
-
-static void test_second_family_joins_the_sentinel(void **state)
-{
-	(void)state;
-	struct sp_device *dev = begin(anchors);
-	fake_run(dev, 20 * 1000, true);
 	world.domestic4 = true;
 	fake_run(dev, 20 * 1000, true);
 	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_SILENT);
@@ -489,7 +482,6 @@ int main(void)
 	    TEST(test_dead_anchor_is_benched),
 	    TEST(test_international_alone),
 	    TEST(test_one_family_alone),
-	    TEST(test_second_family_joins_the_sentinel),
 	    TEST(test_family_without_route_is_unknown),
 	    TEST(test_v6_carries_the_sentinel_alone),
 	    TEST(test_no_route_at_all),
