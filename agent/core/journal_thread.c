@@ -117,6 +117,9 @@ static void answer_get(struct sp_journal *j, const struct sp_journal_request *re
 static void answer_fetch(struct sp_journal *j, const struct sp_journal_request *request)
 {
 	size_t count = 0;
+	// Who asks sees what was appended before: the last facts before a stop go out with it.
+	if (j->store && !j->error && j->records[SP_RECORD_FACTS].count > 0)
+		sp_journal_commit_waiting(j, false, false);
 	struct sp_journal_batch **batches = sp_alloc((request->fetch.max + 1) * sizeof(*batches));
 	if (j->store) {
 		int result = sp_journal_store_fetch(j->store, request->fetch.lane, request->fetch.after,

@@ -146,6 +146,20 @@ static void test_ack_settles_and_status_follows(void **state)
 	assert_int_equal(sp_journal_close(journal, 60000), 0);
 }
 
+static void test_fetch_sees_what_was_appended_before(void **state)
+{
+	(void)state;
+	struct sp_journal *journal = bench_open();
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(append(journal, SP_RECORD_FACTS, i, 0, NULL), 0);
+		fetch(journal, SP_LANE_LIVE, 0, 100);
+		assert_true(got.count > 0);
+		assert_int_equal(got.batches[got.count - 1]->envelope.last, i + 2);
+		let_go();
+	}
+	assert_int_equal(sp_journal_close(journal, 60000), 0);
+}
+
 static void test_invalid_records_are_refused(void **state)
 {
 	(void)state;
@@ -162,9 +176,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
-	    T(test_facts_are_committed_and_told), T(test_bulk_waits_and_is_committed_at_the_clean_close),
-	    T(test_much_bulk_does_not_wait),      T(test_bulk_and_attendance_come_when_due),
-	    T(test_small_state_and_get),          T(test_ack_settles_and_status_follows),
+	    T(test_facts_are_committed_and_told),
+	    T(test_bulk_waits_and_is_committed_at_the_clean_close),
+	    T(test_much_bulk_does_not_wait),
+	    T(test_bulk_and_attendance_come_when_due),
+	    T(test_small_state_and_get),
+	    T(test_ack_settles_and_status_follows),
+	    T(test_fetch_sees_what_was_appended_before),
 	    T(test_invalid_records_are_refused),
 	};
 	FILE *quiet = fopen("/dev/null", "we");
