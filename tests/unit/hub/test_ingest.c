@@ -296,6 +296,26 @@ static void stopping_says_so_and_starting_again_goes_on(void **state)
 	board_close(&board);
 }
 
+/// What lay in the broker while the hub was away came later than it was sent: its time says so.
+static void what_waited_in_the_broker_is_placed_less_sharply(void **state)
+{
+	(void)state;
+	struct board before, meanwhile;
+	board_open(&before, broker.port, "board-1");
+	board_until(&before, board_hears_hub, true, "the hub");
+	board_send(&before, 1, 1);
+	board_until(&before, board_is_settled, 1, "an acknowledgement");
+	assert_int_equal(number("SELECT err_ms FROM event"), SP_PLACE_TRANSIT_MS);
+	sp_ingest_stop(ingest);
+	board_open(&meanwhile, broker.port, "board-2");
+	board_send(&meanwhile, 1, 1);
+	start();
+	board_until(&meanwhile, board_is_settled, 1, "an acknowledgement");
+	assert_true(number("SELECT max(err_ms) FROM event") > SP_PLACE_TRANSIT_MS);
+	board_close(&before);
+	board_close(&meanwhile);
+}
+
 /// The store cannot commit for a while: nothing is acknowledged, nothing is lost.
 static void a_store_that_is_held_up_is_waited_for(void **state)
 {
@@ -330,6 +350,7 @@ int main(void)
 	    T(a_broker_that_dies_is_found_again),
 	    T(a_second_ingest_on_the_same_database_is_refused),
 	    T(stopping_says_so_and_starting_again_goes_on),
+	    T(what_waited_in_the_broker_is_placed_less_sharply),
 	    T(a_store_that_is_held_up_is_waited_for),
 	};
 	sp_mqtt_library_init();
