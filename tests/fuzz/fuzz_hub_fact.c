@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// A record's members of any bytes, read as every type that the hub projects: what is accepted must keep the
+// bounds that its struct promises.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/utf8.h"
+#include "tools/hub/fact.h"
+
+#define CHECK(condition)                                                                \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                        \
+		}                                                                       \
+	} while (0)
+
+static void check_word(const char *text)
+{
+	CHECK(strlen(text) <= SP_WORD_MAX &&
+	      strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text));
+}
+
+static void check_states(const char *data)
+{
+	struct sp_fact_line line;
+	struct sp_fact_device device;
+	if (sp_fact_line(&line, data)) {
+		CHECK(line.state < SP_LINE_STATES && line.ipv4 < SP_LINE_STATES &&
+		      line.ipv6 < SP_LINE_STATES);
+		check_word(line.cause);
+		check_word(line.whose);
+	}
+	if (sp_fact_device(&device, data)) {
+		CHECK(device.state < SP_LINE_STATES && strlen(device.text) < SP_TEXT_MAX);
+		check_word(device.reason);
+	}
+}
+
+static void check_outage(const char *data)
+{
+	struct sp_fact_outage outage;
+	if (sp_fact_outage(&outage, data)) {
+		CHECK(outage.id[0] && strlen(outage.id) < sizeof(outage.id) &&
+		      outage.phase < SP_OUTAGE_PHASES);
+		CHECK(outage.start_t_ms >= -1 && outage.start_mono_us >= -1 && outage.end_t_ms >= -1);
+		CHECK(outage.start_uncertainty_ms >= 0);
+	}
+	free(outage.evidence);
+}
+
+static void check_chain(const char *data)
+{
+	struct sp_fact_opened opened;
+	struct sp_fact_dropped dropped;
+	if (sp_fact_opened(&opened, data) && opened.has_prev)
+		CHECK(strlen(opened.prev) == SP_ID_LENGTH && opened.prev_last >= 0);
+	if (!sp_fact_dropped(&dropped, data))
+		return;
+	CHECK(dropped.cls < SP_RECORD_CLASSES);
+	CHECK(dropped.stream[0] ? dropped.from >= 1 && dropped.to >= dropped.from : dropped.count >= 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct sp_buf summary = SP_BUF(64 * 1024);
+	char *data = sp_strndup((const char *)bytes, size);
+	check_states(data);
+	check_outage(data);
+	check_chain(data);
+	sp_fact_summary(&summary, data);
+	CHECK(summary.length <= summary.max);
+	sp_buf_free(&summary);
+	free(data);
+	return 0;
+}
