@@ -237,7 +237,7 @@ int sp_journal_store_ack(struct sp_journal_store *store, const struct sp_feed_ac
 
 int sp_journal_store_settle(struct sp_journal_store *store, int64_t id, int64_t now_ms)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	struct sp_journal_pending batch = {.id = id};
 	if (find_pending(store, id))
 		return 0;

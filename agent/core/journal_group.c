@@ -236,7 +236,7 @@ static void gather(struct sp_journal *j, bool bulk, struct gathered *g)
 	}
 	if (j->small.count > 0)
 		g->small = sp_alloc(j->small.count * sizeof(*g->small));
-	for (struct sp_queue_node *node = j->small.head; node; node = node->next) {
+	for (struct sp_queue_node *node = g->small ? j->small.head : NULL; node; node = node->next) {
 		const struct sp_journal_request *put = (struct sp_journal_request *)node;
 		g->small[g->what.small_count++] =
 		    (struct sp_journal_small){.key = put->text, .value = put->put.value};

@@ -192,7 +192,7 @@ static int shrink(struct sp_journal_store *store, enum sp_record_class cls, bool
 
 int sp_journal_make_room(struct sp_journal_store *store, int64_t need_bytes, bool squeeze)
 {
-	int64_t used, portion = store->cap_bytes / PORTIONS;
+	int64_t used = 0, portion = store->cap_bytes / PORTIONS;
 	int result = sp_journal_used_bytes(store, &used);
 	if (result < 0 || (!squeeze && used + need_bytes <= store->cap_bytes))
 		return result;
@@ -276,7 +276,7 @@ int sp_journal_limit_streams(struct sp_journal_store *store)
 /// Deletes the stream's batches that were settled before `limit_ms`, at most FORGET_AT_ONCE less *done.
 static int forget_stream(struct sp_journal_store *store, int64_t row, int64_t limit_ms, int64_t *done)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	int64_t ids[DELETE_AT_ONCE];
 	size_t count;
 	int result = keep_last(store, row);

@@ -116,8 +116,8 @@ static int predecessor(struct sp_journal_store *store, enum sp_record_class cls,
 int sp_journal_stream_begin(struct sp_journal_store *store, enum sp_record_class cls, char **opened)
 {
 	struct sp_journal_stream *stream = &store->now.stream[cls];
-	char prev[SP_ID_LENGTH + 1];
-	int64_t last;
+	char prev[SP_ID_LENGTH + 1] = "";
+	int64_t last = 0;
 	*opened = NULL;
 	if (stream->row)
 		return 0;
