@@ -94,9 +94,7 @@ static void turn(struct sp_journal *j)
 
 static void take_record(struct sp_journal *j, struct sp_journal_request *request)
 {
-	static const int64_t no_wait = 0;
-	const int64_t wait_ms[SP_RECORD_CLASSES] = {no_wait, j->config.group_commit_ms,
-						    j->config.bulk_commit_ms};
+	const int64_t wait_ms[SP_RECORD_CLASSES] = {0, j->config.group_commit_ms, j->config.bulk_commit_ms};
 	enum sp_record_class cls = request->append.cls;
 	if (j->records[cls].count == 0)
 		j->due_us[cls] = now_us() + wait_ms[cls] * 1000;

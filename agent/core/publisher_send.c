@@ -108,7 +108,7 @@ void sp_publisher_send(struct sp_publisher *p, const struct sp_publisher_answer 
 	p->asking = false;
 	if (answer->generation != p->generation || p->phase != SP_PUBLISHER_UP || p->over)
 		return;
-	sp_window_answered(&p->window, &p->want, answer->count, now_us);
+	sp_window_answered(&p->window, &p->want, answer->count);
 	for (size_t i = 0; i < answer->count && !p->over; i++)
 		send_one(p, answer->batches[i], now_us);
 }

@@ -120,10 +120,9 @@ bool sp_window_want(struct sp_window *w, struct sp_window_want *out, int64_t now
 	return false;
 }
 
-void sp_window_answered(struct sp_window *w, const struct sp_window_want *want, size_t count, int64_t now_us)
+void sp_window_answered(struct sp_window *w, const struct sp_window_want *want, size_t count)
 {
 	struct sp_window_lane *lane = &w->lanes[want->lane];
-	(void)now_us;
 	if (want->repeat)
 		lane->sweeping = lane->sweeping && count > 0;
 	else if (count > 0)

@@ -67,8 +67,7 @@ struct sp_window_want {
 /// What to fetch now; false: nothing. The window counts on an answer before it is asked again.
 bool sp_window_want(struct sp_window *window, struct sp_window_want *out, int64_t now_us);
 /// The answer has arrived: `count` batches.
-void sp_window_answered(struct sp_window *window, const struct sp_window_want *want, size_t count,
-			int64_t now_us);
+void sp_window_answered(struct sp_window *window, const struct sp_window_want *want, size_t count);
 /// One batch of the answer, in order: should it be sent?
 bool sp_window_admit(struct sp_window *window, const struct sp_window_want *want, int64_t id);
 /// It was handed to the broker.

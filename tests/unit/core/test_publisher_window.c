@@ -96,7 +96,7 @@ static bool round_trip(void)
 		if (t.batch[id].there && !t.batch[id].settled && t.batch[id].lane == want.lane)
 			found[count++] = id;
 	}
-	sp_window_answered(&t.window, &want, count, t.now);
+	sp_window_answered(&t.window, &want, count);
 	for (size_t i = 0; i < count; i++) {
 		if (sp_window_admit(&t.window, &want, found[i]))
 			send(&want, found[i]);
@@ -221,7 +221,7 @@ static void test_news_between_question_and_answer_is_not_lost(void **state)
 	begin(100);
 	assert_true(sp_window_want(&t.window, &want, t.now));
 	add(SP_LANE_LIVE, 1, 1); // committed after the journal looked
-	sp_window_answered(&t.window, &want, 0, t.now);
+	sp_window_answered(&t.window, &want, 0);
 	work();
 	assert_int_equal(t.batch[1].sent, 1);
 }
@@ -331,7 +331,7 @@ static void test_mute_broker_is_noticed(void **state)
 	bool mute;
 	begin(100);
 	assert_true(sp_window_want(&t.window, &want, t.now));
-	sp_window_answered(&t.window, &want, 1, t.now);
+	sp_window_answered(&t.window, &want, 1);
 	assert_true(sp_window_admit(&t.window, &want, 1));
 	sp_window_sent(&t.window, &want, &batch, 5, t.now);
 	sp_window_expire(&t.window, t.now + 59 * S, &mute);
