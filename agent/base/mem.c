@@ -38,7 +38,12 @@ char *sp_strdup(const char *text)
 
 char *sp_strndup(const char *text, size_t max)
 {
-	return checked(strndup(text, max));
+	// Not strndup(): the text may be a slice of a larger one, which strict string checks call
+	// unterminated.
+	size_t length = strnlen(text, max);
+	char *copy = sp_alloc(length + 1);
+	memcpy(copy, text, length);
+	return copy;
 }
 
 char *sp_asprintf(const char *format, ...)
