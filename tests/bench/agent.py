@@ -222,7 +222,7 @@ def main():
         print(f"{'block counter, kB':28}{written / 1024:>14.0f}{'':>14}   = {written * 86400 / chosen.seconds / 1e6:.1f} MB/day")
     ok = after["agent"].rss < after["collectd"].rss and after["agent"].anonymous < after["collectd"].anonymous
     print("\nagent's RSS and anonymous memory are below collectd's:", "yes" if ok else "NO")
-    return 0
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":
