@@ -20,6 +20,8 @@ static const struct sp_option hub_options[] = {
      "How much is written to the log"},
     {"reconnect_window", SP_OPTION_DURATION, "5min", 1 * SECOND, 1 * HOUR, AT(hub.reconnect_window_ms), NULL,
      "Boards spread their returns over this time"},
+    {"silence", SP_OPTION_DURATION, "15min", 1 * 60 * SECOND, DAY, AT(hub.silence_ms), NULL,
+     "A board not heard for longer is not believed to be watching"},
     {.key = NULL},
 };
 

@@ -88,6 +88,7 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 		sp_err("ingest", "%s: %s; trying again until it works", ingest->config->hub.db, why);
 		return result;
 	}
+	sp_store_set_silence(ingest->store, ingest->config->hub.silence_ms);
 	result = sp_store_begin(ingest->store, sp_clock_now().wall_ms);
 	if (result == 0 && !ingest->epoch_written)
 		result = sp_store_epoch(ingest->store, ingest->epoch);

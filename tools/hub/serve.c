@@ -97,16 +97,18 @@ static bool view_begin(struct view *view, struct sp_serve *serve, struct sp_http
 		reply_error(call, 503, why);
 		return false;
 	}
-	int result = sp_store_read_begin(serve->store);
+	sp_store_set_silence(serve->store, serve->config->hub.silence_ms);
+	int result = sp_store_read_begin(serve->store, view->now_ms);
 	if (result == 0)
 		result = sp_store_status(serve->store, &view->status);
 	if (result < 0) {
 		store_failed(serve, call, sp_store_error(serve->store));
 		return false;
 	}
-	// The epoch tells a restored database from the one that had this revision before.
-	snprintf(view->etag, sizeof(view->etag), "\"%.8s-%" PRId64 "-%s\"", view->status.epoch,
-		 view->status.rev, sp_api_ingest(&view->status, view->now_ms));
+	// The epoch tells a restored database from the one that had this revision before. Between two
+	// revisions boards can only fall silent, so that their number tells which.
+	snprintf(view->etag, sizeof(view->etag), "\"%.8s-%" PRId64 "-%s-%" PRId64 "\"", view->status.epoch,
+		 view->status.rev, sp_api_ingest(&view->status, view->now_ms), view->status.silent);
 	return true;
 }
 

@@ -25,6 +25,8 @@ enum sp_store_mode {
 int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mode,
 		  char why[256]) SP_MUST_CHECK;
 void sp_store_close(struct sp_store *store);
+/// How long a board whose session no will has ended is believed without a word; 15 min unless told.
+void sp_store_set_silence(struct sp_store *store, int64_t silence_ms);
 /// What the last failed call ran into, for the log.
 const char *sp_store_error(const struct sp_store *store);
 
@@ -99,8 +101,8 @@ void sp_store_news_free(struct sp_store_news *news);
 
 // ---- reading -----------------------------------------------------------------------------------
 
-/// One consistent view until sp_store_read_end().
-int sp_store_read_begin(struct sp_store *store) SP_MUST_CHECK;
+/// One consistent view until sp_store_read_end(); `now_ms` decides who has been silent for too long.
+int sp_store_read_begin(struct sp_store *store, int64_t now_ms) SP_MUST_CHECK;
 void sp_store_read_end(struct sp_store *store);
 
 struct sp_store_status {
@@ -108,6 +110,7 @@ struct sp_store_status {
 	int64_t ingest_ms; ///< last sign of life; 0: never
 	char ingest[16];   ///< what it said: "running", "disconnected", "stopped"
 	char epoch[SP_ID_LENGTH + 1];
+	int64_t silent; ///< boards that time alone has made silent; grows without a new `rev`
 };
 int sp_store_status(struct sp_store *store, struct sp_store_status *out) SP_MUST_CHECK;
 
@@ -192,7 +195,7 @@ int sp_store_set_asides(struct sp_store *store,
 			void *arg) SP_MUST_CHECK;
 
 /// A line's day in pieces that join, from `from_ms` to `to_ms`; unknown wherever the board was not
-/// heard of. `now_ms`: a board that is online is believed until then.
+/// heard of. `now_ms`: a board that is online, and not silent, is believed until then.
 struct sp_segment {
 	int64_t from_ms, to_ms;
 	enum sp_line_state state;

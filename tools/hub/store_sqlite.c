@@ -11,11 +11,19 @@
 
 #include "agent/base/mem.h"
 
-enum { BUSY_MS = 5000 };
+enum {
+	BUSY_MS = 5000,
+	SILENCE_MS = 15 * 60 * 1000,
+};
 
 const char *sp_store_error(const struct sp_store *store)
 {
 	return store->error;
+}
+
+void sp_store_set_silence(struct sp_store *store, int64_t silence_ms)
+{
+	store->silence_ms = silence_ms;
 }
 
 int sp_store_meta_get(struct sp_store *store, const char *key, int64_t *out)
@@ -66,6 +74,7 @@ int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mo
 {
 	struct sp_store *store = sp_alloc(sizeof(*store));
 	store->writing = mode == SP_STORE_WRITE;
+	store->silence_ms = SILENCE_MS;
 	int flags = store->writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	int result = 0;
 	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
@@ -135,8 +144,9 @@ void sp_store_rollback(struct sp_store *store)
 		(void)!SQL_DO(store, "ROLLBACK");
 }
 
-int sp_store_read_begin(struct sp_store *store)
+int sp_store_read_begin(struct sp_store *store, int64_t now_ms)
 {
+	store->now_ms = now_ms;
 	return SQL_DO(store, "BEGIN");
 }
 
@@ -186,5 +196,11 @@ int sp_store_status(struct sp_store *store, struct sp_store_status *out)
 		else if (strcmp(key, "epoch") == 0)
 			snprintf(out->epoch, sizeof(out->epoch), "%s", sp_sql_text(stmt, 1));
 	}
-	return result;
+	if (result < 0)
+		return result;
+	result = SQL_GET(
+	    store, &out->silent,
+	    "SELECT count(*) FROM device WHERE presence IN (?, ?) AND coalesce(last_heard_ms, -1) < ?",
+	    I(SP_PRESENCE_NEVER), I(SP_PRESENCE_ONLINE), I(store->now_ms - store->silence_ms));
+	return result < 0 ? result : 0;
 }

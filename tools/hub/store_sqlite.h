@@ -13,7 +13,6 @@ enum {
 };
 
 enum sp_presence { SP_PRESENCE_NEVER, SP_PRESENCE_ONLINE, SP_PRESENCE_STOPPED, SP_PRESENCE_LOST };
-const char *sp_presence_name(int64_t presence);
 
 enum sp_gap_kind { SP_GAP_OPEN, SP_GAP_LOST, SP_GAP_DROPPED };
 
@@ -32,6 +31,8 @@ struct sp_store {
 	char error[256];
 	bool writing, seen_changes;
 	int64_t now_ms; ///< of this transaction
+	int64_t silence_ms;
+	int64_t silence_sought_ms; ///< when boards that fell silent were last looked for
 	char epoch[SP_ID_LENGTH + 1];
 	int64_t ack_number, register_rev;
 	int64_t ack_number_saved, register_rev_saved; ///< as before this transaction
@@ -186,4 +187,8 @@ int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	"coalesce(r.device, d.name), coalesce(r.shard, d.shard), r.school IS NOT NULL, d.presence, "   \
 	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id"
 enum { SP_LINE_COLUMN_LINE = 16, SP_LINE_COLUMN_DEVICE = 17 };
-void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out);
+void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out);
+/// Said to be online, but not heard for too long: it may have died while the broker could not tell.
+/// -1: never heard.
+bool sp_is_silent(const struct sp_store *store, int64_t last_heard_ms, int64_t now_ms);
+const char *sp_presence_name(const struct sp_store *store, int64_t presence, int64_t last_heard_ms);

@@ -65,15 +65,21 @@ static int read_heard(struct sp_store *store, struct day *day)
 	if (result < 0)
 		return result;
 	// A session that the broker still keeps alive stands for the boot it was born in.
-	int64_t last_ms;
-	result = SQL_GET(
-	    store, &last_ms,
-	    "SELECT max(s.to_ms) FROM device d JOIN stream s ON s.device = d.id JOIN boot b ON b.id = s.boot"
-	    " WHERE d.id = ? AND d.presence = ? AND b.name = d.boot",
+	stmt = SQL_QUERY(
+	    store,
+	    "SELECT max(s.to_ms), d.last_heard_ms FROM device d JOIN stream s ON s.device = d.id JOIN boot b"
+	    " ON b.id = s.boot WHERE d.id = ? AND d.presence = ? AND b.name = d.boot",
 	    I(day->device), I(SP_PRESENCE_ONLINE));
-	if (result == 1 && last_ms < day->now_ms)
-		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, last_ms, day->now_ms);
-	return result < 0 ? result : 0;
+	result = sp_sql_step(store, stmt);
+	if (result != 1)
+		return result;
+	int64_t last_ms = sp_sql_int(stmt, 0, INT64_MAX), until_ms = sp_sql_int(stmt, 1, -1);
+	if (!sp_is_silent(store, until_ms, day->now_ms))
+		until_ms = day->now_ms;
+	if (last_ms < until_ms)
+		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, last_ms, until_ms);
+	sp_sql_leave(stmt);
+	return 0;
 }
 
 /// A gap in the facts, from the record before it to the one behind it. At a stream's end it reaches
@@ -157,7 +163,7 @@ int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t
 				  .to_ms = to_ms,
 				  .now_ms = now_ms};
 		struct sp_line_view view;
-		sp_line_view(stmt, &view);
+		sp_line_view(store, stmt, &view);
 		result = one_line(store, &day, &view, row, arg);
 		if (result < 0) {
 			sp_sql_leave(stmt);

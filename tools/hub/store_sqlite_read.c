@@ -58,21 +58,23 @@ int sp_store_devices(struct sp_store *store, const char *device,
 	    " d.id) FROM device d WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
 	    T(device));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		int64_t heard_ms = sp_sql_int(stmt, 7, -1);
 		row(arg, &(struct sp_device_view){
 			     .device = sp_sql_text(stmt, 0),
 			     .shard = sp_sql_text(stmt, 1),
-			     .presence = sp_presence_name(sp_sql_int(stmt, 2, 0)),
+			     .presence = sp_presence_name(store, sp_sql_int(stmt, 2, 0), heard_ms),
 			     .boot = sp_sql_text(stmt, 3),
 			     .version = sp_sql_text(stmt, 4),
 			     .registered = sp_sql_int(stmt, 5, 0) != 0,
 			     .first_heard_ms = sp_sql_int(stmt, 6, -1),
-			     .last_heard_ms = sp_sql_int(stmt, 7, -1),
+			     .last_heard_ms = heard_ms,
 			     .presence_ms = sp_sql_int(stmt, 8, -1),
 			     .events = sp_sql_int(stmt, 9, 0),
 			     .open_gaps = sp_sql_int(stmt, 10, 0),
 			     .missing = sp_sql_int(stmt, 11, 0),
 			 });
+	}
 	return result;
 }
 

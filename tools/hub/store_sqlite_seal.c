@@ -12,8 +12,10 @@
 #include "agent/base/buf.h"
 #include "agent/base/mem.h"
 
-/// A topic is published again for its last_heard alone at most this often.
-enum { HEARD_EVERY_MS = 60000 };
+enum {
+	HEARD_EVERY_MS = 60000,  ///< a topic is published again for its last_heard alone at most this often
+	SILENCE_EVERY_MS = 5000, ///< boards that fell silent are looked for
+};
 
 // ---- acknowledgements ----------------------------------------------------------------------------
 
@@ -126,7 +128,7 @@ static int seal_device(struct sp_store *store, int64_t device, struct sp_store_n
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {
 		struct sp_line_view view;
-		sp_line_view(stmt, &view);
+		sp_line_view(store, stmt, &view);
 		site_of(add_site(news), &view);
 	}
 	for (size_t i = before; result == 0 && i < news->site_count;) {
@@ -152,7 +154,7 @@ static int seal_all(struct sp_store *store, struct sp_store_news *news)
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {
 		struct sp_line_view view;
-		sp_line_view(stmt, &view);
+		sp_line_view(store, stmt, &view);
 		site_of(add_site(news), &view);
 	}
 	for (size_t i = 0; result >= 0 && i < news->site_count; i++)
@@ -186,6 +188,27 @@ static int seal_gone(struct sp_store *store, struct sp_store_news *news)
 	return result;
 }
 
+/// A silence is no message: the boards that time alone has changed since their topics were published.
+static int touch_silent(struct sp_store *store)
+{
+	int64_t since_ms = store->now_ms - store->silence_sought_ms;
+	if (since_ms >= 0 && since_ms < SILENCE_EVERY_MS)
+		return 0;
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT d.id FROM published p JOIN register r ON r.school = p.school AND r.site = p.site AND"
+	    " r.line = p.line JOIN device d ON d.name = r.device WHERE (p.presence = 'online' OR p.state <> "
+	    "?)"
+	    " AND coalesce(d.last_heard_ms, -1) < ?",
+	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		sp_touch(&store->devices, sp_sql_int(stmt, 0, 0));
+	if (result == 0)
+		store->silence_sought_ms = store->now_ms;
+	return result;
+}
+
 static int seal_sites(struct sp_store *store, bool all, struct sp_store_news *news)
 {
 	int64_t rev = 0;
@@ -195,6 +218,8 @@ static int seal_sites(struct sp_store *store, bool all, struct sp_store_news *ne
 		result = seal_gone(store, news);
 		return result < 0 ? result : seal_all(store, news);
 	}
+	if (result == 0)
+		result = touch_silent(store);
 	sp_touched_sort(&store->devices);
 	for (size_t i = 0; result == 0 && i < store->devices.count; i++)
 		result = seal_device(store, store->devices.ids[i], news);

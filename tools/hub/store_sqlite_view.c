@@ -3,9 +3,16 @@
 // Reading lines: the register joined with what was heard, and what was heard of no registered line.
 #include "tools/hub/store_sqlite.h"
 
-const char *sp_presence_name(int64_t presence)
+bool sp_is_silent(const struct sp_store *store, int64_t last_heard_ms, int64_t now_ms)
+{
+	return last_heard_ms < now_ms - store->silence_ms;
+}
+
+const char *sp_presence_name(const struct sp_store *store, int64_t presence, int64_t last_heard_ms)
 {
 	static const char *const names[] = {"unknown", "online", "stopped", "lost"};
+	if (presence == SP_PRESENCE_ONLINE && sp_is_silent(store, last_heard_ms, store->now_ms))
+		presence = SP_PRESENCE_LOST;
 	return presence >= 0 && presence < (int64_t)SP_COUNT(names) ? names[presence] : names[0];
 }
 
@@ -18,9 +25,9 @@ static void silence(struct sp_line_view *view)
 	view->since_ms = view->last_heard_ms;
 }
 
-void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out)
+void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out)
 {
-	int64_t presence = sp_sql_int(stmt, 10, SP_PRESENCE_NEVER);
+	int64_t presence = sp_sql_int(stmt, 10, SP_PRESENCE_NEVER), heard_ms = sp_sql_int(stmt, 11, -1);
 	*out = (struct sp_line_view){.area = sp_sql_text(stmt, 0),
 				     .school = sp_sql_text(stmt, 1),
 				     .school_name = sp_sql_text(stmt, 2),
@@ -31,8 +38,8 @@ void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out)
 				     .device = sp_sql_text(stmt, 7),
 				     .shard = sp_sql_text(stmt, 8),
 				     .registered = sp_sql_int(stmt, 9, 0) != 0,
-				     .presence = sp_presence_name(presence),
-				     .last_heard_ms = sp_sql_int(stmt, 11, -1),
+				     .presence = sp_presence_name(store, presence, heard_ms),
+				     .last_heard_ms = heard_ms,
 				     .state = (enum sp_line_state)sp_sql_int(stmt, 12, SP_LINE_UNKNOWN),
 				     .cause = sp_sql_text(stmt, 13),
 				     .whose = sp_sql_text(stmt, 14),
@@ -40,7 +47,8 @@ void sp_line_view(sqlite3_stmt *stmt, struct sp_line_view *out)
 	out->last_state = out->state;
 	// Also a line of which nothing was ever said.
 	bool said = sqlite3_column_type(stmt, SP_LINE_COLUMN_LINE) != SQLITE_NULL;
-	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST || !said)
+	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST || !said ||
+	    sp_is_silent(store, heard_ms, store->now_ms))
 		silence(out);
 	if (!out->cause[0])
 		out->cause = "none";
@@ -54,7 +62,7 @@ static int each(struct sp_store *store, sqlite3_stmt *stmt,
 	struct sp_line_view view;
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {
-		sp_line_view(stmt, &view);
+		sp_line_view(store, stmt, &view);
 		row(arg, &view);
 	}
 	return result;

@@ -48,6 +48,7 @@ static int set_up(void **state)
 	(void)state;
 	hub_open(&hub);
 	config.hub.db = hub.path;
+	config.hub.silence_ms = 15 * 60 * 1000;
 	config.http.listen = (char *)(uintptr_t) "127.0.0.1";
 	config.http.port = 0;
 	serve = sp_serve_new(&config, why);

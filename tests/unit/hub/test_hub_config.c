@@ -34,6 +34,7 @@ static void an_empty_file_is_a_whole_configuration(void **state)
 	assert_int_equal(config.mqtt.shards.count, 1);
 	assert_string_equal(config.http.listen, "127.0.0.1");
 	assert_int_equal(config.hub.reconnect_window_ms, 300000);
+	assert_int_equal(config.hub.silence_ms, 900000);
 	sp_hub_config_free(&config);
 }
 

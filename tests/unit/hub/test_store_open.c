@@ -112,7 +112,7 @@ static void a_reader_sees_one_moment(void **state)
 	char why[256];
 	DELIVER(&hub, .last = 1);
 	assert_int_equal(sp_store_open(&reader, hub.path, SP_STORE_READ, why), 0);
-	assert_int_equal(sp_store_read_begin(reader), 0);
+	assert_int_equal(sp_store_read_begin(reader, NOW_MS), 0);
 	assert_int_equal(sp_store_status(reader, &one), 0);
 	DELIVER(&hub, .first = 2);
 	assert_int_equal(sp_store_status(reader, &two), 0);

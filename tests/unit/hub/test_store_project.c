@@ -191,7 +191,12 @@ static void a_day_knows_only_what_was_heard(void **state)
 	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 30, down 20, unknown 50");
 	// An online board of that boot is believed until now.
 	BORN(&hub, .mono_us = (10 * HOUR_MS + 600000) * 1000);
-	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 30, down 40, unknown 30");
+	assert_string_equal(day(NOW_MS + 20 * 60000), "unknown 20, up 30, down 30, unknown 40");
+	// For as long as it is not silent for too long: then, until it was last heard.
+	hub.now_ms = NOW_MS + 30 * 60000;
+	BORN(&hub, .mono_us = (10 * HOUR_MS + 1800000) * 1000);
+	assert_string_equal(day(NOW_MS + 45 * 60000), "unknown 20, up 30, down 55, unknown 15");
+	assert_string_equal(day(NOW_MS + 46 * 60000), "unknown 20, up 30, down 40, unknown 30");
 	BORN(&hub, .presence = SP_FEED_LOST);
 	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 30, down 20, unknown 50");
 }
@@ -371,6 +376,85 @@ static void the_peoples_topic_is_published_when_it_changes(void **state)
 	assert_string_equal(lines().school, "1020");
 }
 
+static void pulse(int64_t now_ms)
+{
+	hub.now_ms = now_ms;
+	sp_store_news_free(&hub.news);
+	assert_int_equal(sp_store_begin(hub.store, now_ms), 0);
+	assert_int_equal(sp_store_pulse(hub.store, "running"), 0);
+	assert_int_equal(sp_store_seal(hub.store, false, &hub.news), 0);
+	assert_int_equal(sp_store_commit(hub.store), 0);
+}
+
+static void on_device(void *arg, const struct sp_device_view *view)
+{
+	struct seen *seen = arg;
+	snprintf(seen->presence, sizeof(seen->presence), "%s", view->presence);
+}
+
+/// The broker is down, so that no will comes: only the time tells.
+static void a_board_that_dies_unnoticed_is_silent_after_a_while(void **state)
+{
+	(void)state;
+	struct seen device;
+	struct sp_store_status one, two;
+	sp_store_set_silence(hub.store, 10 * 60000);
+	enter("1020", "board-1");
+	BORN(&hub, .session = STREAM_2, .mono_us = HOUR_MS * 1000);
+	line(2, 0, "up", "none", "nobody");
+	const int64_t heard = hub.now_ms;
+	pulse(heard + 10 * 60000);
+	assert_int_equal(hub.news.site_count, 0);
+	assert_int_equal(lines().state, SP_LINE_UP);
+	assert_string_equal(lines().presence, "online");
+	assert_int_equal(sp_store_status(hub.store, &one), 0);
+	assert_int_equal(one.silent, 0);
+	pulse(heard + 10 * 60000 + 5000);
+	assert_int_equal(hub.news.site_count, 1);
+	const struct sp_store_site *site = &hub.news.sites[0];
+	assert_int_equal(site->state, SP_LINE_UNKNOWN);
+	assert_string_equal(site->presence, "lost");
+	assert_string_equal(site->cause, "none");
+	assert_int_equal(site->since_ms, heard);
+	assert_int_equal(site->last_heard_ms, heard);
+	assert_int_equal(lines().state, SP_LINE_UNKNOWN);
+	assert_int_equal(lines().last_state, SP_LINE_UP);
+	assert_int_equal(sp_store_devices(hub.store, NULL, on_device, &device), 0);
+	assert_string_equal(device.presence, "lost");
+	assert_int_equal(sp_store_status(hub.store, &two), 0);
+	assert_int_equal(two.silent, 1);
+	assert_int_equal(two.rev, one.rev + 1);
+	pulse(heard + 10 * 60000 + 10000); // said once
+	assert_int_equal(hub.news.site_count, 0);
+	// It lives after all.
+	say(3, 11 * 60000, CLOCK);
+	assert_int_equal(hub.news.site_count, 1);
+	assert_int_equal(hub.news.sites[0].state, SP_LINE_UP);
+	assert_string_equal(hub.news.sites[0].presence, "online");
+}
+
+/// A page without an ingest has nobody who would raise the revision.
+static void a_reader_knows_the_time_too(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	struct sp_store *reader;
+	char why[256];
+	BORN(&hub, .session = STREAM_2, .mono_us = HOUR_MS * 1000);
+	line(2, 0, "up", "none", "nobody");
+	assert_int_equal(sp_store_open(&reader, hub.path, SP_STORE_READ, why), 0);
+	assert_int_equal(sp_store_read_begin(reader, hub.now_ms + 15 * 60000), 0);
+	assert_int_equal(sp_store_lines(reader, on_line, &seen), 0);
+	assert_int_equal(seen.state, SP_LINE_UP);
+	sp_store_read_end(reader);
+	assert_int_equal(sp_store_read_begin(reader, hub.now_ms + 15 * 60000 + 1), 0);
+	assert_int_equal(sp_store_lines(reader, on_line, &seen), 0);
+	assert_int_equal(seen.state, SP_LINE_UNKNOWN);
+	assert_string_equal(seen.presence, "lost");
+	sp_store_read_end(reader);
+	sp_store_close(reader);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -387,6 +471,8 @@ int main(void)
 	    T(an_outage_across_a_reboot_is_placed_by_the_boot_it_names),
 	    T(instances_have_a_latest_state),
 	    T(the_peoples_topic_is_published_when_it_changes),
+	    T(a_board_that_dies_unnoticed_is_silent_after_a_while),
+	    T(a_reader_knows_the_time_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
