@@ -3,6 +3,7 @@
 // Forgetting: by age once settled, and by the byte cap in the order in which things can be missed:
 // settled batches, then unsettled bulk, attendance, facts, oldest first. What was not settled is noted as
 // a loss. The cap frees a portion at a time, so that `dropped` facts stay few.
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,22 +81,39 @@ struct victim {
 	char stream[SP_ID_LENGTH + 1];
 };
 
-static bool note_loss(struct sp_journal_store *store, const struct victim *v, const char *reason)
+/// The loss that this one continues, or NULL.
+static struct sp_journal_loss *continued(struct sp_journal_store *store, const struct victim *v,
+					 const char *reason)
 {
-	store->now.unsettled[v->cls] -= v->last - v->first + 1;
-	store->now.dropped += v->last - v->first + 1;
 	for (size_t i = 0; i < store->loss_count; i++) {
 		struct sp_journal_loss *loss = &store->losses[i];
-		if (loss->row == v->row && loss->reason == reason && loss->to == v->first - 1) {
-			loss->to = v->last;
-			return true;
-		}
+		if (loss->row == v->row && loss->reason == reason && loss->to == v->first - 1)
+			return loss;
 	}
-	struct sp_journal_loss *loss = &store->losses[store->loss_count++];
+	return NULL;
+}
+
+/// Can the loss of this batch be told in the commit that runs? What cannot be told must not be given up.
+static bool can_lose(struct sp_journal_store *store, const struct victim *v, const char *reason)
+{
+	return v->settled || store->loss_count < SP_JOURNAL_LOSSES_MAX || continued(store, v, reason);
+}
+
+/// Only for what can_lose().
+static void note_loss(struct sp_journal_store *store, const struct victim *v, const char *reason)
+{
+	struct sp_journal_loss *loss = continued(store, v, reason);
+	store->now.unsettled[v->cls] -= v->last - v->first + 1;
+	store->now.dropped += v->last - v->first + 1;
+	if (loss) {
+		loss->to = v->last;
+		return;
+	}
+	assert(store->loss_count < SP_JOURNAL_LOSSES_MAX);
+	loss = &store->losses[store->loss_count++];
 	*loss = (struct sp_journal_loss){
 	    .cls = v->cls, .row = v->row, .from = v->first, .to = v->last, .reason = reason};
 	memcpy(loss->stream, v->stream, sizeof(loss->stream));
-	return store->loss_count < SP_JOURNAL_LOSSES_MAX;
 }
 
 /// Remembers what the stream issued before its last batch may go.
@@ -154,10 +172,13 @@ static int give_up_some(struct sp_journal_store *store, int64_t row, bool settle
 	*more = count > 0;
 	if (result >= 0)
 		result = keep_last(store, row);
-	for (size_t i = 0; i<count && * more && * used> target && result >= 0; i++) {
+	for (size_t i = 0; i<count && * used> target && result >= 0; i++) {
+		*more = can_lose(store, &victims[i], "cap");
+		if (!*more)
+			break;
 		result = delete_batch(store, victims[i].id);
 		if (result == 0 && !settled)
-			*more = note_loss(store, &victims[i], "cap");
+			note_loss(store, &victims[i], "cap");
 		if (result == 0)
 			result = sp_journal_used_bytes(store, used);
 	}
@@ -226,11 +247,13 @@ int sp_journal_lose(struct sp_journal_store *store, int64_t id, const char *reas
 	sqlite3_finalize(statement);
 	if (result <= 0)
 		return result;
+	if (!can_lose(store, &v, reason))
+		return 0;
 	result = keep_last(store, v.row);
 	if (result == 0)
 		result = delete_batch(store, id);
 	if (result == 0 && !v.settled)
-		(void)note_loss(store, &v, reason);
+		note_loss(store, &v, reason);
 	return result;
 }
 
@@ -254,18 +277,34 @@ static int best_missed(struct sp_journal_store *store, int64_t *row)
 	    "");
 }
 
+/// Gives up all of the stream, as far as the losses can be told.
+static int give_up_stream(struct sp_journal_store *store, int64_t row)
+{
+	int64_t used = INT64_MAX;
+	bool more = true;
+	int result = 0;
+	while (result == 0 && more)
+		result = give_up_some(store, row, true, -1, &used, &more);
+	for (more = true; result == 0 && more;)
+		result = give_up_some(store, row, false, -1, &used, &more);
+	return result;
+}
+
 int sp_journal_limit_streams(struct sp_journal_store *store)
 {
-	int64_t held = 0, row = 0, used = INT64_MAX;
+	int64_t held = 0, before = INT64_MAX, row = 0;
 	int result = sp_sql_int(store->db, &held, "SELECT count(DISTINCT stream) FROM batch", "");
 	if (result < 0 || held < STREAMS_MAX)
 		return result;
-	result = best_missed(store, &row);
-	bool more = true;
-	while (result == 0 && row && more)
-		result = give_up_some(store, row, true, -1, &used, &more);
-	for (more = true; result == 0 && row && more;)
-		result = give_up_some(store, row, false, -1, &used, &more);
+	// More than one when an earlier commit could not tell of more losses.
+	while (result == 0 && held >= STREAMS_MAX && held < before) {
+		before = held;
+		result = best_missed(store, &row);
+		if (result == 0 && row)
+			result = give_up_stream(store, row);
+		if (result == 0)
+			result = sp_sql_int(store->db, &held, "SELECT count(DISTINCT stream) FROM batch", "");
+	}
 	if (result == 0)
 		result = sp_journal_sweep_streams(store);
 	return result;

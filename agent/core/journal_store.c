@@ -8,6 +8,7 @@
 // records. Only if the power goes in between may it come back, and then nothing remembers the failure.
 #include "agent/core/journal_store.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,7 @@ static char *memory_record(enum sp_record_class cls, int64_t count)
 static size_t loss_records(struct sp_journal_store *store, const struct sp_journal_commit *what, char **out)
 {
 	size_t count = 0;
+	assert(store->loss_count <= SP_JOURNAL_LOSSES_MAX);
 	for (size_t i = 0; i < store->loss_count; i++) {
 		char *text = loss_record(&store->losses[i]);
 		if (text)

@@ -136,7 +136,7 @@ int sp_journal_stream_begin(struct sp_journal_store *store, enum sp_record_class
 int sp_journal_make_room(struct sp_journal_store *store, int64_t need_bytes, bool squeeze) SP_MUST_CHECK;
 /// Gives up the stream that can best be missed, when as many are held as a birth can name.
 int sp_journal_limit_streams(struct sp_journal_store *store) SP_MUST_CHECK;
-/// Deletes a batch and notes its loss.
+/// Deletes a batch and notes its loss; leaves it, with 0, when this commit cannot tell of another.
 int sp_journal_lose(struct sp_journal_store *store, int64_t id, const char *reason) SP_MUST_CHECK;
 int sp_journal_write_age(struct sp_journal_store *store) SP_MUST_CHECK;
 int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out) SP_MUST_CHECK;

@@ -109,6 +109,56 @@ static void test_streams_stay_as_few_as_a_birth_can_name(void **state)
 	free(held);
 }
 
+/// Attendance worth a fifth of the cap in one commit, and memory losses of every class.
+static void flood(struct sp_journal_store *store, int64_t n)
+{
+	enum { RECORDS = 20 };
+	const char *records[RECORDS];
+	char *owned[RECORDS];
+	for (int i = 0; i < RECORDS; i++)
+		records[i] = owned[i] = test_record(n + i, 10000);
+	struct sp_journal_commit what = {.records = {[SP_RECORD_ATTENDANCE] = records},
+					 .count = {[SP_RECORD_ATTENDANCE] = RECORDS},
+					 .lost = {1, 1, 1}};
+	assert_int_equal(sp_journal_store_commit(store, &what, 0), 0);
+	for (int i = 0; i < RECORDS; i++)
+		free(owned[i]);
+}
+
+static void test_more_losses_than_a_commit_can_tell(void **state)
+{
+	(void)state;
+	enum { OPENINGS = SP_JOURNAL_LOSSES_MAX + 6, FLOODS = 20 };
+	struct audit a;
+	struct sp_journal_store_config config = test_config(&place);
+	config.cap_bytes = 1 << 20;
+	struct sp_journal_store *store = NULL;
+	for (int i = 0; i < OPENINGS; i++) {
+		sp_journal_store_close(store);
+		store = bench_open_with(&config, 0);
+		assert_int_equal(test_commit(store, SP_RECORD_BULK, i, 1, 0), 0);
+	}
+	int64_t held = unsettled(store), committed = store->now.committed;
+	size_t most = 0;
+	for (int i = 0; i < FLOODS; i++) {
+		flood(store, 1000 + i * 20);
+		most = store->loss_count > most ? store->loss_count : most;
+		assert_true(store->loss_count <= SP_JOURNAL_LOSSES_MAX);
+	}
+	assert_int_equal(most, SP_JOURNAL_LOSSES_MAX);
+	assert_true(store->now.bytes <= config.cap_bytes);
+	// Whatever went was told; what could not be told in one commit went with a later one.
+	audit(&a, store, false);
+	assert_int_equal(a.memory_records, 3 * FLOODS);
+	assert_int_equal(a.dropped_records, store->now.dropped - a.memory_records);
+	int64_t issued = held + store->now.committed - committed;
+	assert_int_equal(unsettled(store), issued - a.dropped_records);
+	assert_int_equal(a.seen[0], 0);
+	assert_int_equal(a.seen[1000 + FLOODS * 20 - 1], 1);
+	audit_free(&a);
+	sp_journal_store_close(store);
+}
+
 static int64_t size_of(const char *suffix)
 {
 	char path[200];
@@ -183,6 +233,7 @@ int main(void)
 	    T(test_cap_gives_up_facts_last),
 	    T(test_memory_losses_become_facts),
 	    T(test_streams_stay_as_few_as_a_birth_can_name),
+	    T(test_more_losses_than_a_commit_can_tell),
 	    T(test_forgetting_by_powered_on_age),
 	    T(test_long_runs_stay_bounded),
 	};
