@@ -142,9 +142,10 @@ static int seal_device(struct sp_store *store, int64_t device, struct sp_store_n
 	return result;
 }
 
-/// Every line of the register; `published` is written anew.
+/// Every line of the register, behind those that are gone; `published` is written anew.
 static int seal_all(struct sp_store *store, struct sp_store_news *news)
 {
+	size_t before = news->site_count;
 	sqlite3_stmt *stmt =
 	    SQL_QUERY(store,
 		      "SELECT " SP_LINE_COLUMNS " FROM register r LEFT JOIN device d ON d.name ="
@@ -157,7 +158,7 @@ static int seal_all(struct sp_store *store, struct sp_store_news *news)
 		sp_line_view(store, stmt, &view);
 		site_of(add_site(news), &view);
 	}
-	for (size_t i = 0; result >= 0 && i < news->site_count; i++)
+	for (size_t i = before; result >= 0 && i < news->site_count; i++)
 		result = changed(store, &news->sites[i]);
 	return result < 0 ? result : 0;
 }

@@ -372,6 +372,14 @@ static void the_peoples_topic_is_published_when_it_changes(void **state)
 	assert_int_equal(hub.news.site_count, 2);
 	assert_true(hub.news.sites[0].gone);
 	assert_string_equal(hub.news.sites[0].school, "1021");
+	assert_int_equal(number(&hub, "SELECT count(*) FROM published"), 1);
+	// Once: its empty message is not said again.
+	sp_store_news_free(&hub.news);
+	assert_int_equal(sp_store_begin(hub.store, hub.now_ms), 0);
+	assert_int_equal(sp_store_seal(hub.store, true, &hub.news), 0);
+	assert_int_equal(sp_store_commit(hub.store), 0);
+	assert_int_equal(hub.news.site_count, 1);
+	assert_false(hub.news.sites[0].gone);
 	assert_true(lines().registered);
 	assert_string_equal(lines().school, "1020");
 }
