@@ -56,6 +56,9 @@ static int apply_one(struct sp_ingest *ingest, const struct sp_inbound *in)
 		if (result == 0 && verdict == SP_VERDICT_CONFLICT)
 			sp_warning("ingest", "%s: a batch of stream %s contradicts what is stored: not taken",
 				   in->device, in->message.envelope.stream);
+		if (result == 0 && verdict == SP_VERDICT_FOREIGN)
+			sp_warning("ingest", "%s belongs to another shard than %s: a batch is set aside",
+				   in->device, in->shard);
 		return result;
 	case SP_INBOUND_STATE:
 		return sp_store_state(ingest->store, &arrival, in->state);

@@ -60,6 +60,7 @@ enum sp_verdict {
 	SP_VERDICT_STORED,
 	SP_VERDICT_DUPLICATE, ///< known, acknowledged again
 	SP_VERDICT_CONFLICT,  ///< the identity is taken: an anomaly, not stored, not acknowledged
+	SP_VERDICT_FOREIGN,   ///< the board belongs to another shard: set aside, not acknowledged
 };
 int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
 		   const struct sp_feed_message *message, enum sp_verdict *verdict) SP_MUST_CHECK;

@@ -101,6 +101,9 @@ struct sp_stream_row {
 	enum sp_record_class cls;
 };
 
+/// 1: the board may speak on this shard: the register gives it that one, or, where the register does not
+/// know the board, it was first heard there or is new. 0: it belongs to another one.
+int sp_device_at_home(struct sp_store *store, const char *name, const char *shard) SP_MUST_CHECK;
 int sp_device_row(struct sp_store *store, const char *name, const char *shard, int64_t *id) SP_MUST_CHECK;
 int sp_boot_row(struct sp_store *store, int64_t device, const char *name, int64_t *id) SP_MUST_CHECK;
 /// Made when it is not there yet.

@@ -189,23 +189,6 @@ static int batch(struct sp_store *store, const struct sp_arrival *arrival,
 	return result;
 }
 
-int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
-		   const struct sp_feed_message *message, enum sp_verdict *verdict)
-{
-	int result = SQL_DO(store, "SAVEPOINT message");
-	if (result == 0)
-		result = batch(store, arrival, message, verdict);
-	// What the tables refuse is refused for ever: one hostile message must not hold up the others.
-	if (result == -EEXIST) {
-		*verdict = SP_VERDICT_CONFLICT;
-		result = SQL_DO(store, "ROLLBACK TO message");
-		if (result == 0)
-			result = sp_store_set_aside(store, "refused", arrival->device,
-						    message->envelope.stream, store->error);
-	}
-	return result < 0 ? result : SQL_DO(store, "RELEASE message");
-}
-
 // ---- births, stops, wills -----------------------------------------------------------------------------
 
 /// A broker may bring back an old retained birth: the same boot's monotonic clock shows its age.
@@ -253,8 +236,8 @@ static int64_t heard_at(const struct sp_arrival *arrival, const struct sp_clock_
 	return -1;
 }
 
-int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
-		   const struct sp_feed_state *state)
+static int presence(struct sp_store *store, const struct sp_arrival *arrival,
+		    const struct sp_feed_state *state)
 {
 	int64_t device, boot;
 	if (state->presence == SP_FEED_LOST)
@@ -275,4 +258,56 @@ int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
 	if (result == 0)
 		result = heard(store, device, arrival, heard_at(arrival, &state->clk), 0);
 	return result;
+}
+
+// ---- either ------------------------------------------------------------------------------------------
+
+/// A batch, or a state when `message` is NULL.
+static int one_message(struct sp_store *store, const struct sp_arrival *arrival,
+		       const struct sp_feed_message *message, const struct sp_feed_state *state,
+		       enum sp_verdict *verdict)
+{
+	char why[128];
+	int home = sp_device_at_home(store, arrival->device, arrival->shard);
+	if (home < 0)
+		return home;
+	if (home)
+		return message ? batch(store, arrival, message, verdict) : presence(store, arrival, state);
+	*verdict = SP_VERDICT_FOREIGN;
+	snprintf(why, sizeof(why), "heard on shard %s, but belongs to another one", arrival->shard);
+	return sp_store_set_aside(store, "foreign", arrival->device, arrival->shard, why);
+}
+
+/// All of a message or nothing. What the tables refuse is refused for ever: one hostile message must
+/// not hold up the others.
+static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
+		   const struct sp_feed_message *message, const struct sp_feed_state *state,
+		   enum sp_verdict *verdict)
+{
+	int result = SQL_DO(store, "SAVEPOINT message");
+	if (result == 0)
+		result = one_message(store, arrival, message, state, verdict);
+	if (result == -EEXIST) {
+		char why[sizeof(store->error)];
+		snprintf(why, sizeof(why), "%s", store->error);
+		*verdict = SP_VERDICT_CONFLICT;
+		result = SQL_DO(store, "ROLLBACK TO message");
+		if (result == 0)
+			result = sp_store_set_aside(store, "refused", arrival->device,
+						    message ? message->envelope.stream : "state", why);
+	}
+	return result < 0 ? result : SQL_DO(store, "RELEASE message");
+}
+
+int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
+		   const struct sp_feed_message *message, enum sp_verdict *verdict)
+{
+	return guarded(store, arrival, message, NULL, verdict);
+}
+
+int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
+		   const struct sp_feed_state *state)
+{
+	enum sp_verdict verdict;
+	return guarded(store, arrival, NULL, state, &verdict);
 }

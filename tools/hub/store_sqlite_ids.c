@@ -8,6 +8,16 @@
 
 enum { SET_ASIDE_ROWS_MAX = 1000 };
 
+int sp_device_at_home(struct sp_store *store, const char *name, const char *shard)
+{
+	int64_t home = 1;
+	int result = SQL_GET(store, &home,
+			     "SELECT coalesce((SELECT max(shard = ?2) FROM register WHERE device = ?1),"
+			     " (SELECT shard = ?2 FROM device WHERE name = ?1), 1)",
+			     T(name), T(shard));
+	return result < 0 ? result : (int)home;
+}
+
 int sp_device_row(struct sp_store *store, const char *name, const char *shard, int64_t *id)
 {
 	int result = SQL_GET(store, id, "SELECT id FROM device WHERE name = ?", T(name));

@@ -54,6 +54,7 @@ void hub_close(struct hub *hub)
 static void defaults(const struct hub *hub, struct envelope *e)
 {
 	DEFAULT(device, "board-1");
+	DEFAULT(shard, "north");
 	DEFAULT(stream, STREAM_1);
 	DEFAULT(boot, BOOT_1);
 	DEFAULT(first, 1);
@@ -134,8 +135,8 @@ enum sp_verdict deliver(struct hub *hub, struct envelope envelope)
 	struct sp_feed_message message;
 	enum sp_verdict verdict;
 	defaults(hub, &envelope);
-	const struct sp_arrival arrival = {"north", envelope.device, envelope.arrived_ms, envelope.lag_ms,
-					   false};
+	const struct sp_arrival arrival = {envelope.shard, envelope.device, envelope.arrived_ms,
+					   envelope.lag_ms, false};
 	decode(&envelope, &message);
 	assert_int_equal(sp_store_begin(hub->store, hub->now_ms), 0);
 	if (sp_store_batch(hub->store, &arrival, &message, &verdict) != 0)
@@ -149,7 +150,7 @@ void born(struct hub *hub, struct birth b)
 {
 	struct sp_feed_state *state = sp_alloc(sizeof(*state));
 	const char *device = b.device ? b.device : "board-1";
-	const struct sp_arrival arrival = {"north", device, hub->now_ms, 0, b.retained};
+	const struct sp_arrival arrival = {b.shard ? b.shard : "north", device, hub->now_ms, 0, b.retained};
 	snprintf(state->device, sizeof(state->device), "%s", device);
 	snprintf(state->session, sizeof(state->session), "%s", b.session ? b.session : STREAM_4);
 	snprintf(state->boot, sizeof(state->boot), "%s", b.boot ? b.boot : BOOT_1);

@@ -42,6 +42,7 @@ void hub_reopen(struct hub *hub);
 /// One envelope. Zero means the default in brackets.
 struct envelope {
 	const char *device;           ///< [board-1]
+	const char *shard;            ///< of the topic [north]
 	const char *stream;           ///< [STREAM_1]
 	enum sp_record_class cls;     ///< [facts]
 	const char *boot;             ///< [BOOT_1]
@@ -66,6 +67,7 @@ enum sp_verdict deliver(struct hub *hub, struct envelope envelope);
 /// A birth (or stop) of `device` that holds what `held` lists.
 struct birth {
 	const char *device;  ///< [board-1]
+	const char *shard;   ///< of the topic [north]
 	const char *session; ///< [STREAM_4]
 	const char *boot;    ///< [BOOT_1]
 	const char *epoch;   ///< [EPOCH]; "": none heard

@@ -182,7 +182,7 @@ static void data_of_a_line_that_leaves_stay_and_are_shown_unregistered(void **st
 {
 	(void)state;
 	int counts[2] = {0};
-	import("school,school_name,site,line,device,shard\n1,A,s,main,board-1,x\n", false);
+	import("school,school_name,site,line,device,shard\n1,A,s,main,board-1,north\n", false);
 	DELIVER(&hub, .first = 2,
 		.records =
 		    "[{\"seq\":2,\"type\":\"line\",\"device\":\"main\",\"mono_us\":1,\"state\":\"up\"}]");
