@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -164,13 +165,21 @@ static void recovered(struct sp_journal *j)
 	j->retry_us = 0;
 }
 
-void sp_journal_open_store(struct sp_journal *j, const char *set_aside)
+static ino_t inode(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+void sp_journal_open_store(struct sp_journal *j)
 {
 	struct sp_journal_store_config config = {.path = j->path,
 						 .cap_bytes = j->config.cap_bytes,
 						 .keep_acked_ms = j->config.keep_acked_ms,
-						 .boot = j->boot,
-						 .set_aside = set_aside};
+						 .boot = j->boot};
+	// Not what an attempt that failed has put in its place meanwhile.
+	if (j->corrupt && inode(j->path) == j->corrupt)
+		config.set_aside = "corrupt";
 	if (j->unreadable >= UNREADABLE_MAX && access(j->path, F_OK) == 0)
 		config.set_aside = "unreadable";
 	int result = sp_journal_store_open(&j->store, &config, now_ms());
@@ -181,6 +190,7 @@ void sp_journal_open_store(struct sp_journal *j, const char *set_aside)
 		failed(j, result);
 		return;
 	}
+	j->corrupt = 0;
 	if (!j->error)
 		j->failures = 0;
 	j->noted_us = 0;
@@ -193,10 +203,13 @@ static void renew(struct sp_journal *j, int error)
 	sp_journal_store_close(j->store);
 	j->store = NULL;
 	bool again = j->failures > 0;
+	// Remembered until a file is open: this one may open well and then fail in the same place for ever.
+	if (error == -EBADMSG)
+		j->corrupt = inode(j->path);
 	failed(j, error);
 	if (again)
 		return;
-	sp_journal_open_store(j, error == -EBADMSG ? "corrupt" : NULL);
+	sp_journal_open_store(j);
 	if (!j->store)
 		return;
 	j->store->set_aside = true;

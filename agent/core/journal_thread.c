@@ -81,7 +81,7 @@ static void turn(struct sp_journal *j)
 		return;
 	}
 	if (!j->store)
-		sp_journal_open_store(j, NULL);
+		sp_journal_open_store(j);
 	if (j->store && due(j, now))
 		sp_journal_commit_waiting(j, bulk_due(j, now) || j->error, false);
 	if (j->store && !j->error && now >= j->forget_us) {
@@ -204,7 +204,7 @@ static void handle_queued(struct sp_journal *j, struct sp_queue_node *node)
 static void end(struct sp_journal *j)
 {
 	if (!j->store)
-		sp_journal_open_store(j, NULL);
+		sp_journal_open_store(j);
 	if (j->store)
 		sp_journal_commit_waiting(j, true, true);
 	// A file that proved corrupt now has a successor.
@@ -227,7 +227,7 @@ void *sp_journal_thread(void *arg)
 	struct sp_journal *j = arg;
 	sp_deadline_announce(j->deadline, WORK_MS);
 	j->forget_us = now_us() + FORGET_MS * INT64_C(1000);
-	sp_journal_open_store(j, NULL);
+	sp_journal_open_store(j);
 	sp_journal_set_status(j);
 	while (!j->stop) {
 		int64_t wait_us = next_due(j) - now_us();

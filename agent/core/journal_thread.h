@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "agent/base/queue.h"
 #include "agent/core/journal.h"
@@ -98,7 +99,8 @@ struct sp_journal {
 	int64_t forget_us;
 	int64_t retry_us; ///< while failing: not before
 	unsigned failures, unreadable;
-	int error; ///< 0: writable
+	ino_t corrupt; ///< the file that the next opening sets aside; 0: none
+	int error;     ///< 0: writable
 	bool stop;
 };
 
@@ -112,7 +114,8 @@ void sp_journal_finish_all(struct sp_journal *j, struct sp_journal_list *list, i
 /// Attendance that somebody waits for does not outlive a failed commit: its source still has it.
 void sp_journal_refuse_attendance(struct sp_journal *j);
 void sp_journal_set_status(struct sp_journal *j);
-void sp_journal_open_store(struct sp_journal *j, const char *set_aside);
+/// Sets a file aside that is known to be corrupt.
+void sp_journal_open_store(struct sp_journal *j);
 /// What the file's state becomes of an error; 0 is none.
 void sp_journal_judge(struct sp_journal *j, int error);
 /// Commits facts, attendance and small state, with `bulk` bulk, too.

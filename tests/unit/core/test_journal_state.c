@@ -132,6 +132,48 @@ static void test_file_that_becomes_corrupt_is_renewed(void **state)
 	sp_journal_store_close(store);
 }
 
+/// One record per batch and page after page of them, closed cleanly: not read through when opened.
+static void fill_cleanly(int count)
+{
+	struct sp_journal_store_config config = test_config(&place);
+	const struct sp_journal_commit clean = {.clean = true};
+	struct sp_journal_store *store;
+	assert_int_equal(sp_journal_store_open(&store, &config, 0), 0);
+	for (int i = 0; i < count; i++)
+		assert_int_equal(test_commit(store, SP_RECORD_FACTS, i, 1, 1000), 0);
+	assert_int_equal(sp_journal_store_commit(store, &clean, 0), 0);
+	sp_journal_store_close(store);
+}
+
+static void test_corruption_found_while_failing_is_not_forgotten(void **state)
+{
+	(void)state;
+	enum { BATCHES = 150 };
+	signal(SIGXFSZ, SIG_IGN);
+	fill_cleanly(BATCHES);
+	int fd = open(place.file, O_WRONLY | O_CLOEXEC);
+	char noise[4096];
+	memset(noise, 0xa5, sizeof(noise));
+	// Leaves of batches, which neither an opening nor a commit reads.
+	for (int page = 9; page < 30; page++)
+		assert_int_equal(pwrite(fd, noise, sizeof(noise), page * 4096), sizeof(noise));
+	close(fd);
+	struct sp_journal *journal = bench_open();
+	until_state(journal, SP_JOURNAL_WRITABLE);
+	assert_int_equal(test_place_count(&place, "corrupt-"), 0);
+	disk(64);
+	assert_int_equal(append(journal, SP_RECORD_FACTS, 1000, 0, count_answer), 0);
+	until_state(journal, SP_JOURNAL_FULL);
+	fetch(journal, SP_LANE_BACKLOG, 0, BATCHES);
+	let_go();
+	disk(RLIM_INFINITY);
+	until_state(journal, SP_JOURNAL_WRITABLE);
+	wait_for(&seen.good, 1);
+	assert_int_equal(test_place_count(&place, "corrupt-"), 1);
+	assert_int_equal(sp_journal_close(journal, 60000), 0);
+	signal(SIGXFSZ, SIG_DFL);
+}
+
 static void test_file_moved_away_is_begun_anew(void **state)
 {
 	(void)state;
@@ -170,8 +212,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
-	    T(test_full_disk_is_a_state_with_an_end),         T(test_missing_directory_is_a_state),
-	    T(test_file_that_becomes_corrupt_is_renewed),     T(test_file_moved_away_is_begun_anew),
+	    T(test_full_disk_is_a_state_with_an_end),
+	    T(test_missing_directory_is_a_state),
+	    T(test_corruption_found_while_failing_is_not_forgotten),
+	    T(test_file_that_becomes_corrupt_is_renewed),
+	    T(test_file_moved_away_is_begun_anew),
 	    T(test_deadline_is_announced_only_while_working),
 	};
 	FILE *quiet = fopen("/dev/null", "we");
