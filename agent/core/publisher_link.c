@@ -14,7 +14,6 @@
 #include "schoolpulse/log.h"
 
 enum {
-	DIAL_MS = 180 * 1000,            ///< name resolution blocks: servers × tries × search domains
 	HUB_WAIT_US = 1000 * 1000,       ///< for the hub's retained state before the first birth
 	WILL_DELAY_SECONDS = 15,         ///< unless configured: a quick return is no loss
 	EXPIRY_BEYOND_WILL_SECONDS = 60, ///< a session that ends publishes its will at once
@@ -142,7 +141,10 @@ void sp_publisher_attempt(struct sp_publisher *p, int64_t now_us)
 		config.session_expiry_seconds = config.will_delay_seconds + EXPIRY_BEYOND_WILL_SECONDS;
 	p->phase = SP_PUBLISHER_DIALING;
 	p->over = false;
-	sp_deadline_announce(p->deadline, DIAL_MS);
+	// Name resolution blocks for servers × tries × search domains, each with the administrator's own
+	// timeout: no bound would be true, and a restart would not make it answer. So no promise is made; the
+	// journal goes on meanwhile, and the status shows the connection as down. wait() promises again.
+	sp_deadline_idle(p->deadline);
 	p->mqtt = sp_mqtt_new(&config, &events, p, why);
 	if (p->mqtt && sp_mqtt_connect(p->mqtt, why) == 0)
 		return;
