@@ -107,6 +107,14 @@ static bool reserve(_Atomic int64_t *account, size_t bytes)
 	return false;
 }
 
+/// Refused for want of memory: a loss, unless it is attendance whose source waits for the answer and so still
+/// has it.
+static void count_refused(struct sp_journal *journal, enum sp_record_class cls, sp_journal_done_fn done)
+{
+	if (cls != SP_RECORD_ATTENDANCE || !done)
+		atomic_fetch_add(&journal->lost[cls], 1);
+}
+
 int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, const char *record,
 		      sp_journal_done_fn done, void *arg)
 {
@@ -115,7 +123,7 @@ int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, cons
 	if (length > SP_FEED_RECORD_MAX || record[0] != '{')
 		return -EINVAL;
 	if (!reserve(&journal->waiting_bytes[cls], bytes)) {
-		atomic_fetch_add(&journal->lost[cls], 1);
+		count_refused(journal, cls, done);
 		return -ENOBUFS;
 	}
 	struct sp_journal_request *request = request_new(SP_JOURNAL_APPEND, length + 1);
@@ -129,7 +137,7 @@ int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, cons
 	if (result < 0) {
 		atomic_fetch_sub(&journal->waiting_count, 1);
 		atomic_fetch_sub(&journal->waiting_bytes[cls], (int64_t)bytes);
-		atomic_fetch_add(&journal->lost[cls], 1);
+		count_refused(journal, cls, done);
 		free(request);
 	}
 	return result;

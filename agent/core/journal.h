@@ -61,7 +61,9 @@ struct sp_journal_customers {
 	/// Runs `done(arg, result)` on the main thread.
 	void (*post)(void *arg, sp_journal_done_fn done, void *done_arg, int result);
 	void *post_arg;
-	/// New batches were committed, or settled ones became unsettled: fetch again.
+	/// New batches were committed: fetch again. Or settled ones became unsettled: their ids lie below
+	/// what was fetched, so that the publisher's next sweep finds them, 1 to 5 minutes later. A hub that
+	/// takes things back with each word must not make everything be read each time.
 	void (*news)(void *arg);
 	void *news_arg;
 };
@@ -75,9 +77,9 @@ int sp_journal_open(struct sp_journal **out, const struct sp_journal_config *con
 int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms);
 
 /// From any thread. `record` is sp_feed_record()'s text; copied. -ENOBUFS when too much waits in
-/// memory (the loss is counted and becomes a `dropped` fact); `done` may be NULL. While the file cannot be
-/// written, facts and bulk wait in memory; attendance with a `done` is refused there with the reason (not
-/// a loss: the kiosk still has it).
+/// memory (the loss is counted and becomes a `dropped` fact, but for attendance with a `done`); `done` may be
+/// NULL. While the file cannot be written, facts and bulk wait in memory; attendance with a `done` is refused
+/// there with the reason (not a loss: the kiosk still has it).
 int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, const char *record,
 		      sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
 /// Durable small state (open outages, budgets, boot marks): committed together with the next facts,

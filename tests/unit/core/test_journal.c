@@ -85,6 +85,28 @@ static void test_bulk_and_attendance_come_when_due(void **state)
 	assert_int_equal(sp_journal_close(journal, 60000), 0);
 }
 
+static void test_refused_attendance_is_no_loss_while_its_source_waits(void **state)
+{
+	(void)state;
+	struct sp_journal_config config = thread_config();
+	config.group_commit_ms = 3600 * 1000;
+	struct sp_journal *journal = bench_open_with(&config);
+	int refused = 0;
+	for (int i = 0; i < 200; i++)
+		refused += append(journal, SP_RECORD_ATTENDANCE, i, 12000, count_answer) == -ENOBUFS;
+	assert_in_range(refused, 50, 199);
+	assert_int_equal(append(journal, SP_RECORD_ATTENDANCE, 200, 12000, NULL), -ENOBUFS);
+	assert_int_equal(sp_journal_close(journal, 60000), 0);
+	struct sp_journal_store_config stored = test_config(&place);
+	struct sp_journal_store *store;
+	struct audit a;
+	assert_int_equal(sp_journal_store_open(&store, &stored, 0), 0);
+	audit(&a, store, true);
+	assert_int_equal(a.memory_records, 1);
+	audit_free(&a);
+	sp_journal_store_close(store);
+}
+
 static void test_small_state_and_get(void **state)
 {
 	(void)state;
@@ -180,6 +202,7 @@ int main(void)
 	    T(test_bulk_waits_and_is_committed_at_the_clean_close),
 	    T(test_much_bulk_does_not_wait),
 	    T(test_bulk_and_attendance_come_when_due),
+	    T(test_refused_attendance_is_no_loss_while_its_source_waits),
 	    T(test_small_state_and_get),
 	    T(test_ack_settles_and_status_follows),
 	    T(test_fetch_sees_what_was_appended_before),
