@@ -4,6 +4,7 @@
 // will be back. The watchdog is fed only while every announcement holds.
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,3 +21,7 @@ void sp_deadline_announce(struct sp_deadline *deadline, int64_t within_ms);
 void sp_deadline_idle(struct sp_deadline *deadline);
 /// By how much the promise is overdue at `now_us`, in microseconds; ≤ 0 while it holds.
 int64_t sp_deadline_overdue_us(const struct sp_deadline *deadline, int64_t now_us);
+
+/// Joins the thread; gives it `timeout_ms`, whatever is done to the wall clock meanwhile. -ETIMEDOUT: it
+/// hangs, and is left behind, detached.
+int sp_deadline_join(pthread_t thread, int64_t timeout_ms);

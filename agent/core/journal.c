@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/base/mem.h"
 #include "agent/core/journal_thread.h"
@@ -80,19 +79,9 @@ static struct sp_journal_request *request_new(enum sp_journal_kind kind, size_t 
 
 int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms)
 {
-	struct timespec until;
 	sp_queue_push_always(journal->queue, &request_new(SP_JOURNAL_STOP, 0)->node);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000 * 1000000);
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	if (pthread_timedjoin_np(journal->thread, NULL, &until) != 0) {
-		pthread_detach(journal->thread);
+	if (sp_deadline_join(journal->thread, timeout_ms) < 0)
 		return -ETIMEDOUT;
-	}
 	release(journal);
 	return 0;
 }

@@ -161,17 +161,12 @@ void sp_publisher_status(struct sp_publisher *p, struct sp_publisher_status *out
 
 int sp_publisher_stop(struct sp_publisher *p, int64_t flush_ms)
 {
-	struct timespec until;
 	atomic_store(&p->flush_ms, flush_ms);
 	atomic_store(&p->stop, true);
 	wake(p);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (flush_ms + JOIN_BEYOND_MS) / 1000 + 1;
-	if (pthread_timedjoin_np(p->thread, NULL, &until) == 0)
-		return 0;
-	p->left_behind = true;
-	pthread_detach(p->thread);
-	return -ETIMEDOUT;
+	int result = sp_deadline_join(p->thread, flush_ms + JOIN_BEYOND_MS);
+	p->left_behind = result < 0;
+	return result;
 }
 
 // ---- the thread -------------------------------------------------------------------------------------------
