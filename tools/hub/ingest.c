@@ -95,6 +95,7 @@ static void release(struct sp_ingest *ingest)
 	free(ingest->sessions);
 	sp_queue_free(ingest->in, sp_inbound_free);
 	sp_store_close(ingest->store);
+	pthread_mutex_destroy(&ingest->epoch_lock);
 	if (ingest->lock_fd >= 0)
 		close(ingest->lock_fd);
 	if (ingest->stop_fd >= 0)
@@ -110,6 +111,7 @@ int sp_ingest_start(struct sp_ingest **out, const struct sp_hub_config *config, 
 	ingest->lock_fd = -1;
 	ingest->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ingest->in = sp_queue_new(SP_INGEST_QUEUE_MAX, NULL, NULL);
+	pthread_mutex_init(&ingest->epoch_lock, NULL);
 	sp_id_new(ingest->epoch);
 	int result = lock(ingest, why);
 	if (result == 0)

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/base/ids.h"
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
@@ -81,10 +83,28 @@ static const char *pulse_of(const struct sp_ingest *ingest, const struct group *
 	return (size_t)atomic_load(&ingest->connected) == ingest->session_count ? "running" : "disconnected";
 }
 
+/// What was acknowledged from the database that is gone is not in the one that is there now: a new
+/// epoch asks the boards for all that they hold.
+static void let_go(struct sp_ingest *ingest)
+{
+	sp_store_close(ingest->store);
+	ingest->store = NULL;
+	ingest->moved = true;
+	ingest->epoch_written = false;
+	pthread_mutex_lock(&ingest->epoch_lock);
+	sp_id_new(ingest->epoch);
+	pthread_mutex_unlock(&ingest->epoch_lock);
+}
+
 static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_store_news *news)
 {
 	char why[256];
 	int result = 0;
+	// One that was moved away is not made anew: somebody may be about to put another in its place.
+	if (!ingest->store && ingest->moved && access(ingest->config->hub.db, F_OK) < 0) {
+		sp_err("ingest", "%s is gone; waiting for it", ingest->config->hub.db);
+		return -ENOENT;
+	}
 	if (!ingest->store)
 		result = sp_store_open(&ingest->store, ingest->config->hub.db, SP_STORE_WRITE, why);
 	if (result < 0) {
@@ -111,6 +131,8 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 		       group->count, sp_store_error(ingest->store));
 	if (result < 0)
 		sp_store_rollback(ingest->store);
+	if (result == -ESTALE)
+		let_go(ingest);
 	return result;
 }
 
@@ -125,6 +147,9 @@ static struct sp_session *session_of(struct sp_ingest *ingest, const char *shard
 
 static void tell(struct sp_ingest *ingest, const struct sp_store_news *news)
 {
+	for (size_t i = 0; ingest->moved && i < ingest->session_count; i++)
+		atomic_store(&ingest->sessions[i].announce, true); // dispose() wakes it
+	ingest->moved = false;
 	for (size_t i = 0; i < news->ack_count; i++) {
 		struct sp_session *session = session_of(ingest, news->acks[i].shard);
 		if (session)

@@ -62,9 +62,10 @@ struct sp_session {
 	char state_topic[64];
 	char *online, *offline; ///< payloads of the hub's state
 	size_t online_length, offline_length;
-	bool trying;  ///< an attempt is under way
-	bool arrived; ///< connected, and not yet introduced
-	bool counted; ///< connected, and counted as such
+	_Atomic bool announce; ///< the epoch is a new one: say so
+	bool trying;           ///< an attempt is under way
+	bool arrived;          ///< connected, and not yet introduced
+	bool counted;          ///< connected, and counted as such
 	unsigned failures;
 	int64_t next_attempt_us;
 	int64_t connected_ms, away_since_ms; ///< 0: not known
@@ -82,6 +83,8 @@ struct sp_ingest {
 	pthread_t committer;
 	struct sp_store *store; ///< the commit thread's, once it runs
 	bool epoch_written;
+	bool moved;                 ///< the database was; `epoch` is new, and not yet announced
+	pthread_mutex_t epoch_lock; ///< of `epoch`, which the commit thread may change
 	struct sp_session *sessions;
 	size_t session_count;
 };

@@ -235,6 +235,17 @@ static void finish(struct sp_session *session)
 	count_connected(session, false);
 }
 
+static char *hub_state(struct sp_ingest *ingest, bool online, size_t *length);
+
+/// Another database, another epoch. The will keeps the old one: it only says that the hub is gone.
+static void announce(struct sp_session *session)
+{
+	free(session->online);
+	session->online = hub_state(session->ingest, true, &session->online_length);
+	if (sp_mqtt_connected(session->mqtt) && !session->arrived)
+		publish(session, session->state_topic, session->online, session->online_length, true);
+}
+
 void *sp_session_run(void *arg)
 {
 	struct sp_session *session = arg;
@@ -246,6 +257,8 @@ void *sp_session_run(void *arg)
 		}
 		connect_when_due(session);
 		sp_mqtt_turn(session->mqtt, turn_us(session), session->wake_fd);
+		if (atomic_exchange(&session->announce, false))
+			announce(session);
 		if (session->arrived && sp_mqtt_connected(session->mqtt))
 			introduce(session);
 		flush(session);
@@ -256,13 +269,15 @@ void *sp_session_run(void *arg)
 
 // ---- setting up -----------------------------------------------------------------------------------------
 
-static char *hub_state(const struct sp_ingest *ingest, bool online, size_t *length)
+static char *hub_state(struct sp_ingest *ingest, bool online, size_t *length)
 {
 	struct sp_buf out = SP_BUF(1024);
 	struct sp_feed_hub hub = {.online = online,
 				  .reconnect_window_seconds =
 				      (ingest->config->hub.reconnect_window_ms + 999) / 1000};
+	pthread_mutex_lock(&ingest->epoch_lock);
 	snprintf(hub.hub_epoch, sizeof(hub.hub_epoch), "%s", ingest->epoch);
+	pthread_mutex_unlock(&ingest->epoch_lock);
 	if (sp_feed_hub_encode(&out, &hub) < 0)
 		abort(); // our own constants
 	*length = out.length;

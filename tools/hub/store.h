@@ -42,6 +42,7 @@ int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool 
 // ---- ingest ----------------------------------------------------------------------------------
 // begin … batch, state, set_aside, pulse … seal, commit; on any failure rollback and all of it again.
 
+/// -ESTALE, of begin, commit and read_begin: the file was moved or replaced; to be opened again.
 int sp_store_begin(struct sp_store *store, int64_t now_ms) SP_MUST_CHECK;
 int sp_store_commit(struct sp_store *store) SP_MUST_CHECK;
 void sp_store_rollback(struct sp_store *store);

@@ -114,13 +114,24 @@ static void forget_touched(struct sp_store *store)
 	store->seen_changes = false;
 }
 
+/// A file that has lost its name still takes writes: they would reach nobody.
+static int in_place(struct sp_store *store)
+{
+	int moved = 0;
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return 0;
+	snprintf(store->error, sizeof(store->error), "the database file was moved or replaced");
+	return -ESTALE;
+}
+
 int sp_store_begin(struct sp_store *store, int64_t now_ms)
 {
 	store->now_ms = now_ms;
 	store->ack_number_saved = store->ack_number;
 	store->register_rev_saved = store->register_rev;
 	forget_touched(store);
-	return SQL_DO(store, "BEGIN IMMEDIATE");
+	int result = in_place(store);
+	return result < 0 ? result : SQL_DO(store, "BEGIN IMMEDIATE");
 }
 
 int sp_store_commit(struct sp_store *store)
@@ -128,6 +139,8 @@ int sp_store_commit(struct sp_store *store)
 	int result = 0;
 	if (store->seen_changes || store->streams.count > 0 || store->devices.count > 0)
 		result = SQL_DO(store, "UPDATE meta SET value = value + 1 WHERE key = 'rev'");
+	if (result == 0)
+		result = in_place(store);
 	if (result == 0)
 		result = SQL_DO(store, "COMMIT");
 	if (result == 0)
@@ -147,7 +160,8 @@ void sp_store_rollback(struct sp_store *store)
 int sp_store_read_begin(struct sp_store *store, int64_t now_ms)
 {
 	store->now_ms = now_ms;
-	return SQL_DO(store, "BEGIN");
+	int result = in_place(store);
+	return result < 0 ? result : SQL_DO(store, "BEGIN");
 }
 
 void sp_store_read_end(struct sp_store *store)

@@ -4,6 +4,7 @@
 // change. Births, stops and wills as well: they, too, say who is there and what was issued.
 #include "tools/hub/store_sqlite.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,6 +269,7 @@ static int one_message(struct sp_store *store, const struct sp_arrival *arrival,
 		       enum sp_verdict *verdict)
 {
 	char why[128];
+	assert(message || state);
 	int home = sp_device_at_home(store, arrival->device, arrival->shard);
 	if (home < 0)
 		return home;

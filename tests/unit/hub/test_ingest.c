@@ -4,6 +4,7 @@
 #include "tests/unit/hub/hub_board.h"
 
 #include <inttypes.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,33 @@ static void the_peoples_topic_follows_the_commit(void **state)
 	board_close(&board);
 }
 
+/// Nothing is acknowledged into a file that has lost its name.
+static void a_database_that_was_moved_is_let_go(void **state)
+{
+	(void)state;
+	struct board board;
+	char epoch[SP_ID_LENGTH + 1];
+	char *old = sp_asprintf("%s/old.db", dir);
+	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub");
+	board_send(&board, 1, 2);
+	board_until(&board, board_is_settled, 2, "an acknowledgement");
+	memcpy(epoch, board.hub.hub_epoch, sizeof(epoch));
+	assert_int_equal(rename(path, old), 0);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0640);
+	assert_true(fd >= 0);
+	close(fd);
+	board_send(&board, 1, 4);
+	board_until(&board, board_is_settled, 4, "an acknowledgement from the new database");
+	assert_string_not_equal(board.ack.hub_epoch, epoch);
+	while (strcmp(board.hub.hub_epoch, epoch) == 0)
+		sp_mqtt_turn(board.mqtt, 20000, -1);
+	assert_string_equal(board.hub.hub_epoch, board.ack.hub_epoch);
+	assert_int_equal(number("SELECT count(*) FROM event"), 4);
+	free(old);
+	board_close(&board);
+}
+
 /// The broker dies with everything it had; the hub comes back by itself and says all of it again.
 static void a_broker_that_dies_is_found_again(void **state)
 {
@@ -347,6 +375,7 @@ int main(void)
 	    T(hostile_messages_are_set_aside_and_nothing_else_suffers),
 	    T(another_boards_words_are_foreign),
 	    T(the_peoples_topic_follows_the_commit),
+	    T(a_database_that_was_moved_is_let_go),
 	    T(a_broker_that_dies_is_found_again),
 	    T(a_second_ingest_on_the_same_database_is_refused),
 	    T(stopping_says_so_and_starting_again_goes_on),
