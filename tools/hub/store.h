@@ -96,7 +96,7 @@ struct sp_store_news {
 	struct sp_store_site *sites;
 	size_t site_count;
 };
-/// Writes the acknowledgements of the streams touched and collects what changed. `all_sites`: every
+/// Reads the acknowledgements of the streams touched and collects what changed. `all_sites`: every
 /// line of the register, as after a broker's loss of its retained messages.
 int sp_store_seal(struct sp_store *store, bool all_sites, struct sp_store_news *news) SP_MUST_CHECK;
 void sp_store_news_free(struct sp_store_news *news);

@@ -42,9 +42,6 @@ static const char records[] =
     " PRIMARY KEY(stream, first)) WITHOUT ROWID;"
     "CREATE INDEX gap_open ON gap(stream, first) WHERE kind = 0;"
 
-    "CREATE TABLE ack(stream INTEGER PRIMARY KEY, epoch TEXT NOT NULL, number INTEGER NOT NULL,"
-    " upto INTEGER NOT NULL, have TEXT NOT NULL);"
-
     "CREATE TABLE anomaly(kind TEXT NOT NULL, device INTEGER NOT NULL, stream INTEGER NOT NULL,"
     " detail TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,"
     " PRIMARY KEY(kind, device, stream)) WITHOUT ROWID;"

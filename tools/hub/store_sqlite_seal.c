@@ -4,12 +4,10 @@
 // topics that changed.
 #include "tools/hub/store_sqlite.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/buf.h"
 #include "agent/base/mem.h"
 
 enum {
@@ -35,18 +33,6 @@ static int stream_names(struct sp_store *store, int64_t stream, struct sp_store_
 	return 1;
 }
 
-static int write_ack(struct sp_store *store, int64_t stream, const struct sp_feed_ack *ack)
-{
-	struct sp_buf have = SP_BUF(4096);
-	for (size_t i = 0; i < ack->have_count; i++)
-		sp_buf_printf(&have, "%s%" PRId64 "-%" PRId64, i ? " " : "", ack->have[i].from,
-			      ack->have[i].to);
-	int result = SQL_DO(store, "INSERT OR REPLACE INTO ack VALUES(?, ?, ?, ?, ?)", I(stream),
-			    T(ack->hub_epoch), I(ack->number), I(ack->upto), T(have.data ? have.data : ""));
-	sp_buf_free(&have);
-	return result;
-}
-
 static int seal_acks(struct sp_store *store, struct sp_store_news *news)
 {
 	sp_touched_sort(&store->streams);
@@ -61,8 +47,6 @@ static int seal_acks(struct sp_store *store, struct sp_store_news *news)
 			result = sp_gap_settled(store, store->streams.ids[i], &ack->ack);
 		snprintf(ack->ack.hub_epoch, sizeof(ack->ack.hub_epoch), "%s", store->epoch);
 		ack->ack.number = ++store->ack_number;
-		if (result == 0)
-			result = write_ack(store, store->streams.ids[i], &ack->ack);
 		if (result < 0)
 			return result;
 		news->ack_count++;
