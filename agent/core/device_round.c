@@ -36,7 +36,9 @@ static int64_t round_spacing_ms(const struct sp_device *dev)
 	bool patient = dev->driver->cls != SP_DRIVER_LINK && dev->driver->cls != SP_DRIVER_SIM;
 	if (patient && dev->health.failures >= BACKOFF_AFTER && interval < BACKOFF_MOST_MS)
 		interval = doubled(interval, dev->health.failures - BACKOFF_AFTER + 1, BACKOFF_MOST_MS);
-	return (int64_t)((double)interval * (0.9 + 0.2 * chance(dev)));
+	// A link's rounds are to see an outage in time: they may come early, but not late.
+	double least = dev->driver->cls == SP_DRIVER_LINK ? 0.8 : 0.9;
+	return (int64_t)((double)interval * (least + 0.2 * chance(dev)));
 }
 
 static void wait_for_round(struct sp_device *dev)

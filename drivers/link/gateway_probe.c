@@ -14,7 +14,9 @@ enum {
 	TIMEOUT_MS = 1000,
 	WATCH_MS = 500, ///< between looks at the neighbour
 	GIVE_UP_US = 10 * 1000 * 1000,
-	CONNECT_PORT = 53, ///< any port would do: a refusal is an answer
+	FILTERED_US =
+	    120 * 1000 * 1000, ///< a neighbour that answers for longer than a dead one's entry lives
+	CONNECT_PORT = 53,     ///< any port would do: a refusal is an answer
 };
 
 static void settle(struct sp_device *dev, struct sp_gateway_family *f, enum sp_rung_status status,
@@ -44,13 +46,19 @@ static void judge_neighbour(struct sp_device *dev, struct sp_gateway_family *f,
 	int64_t age_us = sp_device_now_us(dev) - f->began_us;
 	bool v6 = f->route.gateway_family == AF_INET6;
 	bool confirmed = n->state & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP);
-	if (confirmed && n->has_age && n->confirmed_ms * 1000 <= age_us)
-		settle(dev, f, SP_RUNG_OK, -1, v6 ? "answers NDP" : "answers ARP");
-	else if (n->state & NUD_FAILED)
+	bool fresh = confirmed && n->has_age && n->confirmed_ms * 1000 <= age_us;
+	// Somebody told the router to ignore echoes.
+	if (fresh && f->status == SP_RUNG_SILENT && f->began_us - f->since_us >= FILTERED_US)
+		f->echoes = false;
+	if (n->state & NUD_FAILED)
 		settle(dev, f, SP_RUNG_SILENT, -1,
 		       v6 ? "no answer to echo and NDP" : "no answer to echo and ARP");
+	// Before the neighbour's age: TCP passes an acknowledgement of long ago on to it with its next
+	// segment, and the kernel takes that for news (sock_confirm_neigh).
 	else if (f->echoes)
 		settle(dev, f, SP_RUNG_SILENT, -1, "no answer to echo any more");
+	else if (fresh)
+		settle(dev, f, SP_RUNG_OK, -1, v6 ? "answers NDP" : "answers ARP");
 	else if (confirmed && f->status == SP_RUNG_UNKNOWN)
 		settle(dev, f, SP_RUNG_OK, -1, v6 ? "answered NDP lately" : "answered ARP lately");
 	else if (age_us >= GIVE_UP_US)

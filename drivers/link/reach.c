@@ -76,9 +76,9 @@ static void ask_others(struct sp_reach *reach, const struct sp_path *path)
 {
 	for (size_t i = 0; i < SP_REACH_PATHS; i++)
 		if (&reach->paths[i] != path)
-			sp_path_begin(&reach->paths[i]);
-	sp_reach_dns_begin(&reach->dns);
-	sp_reach_portal_begin(&reach->portal);
+			sp_path_again(&reach->paths[i]);
+	sp_reach_dns_again(&reach->dns);
+	sp_reach_portal_again(&reach->portal);
 }
 
 void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed)
@@ -94,9 +94,9 @@ void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed
 static void begin_sentinel(struct sp_reach *reach)
 {
 	struct sp_path *v4 = &reach->paths[SP_REACH_DOMESTIC4], *v6 = &reach->paths[SP_REACH_DOMESTIC6];
-	sp_path_begin(v4);
+	sp_path_again(v4);
 	if (v4->scope.anchors == 0 || v4->scope.status != SP_RUNG_OK)
-		sp_path_begin(v6);
+		sp_path_again(v6);
 }
 
 static void poll(struct sp_device *dev)

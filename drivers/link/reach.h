@@ -77,6 +77,8 @@ void sp_path_init(struct sp_reach *reach, struct sp_path *path, enum sp_rung run
 void sp_path_free(struct sp_path *path);
 /// Asks one anchor, or while the path is silent all of them; nothing while a question is open.
 void sp_path_begin(struct sp_path *path);
+/// The same at once, also in the middle of a sweep: something nearer has come back.
+void sp_path_again(struct sp_path *path);
 /// Asks all of them now, because something is wrong somewhere.
 void sp_path_burst(struct sp_path *path);
 
@@ -110,6 +112,8 @@ struct sp_reach_dns {
 
 void sp_reach_dns_init(struct sp_reach *reach, struct sp_reach_dns *dns);
 void sp_reach_dns_begin(struct sp_reach_dns *dns); ///< nothing while a question is open
+/// Asks anew: an answer to what was asked before the path's last edge says nothing of now.
+void sp_reach_dns_again(struct sp_reach_dns *dns);
 
 // ---- the portal check: reach_portal.c ------------------------------------------------------------
 
@@ -123,6 +127,7 @@ struct sp_reach_portal {
 };
 
 void sp_reach_portal_begin(struct sp_reach_portal *portal);
+void sp_reach_portal_again(struct sp_reach_portal *portal); ///< as sp_reach_dns_again()
 
 // ---- the frame: reach.c -------------------------------------------------------------------------
 

@@ -253,6 +253,16 @@ void sp_reach_dns_begin(struct sp_reach_dns *dns)
 		conclude(dns);
 }
 
+void sp_reach_dns_again(struct sp_reach_dns *dns)
+{
+	for (unsigned i = 0; i < dns->count; i++) {
+		sp_exchange_cancel(dns->servers[i].exchange);
+		dns->servers[i].exchange = NULL;
+	}
+	dns->open = 0;
+	sp_reach_dns_begin(dns);
+}
+
 void sp_reach_dns_init(struct sp_reach *reach, struct sp_reach_dns *dns)
 {
 	const struct sp_strings *list = &reach->conf->dns_direct;

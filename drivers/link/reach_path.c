@@ -125,7 +125,9 @@ static void unmeasured(struct sp_path *path)
 
 static void silent(struct sp_path *path)
 {
-	bool changed = sp_scope_silent(&path->scope, sp_device_now_us(path->reach->dev));
+	int64_t now = sp_device_now_us(path->reach->dev);
+	path->scope.last_lost_us = now - path->reach->conf->timeout_ms * 1000;
+	bool changed = sp_scope_silent(&path->scope, now);
 	report_silent(path);
 	rest(path, changed);
 }
@@ -271,6 +273,15 @@ void sp_path_begin(struct sp_path *path)
 		unmeasured(path);
 	else
 		sp_timer_start(path->timer, path->reach->conf->timeout_ms);
+}
+
+void sp_path_again(struct sp_path *path)
+{
+	if (path->phase == SP_PATH_SWEEP) {
+		sp_timer_stop(path->timer);
+		path->phase = SP_PATH_IDLE;
+	}
+	sp_path_begin(path);
 }
 
 // ---- set-up -----------------------------------------------------------------------------------

@@ -82,3 +82,10 @@ void sp_reach_portal_begin(struct sp_reach_portal *portal)
 	portal->doubts = 0;
 	ask(portal);
 }
+
+void sp_reach_portal_again(struct sp_reach_portal *portal)
+{
+	sp_http_cancel(portal->http);
+	portal->http = NULL;
+	sp_reach_portal_begin(portal);
+}

@@ -17,6 +17,7 @@ struct sp_scope {
 	int64_t since_us;
 	bool suspected;
 	int64_t first_lost_us; ///< sending time; while suspected
+	int64_t last_lost_us;  ///< when the last burst or sweep without an answer began
 	struct {
 		bool ever;        ///< it has answered
 		unsigned strikes; ///< losses in a row that others' answers cleared

@@ -127,6 +127,26 @@ static void test_dead_router_that_used_to_answer(void **state)
 	fake_free(dev);
 }
 
+static void test_tcp_does_not_vouch_for_a_router_that_used_to_answer(void **state)
+{
+	(void)state;
+	plug4();
+	neighbour(NUD_REACHABLE, 0); // the kernel believes it was confirmed just now, all the time
+	struct sp_device *dev = begin("");
+	fake_run(dev, 15 * 1000, true);
+	alive4 = false;
+	fake_run(dev, 12 * 1000, true);
+	const struct fake_report *report = last(dev, SP_RUNG_GATEWAY, SP_FAMILY_IPV4);
+	assert_int_equal(report->report.status, SP_RUNG_SILENT);
+	assert_string_equal(report->detail, "no answer to echo any more");
+	// A dead one's entry would have failed by then: this one was told to ignore echoes.
+	fake_run(dev, 150 * 1000, true);
+	report = last(dev, SP_RUNG_GATEWAY, SP_FAMILY_IPV4);
+	assert_int_equal(report->report.status, SP_RUNG_OK);
+	assert_string_equal(report->detail, "answers ARP");
+	fake_free(dev);
+}
+
 static void test_router_that_ignores_echo(void **state)
 {
 	(void)state;
@@ -307,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_both_families),
 	    TEST(test_dead_router_that_used_to_answer),
+	    TEST(test_tcp_does_not_vouch_for_a_router_that_used_to_answer),
 	    TEST(test_router_that_ignores_echo),
 	    TEST(test_pending_neighbour_ends_the_round_in_time),
 	    TEST(test_without_echo_permission),
