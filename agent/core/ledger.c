@@ -12,6 +12,12 @@
 static const int64_t REMEMBER_US = 90LL * 1000 * 1000;
 static const int64_t PACE_MOST_US = 3600LL * 1000 * 1000;
 
+enum {
+	BETTER_US = 6 * 1000 * 1000, ///< a silent rung is asked every 4 s, and may take its time
+	SAME_EVENT_US = 5 * 1000 * 1000,
+	UNWATCHED_US = 120 * 1000 * 1000,
+};
+
 struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events *events, void *arg)
 {
 	struct sp_ledger *ledger = sp_alloc(sizeof(*ledger));
@@ -167,30 +173,66 @@ static int64_t wall_of(const struct sp_clock_reading *now, int64_t mono_us)
 	return now->wall_ms - (now->mono_us - mono_us) / 1000;
 }
 
+/// How far out a cause lies; families between the path and what runs over it.
+static int distance(enum sp_cause cause)
+{
+	static const int distances[SP_CAUSES] = {
+	    [SP_CAUSE_NONE] = 9,    [SP_CAUSE_CABLE] = 0,          [SP_CAUSE_ADDRESS] = 1,
+	    [SP_CAUSE_GATEWAY] = 2, [SP_CAUSE_ISP_ACCESS] = 3,     [SP_CAUSE_ISP_CORE] = 4,
+	    [SP_CAUSE_ISP] = 4,     [SP_CAUSE_CAPTIVE_PORTAL] = 4, [SP_CAUSE_IPV4] = 5,
+	    [SP_CAUSE_IPV6] = 5,    [SP_CAUSE_INTERNATIONAL] = 6,  [SP_CAUSE_DNS] = 7,
+	    [SP_CAUSE_HUB] = 8,
+	};
+	return distances[cause];
+}
+
+/// Nearer, and since the beginning: the first verdict was wrong. Another boot's times say nothing of this.
+static bool corrects(const struct sp_ledger *ledger, const struct sp_verdict *verdict)
+{
+	const struct sp_outage *outage = &ledger->outage;
+	return strcmp(outage->start_boot, ledger->boot) == 0 &&
+	       distance(verdict->cause) < distance(outage->cause) &&
+	       verdict->since_us - outage->start_mono_us < SAME_EVENT_US;
+}
+
 /// Down is worse than degraded is worse than unknown: the enum's order but for "up", which is none.
 static bool no_better(enum sp_line_state a, enum sp_line_state b)
 {
 	return a >= b;
 }
 
+/// Between the last answer and the first loss; SP_NEVER_US without an answer.
+static int64_t gap_of(const struct sp_verdict *verdict)
+{
+	if (verdict->before_us == SP_NEVER_US)
+		return SP_NEVER_US;
+	// An answer to a later probe may have arrived before an earlier one was given up.
+	return verdict->before_us > verdict->since_us ? 0 : verdict->since_us - verdict->before_us;
+}
+
+/// Trouble began somewhere in the gap: its middle is never far off. Unless for long nobody looked: then
+/// nothing is claimed but what was seen.
+static int64_t beginning(const struct sp_verdict *verdict)
+{
+	int64_t gap = gap_of(verdict);
+	return gap < 0 || gap > UNWATCHED_US ? verdict->since_us : verdict->since_us - gap / 2;
+}
+
 static void open_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict,
 			const struct sp_clock_reading *now)
 {
 	struct sp_outage *outage = &ledger->outage;
+	int64_t gap = gap_of(verdict), start_us = beginning(verdict);
+	int64_t off_us = gap > UNWATCHED_US ? gap : gap / 2;
 	*outage = (struct sp_outage){
-	    .start_mono_us = verdict->since_us,
+	    .start_mono_us = start_us,
 	    .start_placed = now->synced,
-	    .start_t_ms = now->synced ? wall_of(now, verdict->since_us) : 0,
-	    .uncertainty_seconds = verdict->before_us == SP_NEVER_US
-				       ? -1
-				       : (double)(verdict->since_us - verdict->before_us) / 1e6,
+	    .start_t_ms = now->synced ? wall_of(now, start_us) : 0,
+	    .uncertainty_seconds = gap < 0 ? -1 : (double)off_us / 1e6,
 	    .state = verdict->state,
 	    .cause = verdict->cause,
 	    .whose = verdict->whose,
 	};
-	// An answer to a later probe may have arrived before an earlier one was given up.
-	if (verdict->before_us != SP_NEVER_US && outage->uncertainty_seconds < 0)
-		outage->uncertainty_seconds = 0;
 	sp_id_new(outage->id);
 	memcpy(outage->start_boot, ledger->boot, sizeof(outage->start_boot));
 	ledger->has_outage = true;
@@ -221,7 +263,7 @@ static void follow_outage(struct sp_ledger *ledger, const struct sp_verdict *ver
 	} else if (verdict->trouble && !ledger->has_outage) {
 		open_outage(ledger, verdict, now);
 	} else if (verdict->trouble && changed) {
-		if (no_better(verdict->state, ledger->outage.state)) {
+		if (no_better(verdict->state, ledger->outage.state) || corrects(ledger, verdict)) {
 			ledger->outage.state = verdict->state;
 			ledger->outage.cause = verdict->cause;
 			ledger->outage.whose = verdict->whose;
@@ -269,7 +311,9 @@ static void take(struct sp_ledger *ledger, const struct sp_verdict *verdict,
 	memcpy(line->offered, verdict->offered, sizeof(line->offered));
 	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
 	if (changed && line->previous != line->state)
-		line->since_us = measured ? verdict->since_us : now->mono_us;
+		line->since_us = verdict->trouble ? beginning(verdict)
+				 : measured       ? verdict->since_us
+						  : now->mono_us;
 	if (changed || (families && measured))
 		ledger->events->line(ledger->arg, line);
 	follow_outage(ledger, verdict, changed, now);
@@ -325,6 +369,14 @@ int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading 
 	    verdict.trouble && (verdict.state != ledger->line.state || verdict.cause != ledger->line.cause);
 	if (worse && verdict.settle_us > now->mono_us)
 		return verdict.settle_us < next ? verdict.settle_us : next;
+	// Things get better rung by rung: what is still silent has a moment to answer, too.
+	if (worse && ledger->has_outage && distance(verdict.cause) > distance(ledger->line.cause)) {
+		if (ledger->better_us == 0)
+			ledger->better_us = now->mono_us;
+		if (now->mono_us < ledger->better_us + BETTER_US)
+			return ledger->better_us + BETTER_US < next ? ledger->better_us + BETTER_US : next;
+	}
+	ledger->better_us = 0;
 	if (too_early(ledger, views, &verdict, now->mono_us))
 		return ledger->remember_until_us < next ? ledger->remember_until_us : next;
 	take(ledger, &verdict, now);

@@ -21,6 +21,7 @@ enum {
 /// One family's rungs, and what is made of them.
 struct family {
 	struct sp_rung_view rungs[SP_RUNGS];
+	bool shared_portal; ///< the portal rung was measured without regard to a family, and there are two
 	struct sp_verdict verdict;
 	int reach; ///< the first rung that does not answer; SP_RUNGS: all do; -1: nothing is measured
 };
@@ -38,15 +39,15 @@ static bool on_path(int rung)
 
 /// An answer from here proves the nearer rungs. That there is an address proves no cable: a configured
 /// one, or an unexpired lease, outlives it.
-static bool crossed(int rung)
+static bool crossed(const struct family *family, int rung)
 {
-	return on_path(rung) && rung >= SP_RUNG_GATEWAY;
+	return on_path(rung) && rung >= SP_RUNG_GATEWAY && !(rung == SP_RUNG_PORTAL && family->shared_portal);
 }
 
 static bool deaf(const struct family *family, int rung)
 {
 	for (int far = rung + 1; far < SP_RUNGS; far++)
-		if (crossed(far) && family->rungs[far].status == SP_RUNG_OK &&
+		if (crossed(family, far) && family->rungs[far].status == SP_RUNG_OK &&
 		    family->rungs[far].last_ok_us >= family->rungs[rung].since_us)
 			return true;
 	return false;
@@ -58,7 +59,7 @@ static bool mute(const struct family *family, int rung)
 	if (family->rungs[rung].last_ok_us != SP_NEVER_US)
 		return false;
 	for (int far = rung + 1; far < SP_RUNGS; far++)
-		if (crossed(far) && family->rungs[far].last_ok_us != SP_NEVER_US)
+		if (crossed(family, far) && family->rungs[far].last_ok_us != SP_NEVER_US)
 			return true;
 	return false;
 }
@@ -82,7 +83,7 @@ static void place_trouble(struct family *family, int rung)
 	struct sp_verdict *verdict = &family->verdict;
 	int64_t last_ok = SP_NEVER_US;
 	for (int far = rung; far < SP_RUNGS; far++)
-		if ((far == rung || crossed(far)) && family->rungs[far].last_ok_us > last_ok)
+		if ((far == rung || crossed(family, far)) && family->rungs[far].last_ok_us > last_ok)
 			last_ok = family->rungs[far].last_ok_us;
 	int64_t since = family->rungs[rung].since_us;
 	for (int far = rung; far < SP_RUNGS; far++) {
@@ -92,6 +93,9 @@ static void place_trouble(struct family *family, int rung)
 	}
 	verdict->since_us = since;
 	verdict->before_us = last_ok;
+	// The kernel tells these as they happen.
+	if (rung <= SP_RUNG_ADDRESS)
+		verdict->before_us = since = verdict->since_us = family->rungs[rung].since_us;
 	for (int other = 0; other <= SP_RUNG_INTERNATIONAL; other++)
 		if (family->rungs[other].status == SP_RUNG_OK && family->rungs[other].heard_us < since)
 			verdict->settle_us = since + SETTLE_US;
@@ -170,7 +174,9 @@ static void place_symptom(struct family *family, int rung, int64_t path_since)
 	const struct sp_rung_view *view = &family->rungs[rung];
 	struct sp_verdict *verdict = &family->verdict;
 	verdict->since_us = view->since_us > path_since ? view->since_us : path_since;
-	verdict->before_us = view->last_ok_us;
+	bool answered = view->last_ok_us != SP_NEVER_US;
+	// Before the path worked, this could not be told.
+	verdict->before_us = answered && view->last_ok_us < path_since ? path_since : view->last_ok_us;
 }
 
 /// When the path began to work in full: the last of its rungs to answer.
@@ -188,6 +194,10 @@ static void place_up(struct family *family, int64_t path_since)
 static void upper(struct family *family, int64_t path_since)
 {
 	family->reach = SP_RUNGS;
+	// The kernel told when these came back; nothing came through before.
+	for (int near = SP_RUNG_CABLE; near <= SP_RUNG_ADDRESS; near++)
+		if (family->rungs[near].status == SP_RUNG_OK && family->rungs[near].since_us > path_since)
+			path_since = family->rungs[near].since_us;
 	if (symptom(family, SP_RUNG_PORTAL, path_since) &&
 	    family->rungs[SP_RUNG_PORTAL].status == SP_RUNG_WRONG) {
 		set(family, SP_LINE_DOWN, SP_CAUSE_CAPTIVE_PORTAL, SP_WHOSE_ACCOUNT);
@@ -207,14 +217,26 @@ static void upper(struct family *family, int64_t path_since)
 	}
 }
 
+/// An answer from before the school's own part came back is old news.
+static bool current(const struct family *family, int rung)
+{
+	if (family->rungs[rung].status != SP_RUNG_OK)
+		return false;
+	for (int near = SP_RUNG_CABLE; near <= SP_RUNG_GATEWAY; near++)
+		if (family->rungs[near].status == SP_RUNG_OK &&
+		    family->rungs[near].since_us > family->rungs[rung].last_ok_us)
+			return false;
+	return true;
+}
+
 /// No domestic anchor has a word to say.
 static void without_core(struct family *family)
 {
 	const struct sp_rung_view *abroad = &family->rungs[SP_RUNG_INTERNATIONAL];
 	const struct sp_rung_view *portal = &family->rungs[SP_RUNG_PORTAL];
 	const struct sp_rung_view *dns = &family->rungs[SP_RUNG_DNS];
-	bool checked = portal->status == SP_RUNG_OK;
-	if (abroad->status == SP_RUNG_OK) {
+	bool checked = current(family, SP_RUNG_PORTAL);
+	if (current(family, SP_RUNG_INTERNATIONAL)) {
 		upper(family, abroad->since_us);
 	} else if (checked && (!broken(abroad) || portal->last_ok_us >= abroad->since_us)) {
 		upper(family, portal->since_us);
@@ -318,6 +340,9 @@ void sp_ledger_judge_rungs(const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES
 	for (int f = SP_FAMILY_IPV4; f <= SP_FAMILY_IPV6; f++) {
 		for (int rung = 0; rung < SP_RUNGS; rung++)
 			families[f].rungs[rung] = *speaker(views[rung], f);
+		// The page came by one of the families, and says nothing of the other's path.
+		families[f].shared_portal = worked[SP_FAMILY_IPV4] && worked[SP_FAMILY_IPV6] &&
+					    views[SP_RUNG_PORTAL][f].status == SP_RUNG_UNKNOWN;
 		judge_family(&families[f]);
 	}
 	const struct family *v4 = &families[SP_FAMILY_IPV4], *v6 = &families[SP_FAMILY_IPV6];

@@ -64,7 +64,7 @@ struct sp_verdict {
 	bool trouble; ///< an outage; false while up, and while nothing that decides is measured
 	enum sp_line_state family[SP_FAMILIES]; ///< [SP_FAMILY_ANY] is not used
 	bool offered[SP_FAMILIES];
-	int64_t since_us;  ///< when it began: the first lost, or the first answered probe
+	int64_t since_us;  ///< when it began: the first lost probe, or the path's return
 	int64_t before_us; ///< when the opposite was seen last, SP_NEVER_US
 	int64_t settle_us; ///< some rungs have not spoken since the trouble began: wait for them until then
 };

@@ -30,4 +30,5 @@ struct sp_ledger {
 	struct sp_outage outage;
 	enum sp_cause remembered; ///< the trouble in which the last run ended; NONE once it was looked at
 	int64_t remember_until_us;
+	int64_t better_us; ///< since when a farther cause than the line's has been seen; 0: not now
 };

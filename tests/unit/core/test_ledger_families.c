@@ -37,16 +37,18 @@ static void test_one_family_out_is_degraded_and_both_are_down(void **unused)
 	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV6, SP_WHOSE_PROVIDER);
 	assert_int_equal(bench.line.family[V4], SP_LINE_UP);
 	assert_int_equal(bench.line.family[V6], SP_LINE_DOWN);
-	assert_int_equal(bench.outage.start_mono_us, us(104));
+	assert_int_equal(bench.outage.start_mono_us, us(102));
 	family_lost(&bench, 120, V4, 114);
 	family_lost(&bench, 120, V6, 104);
 	judge(&bench, 120);
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
-	assert_int_equal(bench.line.since_us, us(114)); // down since the second was lost
-	assert_int_equal(bench.outage.start_mono_us, us(104));
+	assert_int_equal(bench.line.since_us, us(112)); // down since the second was lost
+	assert_int_equal(bench.outage.start_mono_us, us(102));
 	assert_int_equal(bench.outage.state, SP_LINE_DOWN);
 	say(&bench, 130, CORE, V6, OK, 129);
 	judge(&bench, 130);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER); // the other has a moment
+	judge(&bench, 136);
 	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV4, SP_WHOSE_PROVIDER);
 	assert_int_equal(bench.closed, 0);
 	say(&bench, 140, CORE, V4, OK, 139);
@@ -69,7 +71,7 @@ static void test_both_families_lost_at_once(void **unused)
 	family_lost(&bench, 110, V6, 106);
 	judge(&bench, 110);
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
-	assert_int_equal(bench.outage.start_mono_us, us(104));
+	assert_int_equal(bench.outage.start_mono_us, us(102));
 	bench_end(&bench);
 }
 
@@ -102,6 +104,24 @@ static void test_a_family_lost_at_school_is_the_schools(void **unused)
 	bench_end(&bench);
 }
 
+static void test_a_page_without_a_family_speaks_for_neither(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	both_fine(&bench, 100);
+	say(&bench, 100, PORTAL, ANY, OK, 100);
+	still_fine(&bench, 110);
+	say(&bench, 110, PORTAL, ANY, OK, 100); // it came by IPv4
+	say(&bench, 110, ADDRESS, V6, OK, 100);
+	say(&bench, 110, GATEWAY, V6, OK, 100);
+	say(&bench, 110, CORE, V6, SILENT, 104);
+	say(&bench, 110, ABROAD, V6, SILENT, 104);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV6, SP_WHOSE_PROVIDER);
+	bench_end(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +130,7 @@ int main(void)
 	    cmocka_unit_test(test_both_families_lost_at_once),
 	    cmocka_unit_test(test_the_family_that_gets_farther_tells_the_cause),
 	    cmocka_unit_test(test_a_family_lost_at_school_is_the_schools),
+	    cmocka_unit_test(test_a_page_without_a_family_speaks_for_neither),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,9 +34,9 @@ static void test_an_outage_opens_and_closes_at_the_probes(void **unused)
 	assert_int_equal(bench.opened, 1);
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
 	assert_int_equal(strlen(bench.outage.id), SP_ID_LENGTH);
-	assert_int_equal(bench.outage.start_mono_us, us(106));
-	assert_true(bench.outage.uncertainty_seconds > 1.99 && bench.outage.uncertainty_seconds < 2.01);
-	assert_int_equal(bench.outage.start_t_ms, 1700000000000 + 106000);
+	assert_int_equal(bench.outage.start_mono_us, us(105)); // the middle
+	assert_true(bench.outage.uncertainty_seconds > 0.99 && bench.outage.uncertainty_seconds < 1.01);
+	assert_int_equal(bench.outage.start_t_ms, 1700000000000 + 105000);
 	assert_false(bench.outage.closed);
 	// answers again from 130.2 on; what is silent still was measured before and is not blamed
 	say(&bench, 131, CORE, V4, OK, 130.2);
@@ -102,7 +102,7 @@ static void test_a_cause_is_refined(void **unused)
 	assert_string_equal(bench.outage.id, id);
 	assert_int_equal(bench.outage.state, SP_LINE_DOWN);
 	assert_int_equal(bench.outage.cause, SP_CAUSE_ISP_ACCESS);
-	assert_int_equal(bench.outage.start_mono_us, us(106));
+	assert_int_equal(bench.outage.start_mono_us, us(103));
 	bench_end(&bench);
 }
 
@@ -149,7 +149,103 @@ static void test_the_start_is_the_first_loss_on_any_rung(void **unused)
 	say(&bench, 115, CORE, V4, SILENT, 103.5);
 	judge(&bench, 115);
 	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_GATEWAY, SP_WHOSE_SCHOOL);
-	assert_int_equal(bench.outage.start_mono_us, us(103.5));
+	assert_int_equal(bench.outage.start_mono_us, us(101.75));
+	bench_end(&bench);
+}
+
+/// The router was off from 106 on, and is back since 120; nothing beyond it yet.
+static void router_comes_back(struct bench *bench)
+{
+	all_fine(bench, 100);
+	for (int rung = ADDRESS; rung <= PORTAL; rung++)
+		if (rung != ACCESS)
+			say(bench, 110, (enum sp_rung)rung, V4, rung == ADDRESS ? OK : SILENT, 106);
+	judge(bench, 110);
+	assert_line(bench, SP_LINE_UNKNOWN, SP_CAUSE_GATEWAY, SP_WHOSE_SCHOOL);
+	say(bench, 120, GATEWAY, V4, OK, 120);
+	for (int rung = CORE; rung <= PORTAL; rung++)
+		say(bench, 125, (enum sp_rung)rung, V4, SILENT, 106);
+	judge(bench, 125);
+}
+
+static void test_healing_does_not_rename_the_cause(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	router_comes_back(&bench);
+	assert_int_equal(bench.updated, 0);
+	assert_int_equal(bench.next_us, us(131));
+	say(&bench, 128, CORE, V4, OK, 127);
+	judge(&bench, 128);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_GATEWAY);
+	assert_int_equal(bench.outage.end_mono_us, us(127));
+	bench_end(&bench);
+	// What stays silent is trouble of its own.
+	bench_begin(&bench, boot_one);
+	router_comes_back(&bench);
+	judge(&bench, 131);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	bench_end(&bench);
+}
+
+static void test_a_nearer_cause_of_the_same_event_corrects_the_first(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	for (int rung = ADDRESS; rung <= PORTAL; rung++)
+		say(&bench, 110, (enum sp_rung)rung, V4, rung <= GATEWAY ? OK : SILENT, 106);
+	judge(&bench, 110);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_ISP);
+	say(&bench, 114, ADDRESS, V4, OK, 100);
+	say(&bench, 114, GATEWAY, V4, SILENT, 107);
+	judge(&bench, 114);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_GATEWAY, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.updated, 1);
+	assert_int_equal(bench.outage.state, SP_LINE_UNKNOWN);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_GATEWAY);
+	assert_int_equal(bench.outage.whose, SP_WHOSE_SCHOOL);
+	bench_end(&bench);
+}
+
+static void test_a_page_from_before_the_fault_does_not_end_it(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	say(&bench, 106, ADDRESS, V4, SILENT, 106);
+	for (int rung = GATEWAY; rung <= DNS; rung++)
+		say(&bench, 106, (enum sp_rung)rung, V4, SP_RUNG_UNKNOWN, 106);
+	judge(&bench, 106);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_ADDRESS, SP_WHOSE_SCHOOL);
+	assert_int_equal(bench.outage.start_mono_us, us(106)); // the kernel's word is exact
+	say(&bench, 120, ADDRESS, V4, OK, 120);
+	judge(&bench, 120);
+	assert_int_equal(bench.closed, 0);
+	say(&bench, 121, CORE, V4, OK, 119.6); // estimated, but nothing came through before 120
+	judge(&bench, 121);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.end_mono_us, us(120));
+	bench_end(&bench);
+}
+
+static void test_nothing_is_claimed_of_an_unwatched_time(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	for (int rung = ADDRESS; rung <= PORTAL; rung++)
+		say(&bench, 1010, (enum sp_rung)rung, V4, rung <= GATEWAY ? OK : SILENT, 1006);
+	judge(&bench, 1010);
+	assert_int_equal(bench.outage.start_mono_us, us(1006));
+	assert_true(bench.outage.uncertainty_seconds > 905 && bench.outage.uncertainty_seconds < 907);
 	bench_end(&bench);
 }
 
@@ -200,6 +296,10 @@ int main(void)
 	    cmocka_unit_test(test_a_cause_is_refined),
 	    cmocka_unit_test(test_the_way_back_from_a_pulled_cable_blames_nobody_else),
 	    cmocka_unit_test(test_the_start_is_the_first_loss_on_any_rung),
+	    cmocka_unit_test(test_healing_does_not_rename_the_cause),
+	    cmocka_unit_test(test_a_nearer_cause_of_the_same_event_corrects_the_first),
+	    cmocka_unit_test(test_a_page_from_before_the_fault_does_not_end_it),
+	    cmocka_unit_test(test_nothing_is_claimed_of_an_unwatched_time),
 	    cmocka_unit_test(test_an_outage_survives_a_time_without_measurements),
 	    cmocka_unit_test(test_down_from_the_start),
 	};
