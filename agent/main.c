@@ -12,9 +12,6 @@
 #include "agent/base/mqtt.h"
 #include "agent/core/agent.h"
 
-/// drivers/registry.c
-extern const struct sp_driver *const sp_driver_registry[];
-
 static const char help[] =
     "Usage: schoolpulsed --config FILE\n"
     "       schoolpulsed --check-config FILE\n"

@@ -265,8 +265,10 @@ void sp_control_close(struct sp_control *control)
 {
 	if (!control)
 		return;
-	while (control->clients)
-		drop(control->clients);
+	for (struct client *it = control->clients, *next; it; it = next) {
+		next = it->next;
+		drop(it);
+	}
 	sp_loop_watch_free(control->loop, control->watch);
 	close(control->fd);
 	unlink(control->path);

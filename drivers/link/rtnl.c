@@ -156,7 +156,7 @@ int sp_rtnl_look(struct sp_view *out)
 	int result = -EAGAIN;
 	bool interrupted = true;
 	for (int attempt = 0; interrupted && attempt < ATTEMPTS; attempt++) {
-		struct mnl_socket *socket;
+		struct mnl_socket *socket = NULL;
 		result = open_socket(0, &socket);
 		if (result < 0)
 			return result;
@@ -190,7 +190,7 @@ static void match_neighbour(const struct sp_nl_event *event, void *arg)
 
 int sp_rtnl_neighbour(uint32_t index, int family, const uint8_t address[16], struct sp_nl_neighbour *out)
 {
-	struct mnl_socket *socket;
+	struct mnl_socket *socket = NULL;
 	int result = open_socket(0, &socket);
 	if (result < 0)
 		return result;

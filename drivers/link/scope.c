@@ -20,6 +20,8 @@ void sp_scope_init(struct sp_scope *scope, unsigned anchors)
 unsigned sp_scope_pick(struct sp_scope *scope, int64_t now_us)
 {
 	unsigned first = scope->next;
+	if (scope->anchors == 0)
+		return 0;
 	for (unsigned i = 0; i < scope->anchors; i++) {
 		unsigned at = (first + i) % scope->anchors;
 		if (scope->anchor[at].benched_until_us > now_us)
