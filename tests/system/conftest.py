@@ -10,6 +10,15 @@ import pytest
 import support
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """What a failed test left running is ended; what a wider fixture had started before stays."""
+    before = len(support.Process.started)
+    yield
+    for process in support.Process.started[before:]:
+        process.kill()
+
+
 @pytest.fixture
 def run_dir():
     """A short path (sockets have 108 bytes), gone after the test."""

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The SchoolPulse authors
 # SPDX-License-Identifier: Apache-2.0
 """Starts, watches and ends the programs under test: only what was started here, by pid."""
+import ctypes
 import os
 import pathlib
 import re
@@ -43,8 +44,19 @@ def wait_until(condition, what, timeout=PATIENCE, every=0.05):
         time.sleep(every)
 
 
+def _die_with_us():
+    """Runs in the child before exec: should pytest itself be killed, nothing is left running."""
+    pr_set_pdeathsig = 1
+    _libc.prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+_libc = ctypes.CDLL(None)
+
+
 class Process:
-    """A program with its log in a file. Ends with its test at the latest."""
+    """A program with its log in a file. Ends with its test at the latest: see conftest.py."""
+
+    started = []
 
     def __init__(self, arguments, log, env=None, **options):
         self.arguments = [str(argument) for argument in arguments]
@@ -52,7 +64,9 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=out,
-                                          stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, **options)
+                                          stderr=subprocess.STDOUT, env={**os.environ, **(env or {})},
+                                          preexec_fn=_die_with_us, **options)
+        Process.started.append(self)
 
     @property
     def pid(self):
