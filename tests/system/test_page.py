@@ -104,7 +104,7 @@ def test_first_view(page):
     assert page.texts(".tile .figure") == ["4", "1", "1", "1", "1"]
     row = page.text("#table tr.line")
     for words in ("Điểm trường chính", "Huyện Thử Nghiệm", "Viễn thông Xanh", "lỗi phía nhà mạng", "phía nhà mạng", "09:51:00",
-                  "đang kết nối"):
+                  "trực tuyến"):
         assert words in row
     assert re.search(r"đã (9|1\d) phút \d\d giây", row)
     assert re.fullmatch(r"dữ liệu lúc 10:0\d:\d\d", page.text("#as-of"))
@@ -224,7 +224,7 @@ def test_ingest_that_stands_still_is_said(page):
     page.hub.ingest = "disconnected"
     page.hub.changed()
     wait_until(lambda: page.visible("#banner"), "the banner")
-    assert page.text("#banner") == "Trang chạy, nhưng trung tâm hiện không nhận dữ liệu: mất kết nối với máy chủ MQTT."
+    assert page.text("#banner") == "Trang vẫn hoạt động, nhưng trung tâm hiện không nhận dữ liệu: mất kết nối với máy chủ MQTT."
 
 
 # ---- choosing ------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_details_and_outages(page):
     wait_until(lambda: len(page.all("#outages-list tbody tr")) == 2, "the outages")
     first, second = page.texts("#outages-list tbody tr")
     for words in ("Mất kết nối", "Trường Tiểu học số 2", "lỗi phía nhà mạng", "09:00:00", "± 0,5 giây", "đang diễn ra",
-                  "1 giờ 0", "Bằng chứng (2)", "máy đo trong nước IPv4: không trả lời · 4 of 4",
+                  "1 giờ 0", "Bằng chứng (2)", "điểm đo trong nước IPv4: không trả lời · 4 of 4",
                   "bộ định tuyến IPv4: có trả lời (0,4 ms)"):
         assert words in first
     for words in ("Suy giảm", "23:00:00 20/11", "± 5 phút 00 giây", "23:01:30 20/11", "1 phút 30 giây"):

@@ -121,7 +121,7 @@ def test_the_page_of_the_real_hub(broker, hub, driver):
         sender.birth()
         sender.facts(sender.opened(), sender.line("up"))
         wait_until(lambda: "Hoạt động" in row(page, first), "up, by itself")
-        assert "đang kết nối" in row(page, first)
+        assert "trực tuyến" in row(page, first)
         wait_until(lambda: page.all("#table tr.line .seg"), "its strip")
 
         sender.facts(sender.outage("open"), sender.line("down", "isp", "provider"))
@@ -130,7 +130,7 @@ def test_the_page_of_the_real_hub(broker, hub, driver):
         assert page.texts(".tile.down .figure") == ["1"]
         wait_until(lambda: page.texts("#outages-list tbody tr"), "the outage")
         said = page.text("#outages-list tbody tr")
-        for words in (first, "đang diễn ra", "máy đo trong nước IPv4: không trả lời · 2 of 2 anchors silent", "±"):
+        for words in (first, "đang diễn ra", "điểm đo trong nước IPv4: không trả lời · 2 of 2 anchors silent", "±"):
             assert words in said
 
         sender.facts(sender.outage("close", end_mono_us=sender.mono_us(), end_t_ms=int(time.time() * 1000)),
