@@ -374,8 +374,10 @@ static void test_this_machine(void **state)
 	assert_true(reading.memory_available_bytes.value > 0);
 	assert_true(reading.memory_available_bytes.value <= reading.memory_total_bytes.value);
 	double total = (double)info.totalram * info.mem_unit;
-	assert_true(reading.memory_total_bytes.value > total * 0.99 &&
-		    reading.memory_total_bytes.value < total * 1.01);
+	// QEMU's user mode cuts a large machine's totalram for a 32-bit program.
+	if (sizeof(info.totalram) > 4)
+		assert_true(reading.memory_total_bytes.value > total * 0.99 &&
+			    reading.memory_total_bytes.value < total * 1.01);
 	assert_true(reading.uptime_seconds.known);
 	assert_true(reading.uptime_seconds.value - (double)info.uptime < 5);
 	assert_true(reading.load_ratio.known);
