@@ -260,3 +260,14 @@ void execute(struct hub *hub, const char *sql)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	sqlite3_close(db);
 }
+
+void enter(struct hub *hub, const char *school, const char *device)
+{
+	char sql[512];
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO register VALUES('%s', 's', 'main', 'a', 'n', '', '', '', NULL, NULL, '', '', "
+		 "'%s', 'north');"
+		 "INSERT INTO meta VALUES('register_rev', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+		 school, device);
+	execute(hub, sql);
+}

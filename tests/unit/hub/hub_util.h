@@ -96,3 +96,5 @@ const char *gaps(struct hub *hub, const char *stream);
 /// How often an anomaly was seen on a stream ("" for the device).
 int64_t anomalies(struct hub *hub, const char *kind, const char *stream);
 void execute(struct hub *hub, const char *sql);
+/// Registers line "main" of a school at shard "north" with that board.
+void enter(struct hub *hub, const char *school, const char *device);

@@ -335,22 +335,11 @@ static void instances_have_a_latest_state(void **state)
 	assert_int_equal(seen.since_ms, NOW_MS + 60000);
 }
 
-static void enter(const char *school, const char *device)
-{
-	char sql[512];
-	snprintf(sql, sizeof(sql),
-		 "INSERT INTO register VALUES('%s', 's', 'main', 'a', 'n', '', '', '', NULL, NULL, '', '', "
-		 "'%s', 'north');"
-		 "INSERT INTO meta VALUES('register_rev', 1) ON CONFLICT DO UPDATE SET value = value + 1",
-		 school, device);
-	execute(&hub, sql);
-}
-
 static void the_peoples_topic_is_published_when_it_changes(void **state)
 {
 	(void)state;
-	enter("1020", "board-1");
-	enter("1021", "board-2");
+	enter(&hub, "1020", "board-1");
+	enter(&hub, "1021", "board-2");
 	line(2, 0, "up", "none", "nobody");
 	assert_int_equal(hub.news.site_count, 2); // a register that changed: all of it
 	say(3, 1000, CLOCK);
@@ -407,7 +396,7 @@ static void a_board_that_dies_unnoticed_is_silent_after_a_while(void **state)
 	struct seen device;
 	struct sp_store_status one, two;
 	sp_store_set_silence(hub.store, 10 * 60000);
-	enter("1020", "board-1");
+	enter(&hub, "1020", "board-1");
 	BORN(&hub, .session = STREAM_2, .mono_us = HOUR_MS * 1000);
 	line(2, 0, "up", "none", "nobody");
 	const int64_t heard = hub.now_ms;
@@ -463,51 +452,6 @@ static void a_reader_knows_the_time_too(void **state)
 	sp_store_close(reader);
 }
 
-/// Two brokers, one name: the second is not the board, whatever it says.
-static void a_board_stays_with_its_shard(void **state)
-{
-	(void)state;
-	BORN(&hub, .session = STREAM_2, .mono_us = HOUR_MS * 1000);
-	assert_int_equal(DELIVER(&hub, .last = 2), SP_VERDICT_STORED);
-	assert_int_equal(DELIVER(&hub, .shard = "south", .first = 3), SP_VERDICT_FOREIGN);
-	assert_int_equal(hub.news.ack_count, 0);
-	BORN(&hub, .shard = "south", .session = STREAM_3, .boot = BOOT_2, .mono_us = 2 * HOUR_MS * 1000);
-	BORN(&hub, .shard = "south", .session = STREAM_2, .presence = SP_FEED_LOST);
-	assert_int_equal(number(&hub, "SELECT count(*) FROM event"), 2);
-	assert_int_equal(number(&hub,
-				"SELECT count(*) FROM device WHERE shard = 'north' AND session = '" STREAM_2
-				"' AND presence = 1"),
-			 1);
-	assert_int_equal(number(&hub, "SELECT count FROM set_aside WHERE fault = 'foreign' AND device ="
-				      " 'board-1'"),
-			 3);
-	// The register moves it; from then on its old shard is the foreign one.
-	enter("1020", "board-1");
-	execute(&hub, "UPDATE register SET shard = 'south'");
-	assert_int_equal(DELIVER(&hub, .shard = "north", .first = 3), SP_VERDICT_FOREIGN);
-	assert_int_equal(DELIVER(&hub, .shard = "south", .first = 3), SP_VERDICT_STORED);
-	assert_string_equal(hub.news.acks[0].shard, "south");
-	// Also one that was never heard before.
-	enter("1021", "board-2");
-	assert_int_equal(DELIVER(&hub, .device = "board-2", .shard = "south"), SP_VERDICT_FOREIGN);
-	assert_int_equal(number(&hub, "SELECT count(*) FROM device"), 1);
-}
-
-/// What the tables refuse of a birth leaves nothing behind, and holds up nobody.
-static void a_refused_birth_is_undone_and_counted(void **state)
-{
-	(void)state;
-	assert_int_equal(DELIVER(&hub, .last = 2), SP_VERDICT_STORED);
-	execute(&hub, "CREATE TRIGGER no BEFORE INSERT ON boot WHEN NEW.name = '" BOOT_2
-		      "' BEGIN SELECT raise(ABORT, 'refused here'); END");
-	BORN(&hub, .boot = BOOT_2, .session = STREAM_3);
-	assert_int_equal(number(&hub, "SELECT count(*) FROM device WHERE session IS NULL"), 1);
-	assert_int_equal(number(&hub, "SELECT count FROM set_aside WHERE fault = 'refused' AND topic ="
-				      " 'state' AND why = 'refused here'"),
-			 1);
-	assert_int_equal(DELIVER(&hub, .first = 3), SP_VERDICT_STORED);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -526,8 +470,6 @@ int main(void)
 	    T(the_peoples_topic_is_published_when_it_changes),
 	    T(a_board_that_dies_unnoticed_is_silent_after_a_while),
 	    T(a_reader_knows_the_time_too),
-	    T(a_board_stays_with_its_shard),
-	    T(a_refused_birth_is_undone_and_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
