@@ -82,7 +82,10 @@ bool sp_scope_answered(struct sp_scope *scope, unsigned anchor, int64_t sent_us,
 	for (unsigned i = 0; i < scope->anchors; i++)
 		if (scope->anchor[i].strikes >= STRIKES && scope->anchor[i].benched_until_us <= now_us)
 			scope->anchor[i].benched_until_us = now_us + bench_us;
-	return set(scope, SP_RUNG_OK, sent_us);
+	// It came back somewhere between the last question without an answer and this one.
+	int64_t lost_us = scope->last_lost_us > scope->since_us ? scope->last_lost_us : scope->since_us;
+	bool back = scope->status == SP_RUNG_SILENT && lost_us < sent_us;
+	return set(scope, SP_RUNG_OK, back ? sent_us - (sent_us - lost_us) / 2 : sent_us);
 }
 
 static void forgive(struct sp_scope *scope)

@@ -44,7 +44,12 @@ static void test_silence_began_with_the_first_loss(void **state)
 	assert_false(sp_scope_silent(&scope, 4000));
 	assert_int_equal(scope.since_us, 2000);
 	assert_true(sp_scope_answered(&scope, 2, 5000, 5100));
-	assert_int_equal(scope.since_us, 5000);
+	assert_int_equal(scope.since_us, 3500); // between the first loss and the answer
+	assert_true(sp_scope_lost(&scope, 0, 6000));
+	scope.last_lost_us = 7000; // and all of them
+	assert_true(sp_scope_silent(&scope, 8000));
+	assert_true(sp_scope_answered(&scope, 2, 9000, 9100));
+	assert_int_equal(scope.since_us, 8000); // between the last loss and the answer
 }
 
 static void test_late_answer_keeps_the_edges_in_order(void **state)
