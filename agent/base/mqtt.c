@@ -57,6 +57,7 @@ struct sp_mqtt *sp_mqtt_new(const struct sp_mqtt_config *config, const struct sp
 	copy_config(&mqtt->config, config);
 	mqtt->events = *events;
 	mqtt->arg = arg;
+	sp_mqtt_relay_init(&mqtt->relay, SP_MQTT_PACKET_MAX);
 	why[0] = '\0';
 	if (config->ca_file) {
 		mqtt->tls =
@@ -100,6 +101,8 @@ int sp_mqtt_connect(struct sp_mqtt *mqtt, char why[256])
 	mqtt->wish = SP_MQTT_STAY;
 	int result = sp_mqtt_resolve(mqtt, why);
 	mqtt->attempt_until_us = sp_clock_mono_us() + SP_MQTT_ATTEMPT_US; // name resolution has its own end
+	if (result == 0)
+		result = sp_mqtt_make_client(mqtt, why);
 	return result < 0 ? result : sp_mqtt_dial(mqtt, why);
 }
 
@@ -122,19 +125,30 @@ static void linger(int fd)
 	close(fd);
 }
 
-static void leave(struct sp_mqtt *mqtt, bool with_will)
+/// DISCONNECT, and before it what is still on its way, as far as the time goes.
+static void say_goodbye(struct sp_mqtt *mqtt, bool with_will)
 {
 	int64_t until = sp_clock_mono_us() + GOODBYE_MS * 1000;
-	int fd = mqtt->phase == SP_MQTT_ONLINE ? mosquitto_socket(mqtt->lib) : -1;
-	int kept = fd >= 0 ? dup(fd) : -1;
-	mqtt->leaving = true;
-	if (kept >= 0)
-		mosquitto_disconnect_v5(mqtt->lib, with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : 0, NULL);
-	// It closes the socket itself as soon as DISCONNECT has gone.
-	while (kept >= 0 && mosquitto_socket(mqtt->lib) >= 0 && sp_clock_mono_us() < until) {
-		struct pollfd p = {.fd = kept, .events = POLLOUT};
-		if (poll(&p, 1, GOODBYE_MS) <= 0 || mosquitto_loop_write(mqtt->lib, 1) != MOSQ_ERR_SUCCESS)
+	mosquitto_disconnect_v5(mqtt->lib, with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : 0, NULL);
+	for (int i = 0; i < 1000; i++) {
+		int result = sp_mqtt_pump(mqtt);
+		int64_t left = until - sp_clock_mono_us();
+		struct pollfd p = {.fd = mqtt->relay.broker, .events = mqtt->relay.write_wants};
+		if (result != -EAGAIN || left <= 0 || poll(&p, 1, (int)(left / 1000) + 1) <= 0)
 			break;
+	}
+	if (mqtt->relay.tls)
+		sp_tls_farewell(mqtt->relay.tls);
+}
+
+static void leave(struct sp_mqtt *mqtt, bool with_will)
+{
+	int kept = -1;
+	mqtt->leaving = true;
+	if (mqtt->phase == SP_MQTT_ONLINE) {
+		say_goodbye(mqtt, with_will);
+		kept = mqtt->relay.broker;
+		mqtt->relay.broker = -1;
 	}
 	sp_mqtt_drop(mqtt);
 	if (kept >= 0)
@@ -146,7 +160,7 @@ void sp_mqtt_disconnect(struct sp_mqtt *mqtt, bool with_will)
 {
 	if (mqtt->depth)
 		mqtt->wish = with_will ? SP_MQTT_LEAVE_WITH_WILL : SP_MQTT_LEAVE;
-	else if (mqtt->lib)
+	else if (mqtt->phase != SP_MQTT_IDLE)
 		leave(mqtt, with_will);
 }
 
@@ -156,12 +170,10 @@ void sp_mqtt_abort(struct sp_mqtt *mqtt)
 		mqtt->wish = SP_MQTT_DROP;
 		return;
 	}
-	int fd = mqtt->lib ? mosquitto_socket(mqtt->lib) : -1;
-	if (fd >= 0) {
-		// Disconnecting the socket (connect(2), AF_UNSPEC) throws away what is unsent and lets TLS
-		// say no farewell.
+	if (mqtt->relay.broker >= 0) {
+		// Disconnecting the socket (connect(2), AF_UNSPEC) throws away what is unsent.
 		struct sockaddr none = {.sa_family = AF_UNSPEC};
-		int ignored = connect(fd, &none, sizeof(none));
+		int ignored = connect(mqtt->relay.broker, &none, sizeof(none));
 		(void)ignored;
 	}
 	sp_mqtt_drop(mqtt);

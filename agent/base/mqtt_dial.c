@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// From a host's name to a connection under way. libmosquitto would take the first address that
-// does not fail at once, for ever: a line with broken IPv6 would never connect. So names are
-// resolved here, and it is given one address literal after the other.
+// From a host's name to a connection under way, and libmosquitto made ready for it. It would take the
+// first address that does not fail at once, for ever: a line with broken IPv6 would never connect. So
+// names are resolved here, and one address is tried after the other.
 #include "agent/base/mqtt_session.h"
 
 #include <netdb.h>
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <mqtt_protocol.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "agent/base/feed.h"
 #include "schoolpulse/clock.h"
@@ -36,9 +38,14 @@ static size_t put_in_order(struct sp_mqtt *mqtt, const struct addrinfo *list)
 		if (!of[turn])
 			turn = !turn;
 		const struct addrinfo *a = of[turn];
-		if (getnameinfo(a->ai_addr, a->ai_addrlen, mqtt->addresses[count],
-				sizeof(mqtt->addresses[count]), NULL, 0, NI_NUMERICHOST) == 0)
+		struct sp_mqtt_address *out = &mqtt->addresses[count];
+		if (a->ai_addrlen <= sizeof(out->to) &&
+		    getnameinfo(a->ai_addr, a->ai_addrlen, out->text, sizeof(out->text), NULL, 0,
+				NI_NUMERICHOST) == 0) {
+			memcpy(&out->to, a->ai_addr, a->ai_addrlen);
+			out->size = a->ai_addrlen;
 			count++;
+		}
 		of[turn] = next_of(a->ai_next, turn == 0 ? AF_INET6 : AF_INET);
 		turn = !turn;
 	}
@@ -48,7 +55,9 @@ static size_t put_in_order(struct sp_mqtt *mqtt, const struct addrinfo *list)
 int sp_mqtt_resolve(struct sp_mqtt *mqtt, char why[256])
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
-	int error = getaddrinfo(mqtt->config.host, NULL, &hints, &list);
+	char port[8];
+	snprintf(port, sizeof(port), "%u", mqtt->config.port);
+	int error = getaddrinfo(mqtt->config.host, port, &hints, &list);
 	if (error != 0) {
 		snprintf(why, 256, "%.200s: %s", mqtt->config.host, gai_strerror(error));
 		return error == EAI_SYSTEM ? -errno : error == EAI_AGAIN ? -EAGAIN : -ENOENT;
@@ -98,29 +107,14 @@ static int set_connect_properties(struct sp_mqtt *mqtt)
 	return rc;
 }
 
-static int set_tls(struct sp_mqtt *mqtt)
-{
-	// Our own context instead of mosquitto_tls_set(): checked before the first connection, and a
-	// handshake that fails says why.
-	int rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
-	if (rc == MOSQ_ERR_SUCCESS)
-		rc = mosquitto_opts_set(mqtt->lib, MOSQ_OPT_SSL_CTX, sp_tls_context(mqtt->tls));
-	sp_tls_forget_problem(mqtt->tls);
-	return rc;
-}
-
-static int make_client(struct sp_mqtt *mqtt)
+static int new_client(struct sp_mqtt *mqtt)
 {
 	const struct sp_mqtt_config *c = &mqtt->config;
 	mqtt->lib = mosquitto_new(c->client_id, c->clean_start, mqtt);
 	if (!mqtt->lib)
 		return errno == EINVAL ? MOSQ_ERR_INVAL : MOSQ_ERR_NOMEM;
 	sp_mqtt_hook(mqtt);
-	mqtt->log[0] = '\0';
-	mqtt->received = -1;
 	int rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-	if (rc == MOSQ_ERR_SUCCESS)
-		rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_TCP_NODELAY, 1);
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_RECEIVE_MAXIMUM, RECEIVE_MAX);
 	if (rc == MOSQ_ERR_SUCCESS)
@@ -129,38 +123,48 @@ static int make_client(struct sp_mqtt *mqtt)
 		rc = mosquitto_username_pw_set(mqtt->lib, c->username, c->password);
 	if (rc == MOSQ_ERR_SUCCESS && c->will_topic)
 		rc = set_will(mqtt);
-	if (rc == MOSQ_ERR_SUCCESS && mqtt->tls)
-		rc = set_tls(mqtt);
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = set_connect_properties(mqtt);
 	return rc;
 }
 
-static int dial_one(struct sp_mqtt *mqtt, const char *address, char why[256])
+int sp_mqtt_make_client(struct sp_mqtt *mqtt, char why[256])
 {
-	sp_mqtt_drop(mqtt);
-	int rc = make_client(mqtt);
-	if (rc != MOSQ_ERR_SUCCESS) {
+	int rc = new_client(mqtt), result = sp_mqtt_errno(rc);
+	if (result < 0) {
 		snprintf(why, 256, "MQTT client: %s", mosquitto_strerror(rc));
-		return sp_mqtt_errno(rc);
+	} else {
+		result = sp_mqtt_relay_join(&mqtt->relay, mqtt->lib, (int)mqtt->config.keepalive_seconds);
+		if (result < 0)
+			snprintf(why, 256, "MQTT client: %s (loopback)", strerror(-result));
 	}
-	errno = 0;
-	rc = mosquitto_connect_async(mqtt->lib, address, mqtt->config.port,
-				     (int)mqtt->config.keepalive_seconds);
-	if (rc == MOSQ_ERR_SUCCESS)
-		return 0;
-	// On a quick network even TLS may have got far enough to fail.
-	char text[160];
-	int result = sp_mqtt_describe(mqtt, rc, text, sizeof(text));
-	snprintf(why, 256, "%s port %u: %s", address, mqtt->config.port, text);
+	mqtt->keepalive_seconds = mqtt->config.keepalive_seconds;
+	if (result < 0)
+		sp_mqtt_drop(mqtt);
 	return result;
+}
+
+static int dial_one(struct sp_mqtt *mqtt, const struct sp_mqtt_address *address, char why[256])
+{
+	const int yes = 1;
+	int error = 0, fd = socket(address->to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (mqtt->relay.broker >= 0)
+		close(mqtt->relay.broker);
+	mqtt->relay.broker = fd;
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
+	    connect(fd, &address->to.any, address->size) < 0)
+		error = errno;
+	if (error == 0 || error == EINPROGRESS)
+		return 0;
+	snprintf(why, 256, "%s port %u: %s", address->text, mqtt->config.port, strerror(error));
+	return -error;
 }
 
 int sp_mqtt_dial(struct sp_mqtt *mqtt, char why[256])
 {
 	int result = -ENOENT;
 	for (; mqtt->address < mqtt->address_count; mqtt->address++) {
-		result = dial_one(mqtt, mqtt->addresses[mqtt->address], why);
+		result = dial_one(mqtt, &mqtt->addresses[mqtt->address], why);
 		if (result == 0) {
 			mqtt->phase = SP_MQTT_DIAL;
 			mqtt->dial_until_us = mqtt->address + 1 < mqtt->address_count
@@ -170,16 +174,15 @@ int sp_mqtt_dial(struct sp_mqtt *mqtt, char why[256])
 		}
 	}
 	sp_mqtt_drop(mqtt);
-	mqtt->phase = SP_MQTT_IDLE;
 	return result;
 }
 
 void sp_mqtt_drop(struct sp_mqtt *mqtt)
 {
+	sp_mqtt_relay_close(&mqtt->relay);
 	if (mqtt->lib)
 		mosquitto_destroy(mqtt->lib);
 	mqtt->lib = NULL;
 	mqtt->phase = SP_MQTT_IDLE;
-	mqtt->mute_output = false;
 	sp_mqtt_forget(mqtt);
 }

@@ -56,52 +56,37 @@ int sp_mqtt_errno(int rc)
 	}
 }
 
-/// "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed": the last part.
-static const char *last_part(const char *log)
-{
-	const char *colon = strrchr(log, ':');
-	return colon ? colon + 1 : log;
-}
-
-int sp_mqtt_describe(const struct sp_mqtt *mqtt, int rc, char *out, size_t size)
-{
-	// The end of the stream within a packet is told as an error without a number.
-	if (rc == MOSQ_ERR_ERRNO && errno == 0)
-		rc = MOSQ_ERR_CONN_LOST;
-	int result = sp_mqtt_errno(rc);
-	bool greeting = mqtt->phase != SP_MQTT_ONLINE;
-	const char *problem = mqtt->tls ? sp_tls_problem(mqtt->tls) : "";
-	if (!*problem && mqtt->tls && strncmp(mqtt->log, "OpenSSL", 7) == 0)
-		problem = last_part(mqtt->log);
-	// So libmosquitto calls a peer that hung up without TLS's farewell.
-	if (!*problem && mqtt->tls && result == -EPROTO && rc == MOSQ_ERR_ERRNO)
-		problem =
-		    greeting ? "the peer broke off; does it accept our certificate?" : "the peer broke off";
-	if (*problem || rc == MOSQ_ERR_TLS) {
-		result = -EPROTO;
-		snprintf(out, size, "TLS: %s", *problem ? problem : "the handshake failed");
-	} else if (rc == MOSQ_ERR_CONN_LOST) {
-		snprintf(out, size, "%s",
-			 greeting ? "the peer closed the connection without answering CONNECT"
-				  : "the broker closed the connection");
-	} else if (rc == MOSQ_ERR_KEEPALIVE) {
-		snprintf(out, size, "%s",
-			 greeting ? "no answer to CONNECT" : "the broker fell silent (keepalive)");
-	} else if (rc == MOSQ_ERR_ERRNO) {
-		snprintf(out, size, "%s", strerror(-result));
-	} else if (rc == MOSQ_ERR_NOMEM) { // also its answer to some malformed packets
-		snprintf(out, size, "no memory for what the peer sent");
-	} else {
-		snprintf(out, size, "the peer breaks the MQTT protocol (%s)", mosquitto_strerror(rc));
-	}
-	return result;
-}
-
 void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
 {
-	char text[160];
-	int result = sp_mqtt_describe(mqtt, rc, text, sizeof(text));
-	sp_mqtt_over(mqtt, result, "%s", text);
+	int result = sp_mqtt_errno(rc);
+	bool greeting = mqtt->phase != SP_MQTT_ONLINE;
+	if (rc == MOSQ_ERR_KEEPALIVE)
+		sp_mqtt_over(mqtt, result, "%s",
+			     greeting ? "no answer to CONNECT" : "the broker fell silent (keepalive)");
+	else
+		sp_mqtt_over(mqtt, result, "the MQTT client failed: %s",
+			     rc == MOSQ_ERR_ERRNO ? strerror(-result) : mosquitto_strerror(rc));
+}
+
+void sp_mqtt_over_connection(struct sp_mqtt *mqtt, int error)
+{
+	const struct sp_mqtt_check *check = &mqtt->relay.check;
+	const char *problem = mqtt->tls ? sp_tls_problem(mqtt->tls) : "";
+	bool gone = error == -EPIPE || error == -ECONNRESET;
+	if (check->error)
+		sp_mqtt_over(mqtt, check->error, "%s", check->fault);
+	else if (*problem)
+		sp_mqtt_over(mqtt, -EPROTO, "TLS: %s", problem);
+	else if (gone && mqtt->phase == SP_MQTT_HANDSHAKE)
+		sp_mqtt_over(mqtt, -ECONNRESET, "the peer closed the connection in the TLS handshake");
+	else if (gone && mqtt->phase == SP_MQTT_GREET && mqtt->tls)
+		sp_mqtt_over(mqtt, -ECONNRESET, "TLS: the peer broke off; does it accept our certificate?");
+	else if (gone && mqtt->phase == SP_MQTT_GREET)
+		sp_mqtt_over(mqtt, -ECONNRESET, "the peer closed the connection without answering CONNECT");
+	else if (gone)
+		sp_mqtt_over(mqtt, -ECONNRESET, "the broker closed the connection");
+	else
+		sp_mqtt_over(mqtt, error, "%s", strerror(-error));
 }
 
 // ---- what libmosquitto calls ------------------------------------------------------------------
@@ -113,14 +98,6 @@ void sp_mqtt_over_lib(struct sp_mqtt *mqtt, int rc)
 		call;             \
 		errno = kept;     \
 	} while (0)
-
-static void on_log(struct mosquitto *lib, void *obj, int level, const char *text)
-{
-	struct sp_mqtt *mqtt = obj;
-	(void)lib;
-	if (level == MOSQ_LOG_ERR)
-		snprintf(mqtt->log, sizeof(mqtt->log), "%s", text);
-}
 
 /// Without these the feed cannot be carried; better said at once than found by silence.
 static const char *missing(const mosquitto_property *properties)
@@ -138,13 +115,13 @@ static void on_connect(struct mosquitto *lib, void *obj, int reason, int flags,
 {
 	struct sp_mqtt *mqtt = obj;
 	const char *lack = missing(properties);
-	mqtt->heard = true;
-	// From here on it would format a line for every packet.
-	mosquitto_log_callback_set(lib, NULL);
+	uint16_t keepalive = 0;
+	(void)lib;
+	mosquitto_property_read_int16(properties, MQTT_PROP_SERVER_KEEP_ALIVE, &keepalive, false);
+	if (keepalive > 0)
+		mqtt->keepalive_seconds = keepalive;
 	if (reason != 0) {
 		sp_mqtt_over(mqtt, reason, "the broker refuses: %s", mosquitto_reason_string(reason));
-	} else if (mqtt->phase == SP_MQTT_ONLINE) {
-		sp_mqtt_over(mqtt, -EPROTO, "the broker answered CONNECT twice");
 	} else if (lack) {
 		sp_mqtt_over(mqtt, -EOPNOTSUPP, "%s", lack);
 	} else {
@@ -153,17 +130,11 @@ static void on_connect(struct mosquitto *lib, void *obj, int reason, int flags,
 	}
 }
 
-/// Local reasons are MOSQ_ERR_…, all below 0x80; a broker's DISCONNECT comes with its own.
+/// libmosquitto's own reasons; a broker's DISCONNECT does not come so far.
 static void on_disconnect(struct mosquitto *lib, void *obj, int rc, const mosquitto_property *properties)
 {
-	struct sp_mqtt *mqtt = obj;
 	(void)lib, (void)properties;
-	if (rc >= 0x80)
-		sp_mqtt_over(mqtt, rc, "the broker ends the session: %s", mosquitto_reason_string(rc));
-	else if (rc == 0)
-		sp_mqtt_over(mqtt, -ECONNRESET, "the broker ended the session");
-	else
-		sp_mqtt_over_lib(mqtt, rc);
+	sp_mqtt_over_lib(obj, rc);
 }
 
 static void on_publish(struct mosquitto *lib, void *obj, int mid, int reason,
@@ -171,7 +142,6 @@ static void on_publish(struct mosquitto *lib, void *obj, int mid, int reason,
 {
 	struct sp_mqtt *mqtt = obj;
 	(void)lib, (void)properties;
-	mqtt->heard = true;
 	for (size_t i = 0; i < mqtt->in_flight_count; i++) {
 		if (mqtt->in_flight[i] == mid) {
 			mqtt->in_flight[i] = mqtt->in_flight[--mqtt->in_flight_count];
@@ -186,7 +156,6 @@ static void on_subscribe(struct mosquitto *lib, void *obj, int mid, int count, c
 {
 	struct sp_mqtt *mqtt = obj;
 	(void)lib, (void)properties;
-	mqtt->heard = true;
 	for (size_t i = 0; i < mqtt->subscription_count; i++) {
 		if (mqtt->subscriptions[i].mid == mid) {
 			char *topic = mqtt->subscriptions[i].topic;
@@ -206,7 +175,6 @@ static void on_message(struct mosquitto *lib, void *obj, const struct mosquitto_
 	struct sp_mqtt *mqtt = obj;
 	char *type = NULL;
 	(void)lib;
-	mqtt->heard = true;
 	if (mqtt->phase != SP_MQTT_ONLINE || mqtt->ended || mqtt->wish != SP_MQTT_STAY)
 		return;
 	mosquitto_property_read_string(properties, MQTT_PROP_CONTENT_TYPE, &type, false);
@@ -223,7 +191,6 @@ static void on_message(struct mosquitto *lib, void *obj, const struct mosquitto_
 
 void sp_mqtt_hook(struct sp_mqtt *mqtt)
 {
-	mosquitto_log_callback_set(mqtt->lib, on_log);
 	mosquitto_connect_v5_callback_set(mqtt->lib, on_connect);
 	mosquitto_disconnect_v5_callback_set(mqtt->lib, on_disconnect);
 	mosquitto_publish_v5_callback_set(mqtt->lib, on_publish);
@@ -246,7 +213,7 @@ static bool usable(const struct sp_mqtt *mqtt)
 	return mqtt->phase == SP_MQTT_ONLINE && !mqtt->ended && mqtt->wish == SP_MQTT_STAY;
 }
 
-/// The socket is gone, and a message that libmosquitto may have kept goes with it.
+/// Sends at once what can be sent; what goes wrong with the connection, the next turn finds.
 static int after_send(struct sp_mqtt *mqtt, int rc)
 {
 	int result = sp_mqtt_errno(rc);
@@ -254,6 +221,8 @@ static int after_send(struct sp_mqtt *mqtt, int rc)
 		sp_mqtt_over_lib(mqtt, rc);
 		return -ENOTCONN;
 	}
+	if (!mqtt->depth)
+		(void)!sp_mqtt_pump(mqtt);
 	return result;
 }
 

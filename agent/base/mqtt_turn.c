@@ -1,42 +1,41 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The poll loop of an MQTT session. libmosquitto's own loops are not used: they spin when TLS meets
-// a refused or silent peer, end for ever on a certificate that does not verify, use select() and
-// sleep without jitter. Here TCP and TLS are watched until they stand, every attempt has an end,
-// and a turn does a bounded amount of work.
+// The poll loop of an MQTT session. libmosquitto's own loops are not used: they spin, use select(), and
+// sleep without jitter. Here TCP and TLS are ours, every attempt has an end, a turn does a bounded amount
+// of work, and libmosquitto gets one checked packet after the other (mqtt_relay.h).
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "agent/base/mqtt_session.h"
 #include "schoolpulse/clock.h"
 
 enum {
-	READS_PER_TURN = 64,
-	MUTED_US = 20 * 1000,
+	READS_PER_TURN = 64, ///< of a buffer each, and as many packets at most
+	WRITES_PER_TURN = 64,
 };
 
-static void *ssl_of(const struct sp_mqtt *mqtt)
+/// While the broker takes nothing, nothing is taken from it: libmosquitto would queue answers without end.
+static bool choked(const struct sp_mqtt *mqtt)
 {
-	return mosquitto_ssl_get(mqtt->lib);
+	return mqtt->relay.out_left > 0 && mosquitto_want_write(mqtt->lib);
 }
 
 static short events_wanted(const struct sp_mqtt *mqtt)
 {
+	const struct sp_mqtt_relay *relay = &mqtt->relay;
 	switch (mqtt->phase) {
 	case SP_MQTT_DIAL:
 		return POLLOUT;
 	case SP_MQTT_HANDSHAKE:
-		// mosquitto_want_write() stays true all through a handshake: polling by it spins.
-		return sp_tls_wants_write(ssl_of(mqtt)) ? POLLOUT : POLLIN;
+		return relay->read_wants;
 	case SP_MQTT_GREET:
 	case SP_MQTT_ONLINE:
-		return mosquitto_want_write(mqtt->lib) && !mqtt->mute_output ? POLLIN | POLLOUT : POLLIN;
+		return (short)((choked(mqtt) ? 0 : relay->read_wants) |
+			       (relay->out_left > 0 ? relay->write_wants : 0));
 	case SP_MQTT_IDLE:
 		break;
 	}
@@ -52,7 +51,7 @@ static int64_t own_deadline(const struct sp_mqtt *mqtt, int64_t now)
 	case SP_MQTT_GREET:
 		return mqtt->attempt_until_us;
 	case SP_MQTT_ONLINE: // libmosquitto counts keepalive in whole seconds and tells nobody when it is due
-		return now + mqtt->config.keepalive_seconds * 1000 * 1000 / 4;
+		return now + mqtt->keepalive_seconds * 1000 * 1000 / 4;
 	case SP_MQTT_IDLE:
 		break;
 	}
@@ -66,39 +65,44 @@ static void drain(int wake_fd)
 	(void)ignored;
 }
 
-/// What poll() saw on the session's socket. With TLS libmosquitto may claim for ever to want to
-/// write while it has nothing to send: after a turn that left it so, output is not polled for once.
+/// What poll() saw on the connection, or POLLIN when there is something to do without it.
 static short wait_for_events(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd)
 {
 	int64_t now = sp_clock_mono_us(), until = now + (timeout_us > 0 ? timeout_us : 0);
-	struct pollfd fds[2] = {{.fd = -1}, {.fd = wake_fd, .events = POLLIN}};
-	if (mqtt->lib) {
-		fds[0] = (struct pollfd){.fd = mosquitto_socket(mqtt->lib), .events = events_wanted(mqtt)};
-		int64_t own = mqtt->mute_output ? now + MUTED_US : own_deadline(mqtt, now);
+	struct pollfd fds[3] = {{.fd = -1}, {.fd = -1, .events = POLLIN}, {.fd = wake_fd, .events = POLLIN}};
+	bool ready = false;
+	if (mqtt->phase != SP_MQTT_IDLE) {
+		fds[0] = (struct pollfd){.fd = mqtt->relay.broker, .events = events_wanted(mqtt)};
+		int64_t own = own_deadline(mqtt, now);
 		if (own < until)
 			until = own;
-		mqtt->mute_output = false;
-		if (mqtt->phase >= SP_MQTT_GREET && sp_tls_pending(ssl_of(mqtt)))
-			until = now;
 	}
-	int64_t left = until > now ? until - now : 0;
+	if (mqtt->phase >= SP_MQTT_GREET) {
+		// What libmosquitto has written since the last turn, or would write if it were let, as
+		// CONNECT.
+		bool idle = mqtt->relay.out_left == 0;
+		fds[1].fd = idle ? mqtt->relay.library : -1;
+		ready = (sp_mqtt_relay_ready(&mqtt->relay) && !choked(mqtt)) ||
+			(idle && mosquitto_want_write(mqtt->lib));
+	}
+	int64_t left = until > now && !ready ? until - now : 0;
 	struct timespec wait = {left / 1000000, (long)(left % 1000000 * 1000)};
-	if (ppoll(fds, 2, &wait, NULL) <= 0)
+	if (ppoll(fds, 3, &wait, NULL) < 0)
 		return 0;
-	if (fds[1].revents)
+	if (fds[2].revents)
 		drain(wake_fd);
-	return fds[0].revents;
+	return (short)(fds[0].revents | (ready ? POLLIN : 0));
 }
 
-static void call(struct sp_mqtt *mqtt, int (*function)(struct mosquitto *lib, int max_packets))
+void sp_mqtt_call(struct sp_mqtt *mqtt, int (*function)(struct mosquitto *lib, int max_packets))
 {
 	mqtt->depth++;
 	errno = 0;
-	int rc = sp_mqtt_guarded(mqtt->lib, function);
+	int rc = function(mqtt->lib, 1);
 	if (rc != MOSQ_ERR_SUCCESS)
 		sp_mqtt_over_lib(mqtt, rc);
 	else if (mosquitto_socket(mqtt->lib) < 0)
-		sp_mqtt_over(mqtt, -ECONNRESET, "the connection was closed");
+		sp_mqtt_over(mqtt, -EIO, "the MQTT client ended the session");
 	mqtt->depth--;
 }
 
@@ -111,7 +115,7 @@ static bool finished(const struct sp_mqtt *mqtt)
 static void dial_failed(struct sp_mqtt *mqtt, int error)
 {
 	char why[256];
-	snprintf(why, sizeof(why), "%s port %u: %s", mqtt->addresses[mqtt->address], mqtt->config.port,
+	snprintf(why, sizeof(why), "%s port %u: %s", mqtt->addresses[mqtt->address].text, mqtt->config.port,
 		 strerror(error));
 	mqtt->address++;
 	if (mqtt->address >= mqtt->address_count || sp_clock_mono_us() >= mqtt->attempt_until_us)
@@ -120,26 +124,13 @@ static void dial_failed(struct sp_mqtt *mqtt, int error)
 		sp_mqtt_over(mqtt, -error, "%s", why);
 }
 
-static struct tcp_info info_of(int fd)
+static void step_handshake(struct sp_mqtt *mqtt)
 {
-	struct tcp_info info = {0};
-	socklen_t size = sizeof(info);
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	return info;
-}
-
-/// 0 when TCP stands or has stood: what came after is the handshake's to tell. TLS may have tried
-/// to send already and swallowed the socket's error.
-static int dial_error(int fd)
-{
-	int error = 0;
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof(error), peer_size = sizeof(peer);
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	// An acknowledged SYN counts as one byte.
-	if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 || info_of(fd).tcpi_bytes_acked > 0)
-		return 0;
-	return error ? error : ECONNREFUSED;
+	int result = sp_tls_handshake(mqtt->relay.tls, &mqtt->relay.read_wants);
+	if (result == 0)
+		mqtt->phase = SP_MQTT_GREET;
+	else if (result != -EAGAIN)
+		sp_mqtt_over_connection(mqtt, result);
 }
 
 static void step_dial(struct sp_mqtt *mqtt, short seen)
@@ -149,70 +140,93 @@ static void step_dial(struct sp_mqtt *mqtt, short seen)
 			dial_failed(mqtt, ETIMEDOUT);
 		return;
 	}
-	int error = dial_error(mosquitto_socket(mqtt->lib));
-	if (error)
+	int error = 0;
+	socklen_t size = sizeof(error);
+	getsockopt(mqtt->relay.broker, SOL_SOCKET, SO_ERROR, &error, &size);
+	if (error) {
 		dial_failed(mqtt, error);
-	else
-		mqtt->phase = mqtt->tls ? SP_MQTT_HANDSHAKE : SP_MQTT_GREET;
-}
-
-/// libmosquitto takes a connection that broke during the handshake for one that is still at it.
-static void step_handshake(struct sp_mqtt *mqtt, short seen)
-{
-	char byte;
-	if (seen & (POLLIN | POLLHUP | POLLERR)) {
-		ssize_t got = recv(mosquitto_socket(mqtt->lib), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-		if (got == 0)
-			sp_mqtt_over(mqtt, -ECONNRESET,
-				     "the peer closed the connection in the TLS handshake");
-		else if (got < 0 && errno != EAGAIN && errno != EINTR)
-			sp_mqtt_over(mqtt, -errno, "TLS handshake: %s", strerror(errno));
-	}
-	if (seen && !mqtt->ended)
-		call(mqtt, mosquitto_loop_read);
-	// A quick peer's CONNACK may have come in the same call.
-	if (!mqtt->ended && mqtt->phase == SP_MQTT_HANDSHAKE && !sp_tls_handshaking(ssl_of(mqtt)))
-		mqtt->phase = SP_MQTT_GREET;
-}
-
-static bool more_to_read(const struct sp_mqtt *mqtt)
-{
-	int waiting = 0;
-	if (sp_tls_pending(ssl_of(mqtt)))
-		return true;
-	return ioctl(mosquitto_socket(mqtt->lib), FIONREAD, &waiting) == 0 && waiting > 0;
-}
-
-/// See SP_MQTT_UNFRAMED_MAX.
-static void watch_size(struct sp_mqtt *mqtt)
-{
-	if (mqtt->heard) {
-		mqtt->heard = false;
-		mqtt->received = -1;
 		return;
 	}
-	int64_t received = (int64_t)info_of(mosquitto_socket(mqtt->lib)).tcpi_bytes_received;
-	if (mqtt->received < 0)
-		mqtt->received = received;
-	else if (received - mqtt->received > SP_MQTT_UNFRAMED_MAX)
-		sp_mqtt_over(mqtt, -EMSGSIZE, "the peer sends more than %d bytes without a message",
-			     SP_MQTT_UNFRAMED_MAX);
+	mqtt->phase = mqtt->tls ? SP_MQTT_HANDSHAKE : SP_MQTT_GREET;
+	if (!mqtt->tls)
+		return;
+	mqtt->relay.tls = sp_tls_open(mqtt->tls, mqtt->relay.broker);
+	if (mqtt->relay.tls)
+		step_handshake(mqtt);
+	else
+		sp_mqtt_over(mqtt, -ENOMEM, "TLS: no memory for a connection");
+}
+
+/// A broker's DISCONNECT ends the session here: libmosquitto would forget what it is just sending.
+static void farewell_heard(struct sp_mqtt *mqtt)
+{
+	const struct sp_mqtt_check *check = &mqtt->relay.check;
+	int reason = check->length > check->header ? check->packet[check->header] : 0;
+	if (reason)
+		sp_mqtt_over(mqtt, reason, "the broker ends the session: %s",
+			     mosquitto_reason_string(reason));
+	else
+		sp_mqtt_over(mqtt, -ECONNRESET, "the broker ended the session");
+}
+
+/// libmosquitto reads all that there is, so the pair is empty before and after.
+static void hand_over(struct sp_mqtt *mqtt)
+{
+	const struct sp_mqtt_check *check = &mqtt->relay.check;
+	for (size_t at = 0; at < check->length && !finished(mqtt);) {
+		ssize_t sent = send(mqtt->relay.library, check->packet + at, check->length - at,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent <= 0) {
+			sp_mqtt_over(mqtt, -EIO, "the MQTT client does not read");
+			return;
+		}
+		at += (size_t)sent;
+		sp_mqtt_call(mqtt, mosquitto_loop_read);
+	}
+}
+
+static void read_session(struct sp_mqtt *mqtt)
+{
+	for (int i = 0; i < READS_PER_TURN && !finished(mqtt) && !choked(mqtt); i++) {
+		int result = sp_mqtt_relay_next(&mqtt->relay);
+		if (result == -EAGAIN)
+			return;
+		if (result < 0)
+			sp_mqtt_over_connection(mqtt, result);
+		else if (result == 1 && sp_mqtt_check_is_disconnect(&mqtt->relay.check))
+			farewell_heard(mqtt);
+		else if (result == 1)
+			hand_over(mqtt);
+	}
+}
+
+int sp_mqtt_pump(struct sp_mqtt *mqtt)
+{
+	for (int i = 0; i < WRITES_PER_TURN; i++) {
+		if (mqtt->relay.out_left == 0 && mosquitto_want_write(mqtt->lib))
+			sp_mqtt_call(mqtt, mosquitto_loop_write);
+		if (!sp_mqtt_relay_collect(&mqtt->relay))
+			return 0;
+		int result = sp_mqtt_relay_send(&mqtt->relay);
+		if (result < 0)
+			return result;
+	}
+	return -EAGAIN;
 }
 
 static void step_session(struct sp_mqtt *mqtt, short seen)
 {
-	bool readable = (seen & (POLLIN | POLLHUP | POLLERR)) || sp_tls_pending(ssl_of(mqtt));
-	for (int i = 0; readable && i < READS_PER_TURN && !finished(mqtt); i++) {
-		call(mqtt, mosquitto_loop_read);
-		readable = !finished(mqtt) && more_to_read(mqtt);
-	}
-	if (!finished(mqtt) && (seen & (POLLIN | POLLHUP | POLLERR)))
-		watch_size(mqtt);
-	if (!finished(mqtt) && mosquitto_want_write(mqtt->lib)) {
-		call(mqtt, mosquitto_loop_write);
-		mqtt->mute_output = !finished(mqtt) && (seen & POLLOUT) && mosquitto_want_write(mqtt->lib);
-	}
+	if (seen)
+		read_session(mqtt);
 	if (!finished(mqtt)) {
+		int result = sp_mqtt_pump(mqtt);
+		if (result < 0 && result != -EAGAIN) {
+			// Its last words may say why.
+			read_session(mqtt);
+			sp_mqtt_over_connection(mqtt, result);
+		}
+	}
+	if (!finished(mqtt) && mqtt->phase == SP_MQTT_ONLINE) {
 		mqtt->depth++;
 		int rc = mosquitto_loop_misc(mqtt->lib);
 		mqtt->depth--;
@@ -225,9 +239,9 @@ static void step(struct sp_mqtt *mqtt, short seen)
 {
 	if (mqtt->phase == SP_MQTT_DIAL)
 		step_dial(mqtt, seen);
-	else if (mqtt->phase == SP_MQTT_HANDSHAKE)
-		step_handshake(mqtt, seen);
-	else
+	else if (mqtt->phase == SP_MQTT_HANDSHAKE && seen)
+		step_handshake(mqtt);
+	else if (mqtt->phase >= SP_MQTT_GREET)
 		step_session(mqtt, seen);
 	if (!mqtt->ended && mqtt->phase != SP_MQTT_IDLE && mqtt->phase != SP_MQTT_ONLINE &&
 	    sp_clock_mono_us() >= mqtt->attempt_until_us)
@@ -262,7 +276,7 @@ void sp_mqtt_turn(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd)
 {
 	// Something ended between two turns, in a publish: say so first.
 	short seen = wait_for_events(mqtt, finished(mqtt) ? 0 : timeout_us, wake_fd);
-	if (mqtt->lib && !finished(mqtt))
+	if (mqtt->phase != SP_MQTT_IDLE && !finished(mqtt))
 		step(mqtt, seen);
 	settle(mqtt);
 }

@@ -5,8 +5,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -20,6 +23,14 @@ struct sp_tls {
 	char *host;
 	bool literal; ///< host is an address, which has no place in SNI (RFC 6066 §3)
 	char problem[160];
+	BIO_METHOD *method;
+};
+
+/// A socket as OpenSSL sees it. Its own kind writes with SIGPIPE.
+struct wire {
+	int fd;
+	int error; ///< the last errno, 0: none
+	bool end;
 };
 
 /// The newest reason in OpenSSL's queue, which is emptied.
@@ -48,18 +59,6 @@ static int verified(int good, X509_STORE_CTX *store)
 	snprintf(tls->problem, sizeof(tls->problem), "%s%s", X509_verify_cert_error_string(error),
 		 dated ? ", by this machine's clock" : "");
 	return 0;
-}
-
-/// libmosquitto puts the address that it dials into SNI; the peer is to see the name that the
-/// certificate must bear.
-static void name_peer(const SSL *ssl, int where, int ret)
-{
-	(void)ret;
-	if (!(where & SSL_CB_HANDSHAKE_START))
-		return;
-	struct sp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	SSL *writable = (SSL *)(uintptr_t)ssl;
-	SSL_set_tlsext_host_name(writable, tls->literal ? NULL : tls->host);
 }
 
 static int fail(char why[256], int error, const char *what, const char *file, const char *text)
@@ -124,7 +123,6 @@ struct sp_tls *sp_tls_new(const char *ca_file, const char *cert_file, const char
 		SSL_CTX_set_options(tls->context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 		SSL_CTX_set_mode(tls->context, SSL_MODE_RELEASE_BUFFERS);
 		SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, verified);
-		SSL_CTX_set_info_callback(tls->context, name_peer);
 		result = load(tls, ca_file, cert_file, key_file, why);
 	}
 	if (result == 0)
@@ -142,13 +140,9 @@ void sp_tls_free(struct sp_tls *tls)
 	if (!tls)
 		return;
 	SSL_CTX_free(tls->context);
+	BIO_meth_free(tls->method);
 	free(tls->host);
 	free(tls);
-}
-
-struct ssl_ctx_st *sp_tls_context(struct sp_tls *tls)
-{
-	return tls->context;
 }
 
 const char *sp_tls_problem(const struct sp_tls *tls)
@@ -156,22 +150,148 @@ const char *sp_tls_problem(const struct sp_tls *tls)
 	return tls->problem;
 }
 
-void sp_tls_forget_problem(struct sp_tls *tls)
+// ---- one connection ---------------------------------------------------------------------------------
+
+static int settled(BIO *bio, struct wire *wire, ssize_t got, bool writing)
+{
+	int error = got < 0 ? errno : 0;
+	BIO_clear_retry_flags(bio);
+	if (error == EAGAIN || error == EINTR) {
+		if (writing)
+			BIO_set_retry_write(bio);
+		else
+			BIO_set_retry_read(bio);
+	} else if (error) {
+		wire->error = error;
+	}
+	return (int)got;
+}
+
+static int wire_read(BIO *bio, char *out, int size)
+{
+	struct wire *wire = BIO_get_data(bio);
+	ssize_t got = recv(wire->fd, out, (size_t)size, MSG_DONTWAIT);
+	wire->end = wire->end || got == 0;
+	return settled(bio, wire, got, false);
+}
+
+static int wire_write(BIO *bio, const char *bytes, int length)
+{
+	struct wire *wire = BIO_get_data(bio);
+	return settled(bio, wire, send(wire->fd, bytes, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL), true);
+}
+
+static long wire_control(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio, (void)number, (void)pointer;
+	return command == BIO_CTRL_FLUSH;
+}
+
+static int wire_free(BIO *bio)
+{
+	free(BIO_get_data(bio));
+	return 1;
+}
+
+static bool make_method(struct sp_tls *tls)
+{
+	tls->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+	return tls->method && BIO_meth_set_read(tls->method, wire_read) &&
+	       BIO_meth_set_write(tls->method, wire_write) && BIO_meth_set_ctrl(tls->method, wire_control) &&
+	       BIO_meth_set_destroy(tls->method, wire_free);
+}
+
+struct ssl_st *sp_tls_open(struct sp_tls *tls, int fd)
 {
 	tls->problem[0] = '\0';
+	ERR_clear_error();
+	if (!tls->method && !make_method(tls))
+		return NULL;
+	SSL *ssl = SSL_new(tls->context);
+	BIO *bio = BIO_new(tls->method);
+	if (!ssl || !bio || (!tls->literal && SSL_set_tlsext_host_name(ssl, tls->host) != 1)) {
+		SSL_free(ssl);
+		BIO_free(bio);
+		return NULL;
+	}
+	struct wire *wire = sp_alloc(sizeof(*wire));
+	wire->fd = fd;
+	BIO_set_data(bio, wire);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_connect_state(ssl);
+	return ssl;
 }
 
-bool sp_tls_handshaking(void *ssl)
+void sp_tls_close(struct ssl_st *ssl)
 {
-	return ssl && !SSL_is_init_finished(ssl);
+	SSL_free(ssl);
 }
 
-bool sp_tls_wants_write(void *ssl)
+void sp_tls_farewell(struct ssl_st *ssl)
 {
-	return ssl && SSL_want_write((SSL *)ssl);
+	ERR_clear_error();
+	if (SSL_is_init_finished(ssl))
+		SSL_shutdown(ssl);
+	ERR_clear_error();
 }
 
-bool sp_tls_pending(void *ssl)
+/// What the result of an SSL call means; 0 is the end.
+static int meaning(SSL *ssl, int result, short *wants)
 {
-	return ssl && SSL_pending((SSL *)ssl) > 0;
+	struct sp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const struct wire *wire = BIO_get_data(SSL_get_rbio(ssl));
+	switch (SSL_get_error(ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		*wants = POLLIN;
+		return -EAGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		*wants = POLLOUT;
+		return -EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	case SSL_ERROR_SSL:
+		if (!wire->end && !wire->error) {
+			const char *text = reason();
+			if (!tls->problem[0])
+				snprintf(tls->problem, sizeof(tls->problem), "%s", text);
+			return -EPROTO;
+		}
+		break;
+	default:
+		break;
+	}
+	return wire->error ? -wire->error : 0;
+}
+
+int sp_tls_handshake(struct ssl_st *ssl, short *wants)
+{
+	ERR_clear_error();
+	int result = SSL_do_handshake(ssl);
+	if (result == 1)
+		return 0;
+	result = meaning(ssl, result, wants);
+	return result == 0 ? -ECONNRESET : result;
+}
+
+ssize_t sp_tls_read(struct ssl_st *ssl, void *out, size_t size, short *wants)
+{
+	ERR_clear_error();
+	int result = SSL_read(ssl, out, size < INT_MAX ? (int)size : INT_MAX);
+	return result > 0 ? result : meaning(ssl, result, wants);
+}
+
+ssize_t sp_tls_write(struct ssl_st *ssl, const void *bytes, size_t length, short *wants)
+{
+	ERR_clear_error();
+	int result = SSL_write(ssl, bytes, length < INT_MAX ? (int)length : INT_MAX);
+	if (result > 0)
+		return result;
+	result = meaning(ssl, result, wants);
+	return result == 0 ? -EPIPE : result;
+}
+
+bool sp_tls_pending(struct ssl_st *ssl)
+{
+	return ssl && SSL_pending(ssl) > 0;
 }

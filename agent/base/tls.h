@@ -1,30 +1,41 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The client side of TLS as a ready SSL_CTX: files read and checked before the first connection,
-// the peer's chain and name verified by OpenSSL, and a failure told in words.
+// The client side of TLS: files read and checked before the first connection, the peer's chain and name
+// verified by OpenSSL, nothing that blocks, and a failure told in words.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "schoolpulse/err.h"
 
 struct sp_tls;
-struct ssl_ctx_st;
+struct ssl_st;
 
 /// `cert_file` and `key_file` both or none. `host` is the name (or address literal) that the peer's
 /// certificate must bear. NULL and errno with `why` when a file cannot be read or does not fit.
 struct sp_tls *sp_tls_new(const char *ca_file, const char *cert_file, const char *key_file, const char *host,
 			  char why[256]);
 void sp_tls_free(struct sp_tls *tls);
-/// Stays owned by `tls`.
-struct ssl_ctx_st *sp_tls_context(struct sp_tls *tls);
-/// Why the last handshake did not trust the peer; "" when it did or has not come so far.
+/// Why a handshake or a connection failed last; "" when it did not, or not for TLS's sake.
 const char *sp_tls_problem(const struct sp_tls *tls);
-void sp_tls_forget_problem(struct sp_tls *tls);
 
-// Of a connection (SSL *) that somebody else drives; NULL means there is none.
-bool sp_tls_handshaking(void *ssl);
-bool sp_tls_wants_write(void *ssl);
-/// True when decrypted bytes wait inside, of which poll() knows nothing.
-bool sp_tls_pending(void *ssl);
+// One connection at a time over a socket that does not block and stays the caller's. What these return:
+// -EAGAIN, with the poll() events to wait for in *wants; -EPROTO, with a problem; another -errno, the
+// socket's. None raises SIGPIPE.
+
+/// NULL: no memory.
+struct ssl_st *sp_tls_open(struct sp_tls *tls, int fd);
+/// Frees it; the peer is told nothing.
+void sp_tls_close(struct ssl_st *ssl);
+/// Tells the peer that nothing more comes, if that can be done without waiting.
+void sp_tls_farewell(struct ssl_st *ssl);
+/// 0: the peer is who it should be. -ECONNRESET also when it closed the connection.
+int sp_tls_handshake(struct ssl_st *ssl, short *wants) SP_MUST_CHECK;
+/// Bytes, 0 at the end (with the peer's farewell or without).
+ssize_t sp_tls_read(struct ssl_st *ssl, void *out, size_t size, short *wants) SP_MUST_CHECK;
+/// Bytes; after -EAGAIN the same ones must be given again.
+ssize_t sp_tls_write(struct ssl_st *ssl, const void *bytes, size_t length, short *wants) SP_MUST_CHECK;
+/// True when decrypted bytes wait inside, of which poll() knows nothing. NULL: never.
+bool sp_tls_pending(struct ssl_st *ssl);

@@ -380,6 +380,27 @@ static void a_wake_up_ends_a_turn(void **state)
 	client_free(&a);
 }
 
+/// Each turn may take an hour: whatever is not brought to the broker at once, ends the attempt.
+static void no_turn_waits_with_something_to_do(void **state)
+{
+	(void)state;
+	struct client a;
+	struct sp_mqtt_config c = config("hcm/a");
+	char why[256];
+	int mid;
+	client_new(&a, &c);
+	assert_int_equal(sp_mqtt_connect(a.mqtt, why), 0);
+	while (a.answers == 0)
+		sp_mqtt_turn(a.mqtt, INT64_C(3600) * 1000000, -1);
+	assert_int_equal(a.reason, 0);
+	assert_int_equal(sp_mqtt_subscribe(a.mqtt, "hour/+"), 0);
+	assert_int_equal(sp_mqtt_publish(a.mqtt, "hour/1", "x", 1, false, NULL, &mid), 0);
+	while (a.messages == 0 && a.losses == 0)
+		sp_mqtt_turn(a.mqtt, INT64_C(3600) * 1000000, -1);
+	assert_int_equal(a.losses, 0);
+	client_free(&a);
+}
+
 static void connecting_and_leaving_leaves_nothing_behind(void **state)
 {
 	(void)state;
@@ -426,6 +447,7 @@ int main(void)
 	    cmocka_unit_test(a_broker_may_refuse),
 	    cmocka_unit_test(names_are_resolved_and_addresses_tried_in_turn),
 	    cmocka_unit_test(a_wake_up_ends_a_turn),
+	    cmocka_unit_test(no_turn_waits_with_something_to_do),
 	    cmocka_unit_test(connecting_and_leaving_leaves_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

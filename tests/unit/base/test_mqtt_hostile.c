@@ -204,9 +204,9 @@ static void garbage_ends_the_attempt(void **state)
 		int reason;
 		const char *word;
 	} cases[] = {
-	    // What might be the beginning of something long ends with the peer's patience or ours.
-	    {false, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", 47, -ECONNRESET,
-	     "without answering"},
+	    {false, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", 47, -EPROTO, "protocol"},
+	    // The beginning of something right ends with the peer's patience.
+	    {false, "\x20\x03\x00", 3, -ECONNRESET, "without answering"},
 	    {false, "\x16\x03\x01\x00\x05hello there you", 20, -EPROTO, "protocol"},
 	    {false, "\x20\xff\xff\xff\xff\xff\xff", 7, -EPROTO, "protocol"},
 	    {false, "\x30\x05\x00\x01tx!", 7, -EPROTO, "protocol"}, // a message before CONNACK
@@ -246,7 +246,9 @@ static void brokers_that_cannot_carry_the_feed_are_refused(void **state)
 	    {"\x20\x02\x00\x05", 4, -EPROTO, "protocol"}, // MQTT 3.1.1
 	    {"\x20\x05\x00\x00\x02\x25\x00", 7, -EOPNOTSUPP, "retained"},
 	    {"\x20\x05\x00\x00\x02\x24\x00", 7, -EOPNOTSUPP, "QoS 1"},
-	    {"\x20\x06\x00\x00\x03\x21\x00\x00", 8, -EPROTO, "protocol"} /* receive maximum 0 */,
+	    {"\x20\x06\x00\x00\x03\x21\x00\x00", 8, -EPROTO, "receive maximum 0"},
+	    {"\x20\x05\x00\x00\x02\x7f\x00", 7, -EPROTO, "unknown property 0x7f in CONNACK"},
+	    {"\x20\x07\x00\x00\x04\x12\x00\x01x", 9, -EPROTO, "assigned client id"},
 	};
 	for (size_t i = 0; i < SP_COUNT(cases); i++) {
 		struct client a;
@@ -302,9 +304,21 @@ static void a_broker_that_ends_the_session_is_heard(void **state)
 	} cases[] = {
 	    {"\xe0\x01\x8e", 3, 0x8e, "Session taken over"},
 	    {"\xe0\x02\x8b\x00", 4, 0x8b, "shutting down"},
+	    {"\xe0\x00", 2, -ECONNRESET, "ended the session"},
+	    {"\xe0\x04\x8e\x02\x7f\x00", 6, -EPROTO, "unknown property 0x7f in DISCONNECT"},
 	    {"\x20\x03\x00\x00\x00", 5, -EPROTO, "twice"},
-	    {"\x32\x00", 2, -EPROTO, "protocol"}, // PUBLISH, cut short
-	    {"\xf0\x00", 2, -ENOMEM, "memory"},   // AUTH, cut short
+	    {"\x32\x00", 2, -EPROTO, "PUBLISH is cut short"},
+	    {"\x30\x07\x00\x01t\x02\x7f\x00x", 9, -EPROTO, "unknown property 0x7f in PUBLISH"},
+	    {"\x30\x08\x00\x01t\x03\xff\x01\x00x", 10, -EPROTO, "unknown property 0xff"},
+	    {"\x30\x06\x00\x01t\x7fxx", 8, -EPROTO, "properties of a PUBLISH"}, // longer than it
+	    {"\x30\x08\x00\x01t\x04\x03\x00\x05x", 10, -EPROTO, "content type"},
+	    {"\x40\x06\x00\x01\x00\x02\x7f\x00", 8, -EPROTO, "unknown property 0x7f in PUBACK"},
+	    {"\x90\x06\x00\x01\x02\x7f\x00\x01", 8, -EPROTO, "unknown property 0x7f in SUBACK"},
+	    {"\xb0\x06\x00\x01\x02\x7f\x00\x00", 8, -EPROTO, "UNSUBACK"},
+	    {"\xf0\x00", 2, -EPROTO, "AUTH"},
+	    {"\xf0\x04\x18\x02\x7f\x00", 6, -EPROTO, "AUTH"},
+	    {"\x62\x02\x00\x01", 4, -EPROTO, "PUBREL"},
+	    {"\xc0\x00", 2, -EPROTO, "PINGREQ"},
 	};
 	for (size_t i = 0; i < SP_COUNT(cases); i++) {
 		struct client a;
@@ -392,7 +406,7 @@ static void a_message_without_end_is_cut_off(void **state)
 	answer(fd, "\x30\xff\xff\xff\x7f", 5); // 256 MiB follow, it says
 	flood(&a, fd, zeros, sizeof(zeros));
 	assert_true(memory_kb() - before < 64 * 1024);
-	lost(&a, -EMSGSIZE, "without a message", fd, listener);
+	lost(&a, -EMSGSIZE, "268435460 bytes", fd, listener);
 }
 
 static void unfinished_qos_2_messages_are_cut_off(void **state)
@@ -405,7 +419,7 @@ static void unfinished_qos_2_messages_are_cut_off(void **state)
 	message[8] = 1;
 	flood(&a, fd, message, 4 + 60000 - 5);
 	assert_true(a.messages == 0);
-	lost(&a, a.loss_reason, "", fd, listener);
+	lost(&a, -EPROTO, "QoS 2", fd, listener);
 }
 
 static void a_flood_of_messages_is_taken_in_turns(void **state)
@@ -425,6 +439,64 @@ static void a_flood_of_messages_is_taken_in_turns(void **state)
 	assert_in_range(a.messages, 1, 64);
 	struct client *one[] = {&a};
 	turn_until(one, 1, &a.messages, (int)(length / 7));
+	client_free(&a);
+	close(fd);
+	close(listener);
+}
+
+/// The kernel would take megabytes for a peer that does not read: less, on the client's socket, too.
+static void small_buffers(int fd)
+{
+	struct sockaddr_in mine, other;
+	socklen_t size = sizeof(mine);
+	int small = 4096;
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&mine, &size), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (int i = 3; i < 256; i++) {
+		size = sizeof(other);
+		if (getpeername(i, (struct sockaddr *)&other, &size) == 0 && other.sin_family == AF_INET &&
+		    other.sin_port == mine.sin_port)
+			setsockopt(i, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	}
+}
+
+/// Our answers must not pile up here when the broker does not read them.
+static void a_flood_from_a_broker_that_does_not_read_is_left_alone(void **state)
+{
+	(void)state;
+	struct client a;
+	int listener, quiet = 0, fd = online(&a, &listener);
+	static char many[70000];
+	size_t length = 0, sent = 0;
+	small_buffers(fd);
+	for (; length + 9 < sizeof(many); length += 9) // PUBLISH, QoS 1, "t", id 1, no properties, "x"
+		memcpy(many + length, "\x32\x07\x00\x01t\x00\x01\x00x", 9);
+	long before = memory_kb();
+	while (quiet < 100 && a.losses == 0) {
+		// Whole messages only: where a send ends, the next goes on.
+		size_t at = sent % 9;
+		ssize_t got =
+		    send(fd, many + at, length - 9 + (at ? 9 - at : 0), MSG_NOSIGNAL | MSG_DONTWAIT);
+		int messages = a.messages;
+		sent += got > 0 ? (size_t)got : 0;
+		sp_mqtt_turn(a.mqtt, 2000, -1);
+		quiet = got <= 0 && a.messages == messages ? quiet + 1 : 0; // 200 ms of it
+		if (sent > 16 * 1024 * 1024)
+			fail_msg("16 MiB were taken");
+	}
+	assert_int_equal(a.losses, 0);
+	assert_true(memory_kb() - before < 32 * 1024);
+	does_not_spin(&a);
+	// It reads after all, and everything goes on.
+	char scrap[65536];
+	int messages = a.messages;
+	size_t answers = 0;
+	while (a.messages == messages || answers < 4 * (size_t)messages) {
+		ssize_t got = recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT);
+		answers += got > 0 ? (size_t)got : 0;
+		client_turn(&a);
+		assert_int_equal(a.losses, 0);
+	}
 	client_free(&a);
 	close(fd);
 	close(listener);
@@ -465,6 +537,7 @@ int main(void)
 	    cmocka_unit_test(unfinished_qos_2_messages_are_cut_off),
 	    cmocka_unit_test(odd_messages_are_taken_as_they_are),
 	    cmocka_unit_test(a_flood_of_messages_is_taken_in_turns),
+	    cmocka_unit_test(a_flood_from_a_broker_that_does_not_read_is_left_alone),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

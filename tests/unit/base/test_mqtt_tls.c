@@ -195,6 +195,24 @@ static void tls_and_plain_do_not_meet(void **state)
 	broker_stop(&broker);
 }
 
+static void no_turn_waits_with_something_to_do(void **state)
+{
+	(void)state;
+	struct broker broker;
+	struct client a;
+	char why[256];
+	start(&broker, "server", "");
+	struct sp_mqtt_config c = config(&broker);
+	client_new(&a, &c);
+	assert_int_equal(sp_mqtt_connect(a.mqtt, why), 0);
+	while (a.answers == 0)
+		sp_mqtt_turn(a.mqtt, INT64_C(3600) * 1000000, -1);
+	if (a.reason != 0)
+		fail_msg("%s", a.text);
+	client_free(&a);
+	broker_stop(&broker);
+}
+
 static void files_are_checked_before_the_first_connection(void **state)
 {
 	(void)state;
@@ -237,6 +255,7 @@ int main(void)
 	    cmocka_unit_test(a_broker_that_cannot_be_trusted_is_refused),
 	    cmocka_unit_test(a_name_must_be_the_certificate_s),
 	    cmocka_unit_test(tls_and_plain_do_not_meet),
+	    cmocka_unit_test(no_turn_waits_with_something_to_do),
 	    cmocka_unit_test(files_are_checked_before_the_first_connection),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
