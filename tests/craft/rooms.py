@@ -95,7 +95,8 @@ def check():
                 print(f"{path}:1: no SPDX lines")
                 faults += 1
             lines = text.splitlines()
-            if len(lines) > 500:
+            # A test file holds one bench and its cases, and may grow somewhat longer.
+            if len(lines) > (600 if path.startswith("tests/") else 500):
                 print(f"{path}:500: {len(lines)} lines: this has become two things")
                 faults += 1
             for number, line in enumerate(lines, 1):
