@@ -19,6 +19,8 @@ enum sp_device_phase {
 	SP_PHASE_ROUND,
 };
 
+enum sp_outcome { SP_OUTCOME_OK, SP_OUTCOME_FAILED, SP_OUTCOME_UNMEASURED };
+
 struct sp_device {
 	struct sp_devices *set;
 	const struct sp_driver *driver;
@@ -37,6 +39,7 @@ struct sp_device {
 	int64_t since_us;
 	int64_t rounds, failed, overdue;
 	struct sp_samples *samples;
+	bool loading;            ///< sp_line_load()
 	struct sp_resource open; ///< ring
 };
 
@@ -73,5 +76,5 @@ void sp_device_end(struct sp_device *dev);
 /// A waiting device begins its next round in `delay_ms`; any other is left alone.
 void sp_device_soon(struct sp_device *dev, int64_t delay_ms);
 /// The end of a round, and for drivers without rounds a word on their health.
-void sp_device_outcome(struct sp_device *dev, bool ok, const char *reason, const char *text);
+void sp_device_outcome(struct sp_device *dev, enum sp_outcome outcome, const char *reason, const char *text);
 void sp_device_timer(void *arg);

@@ -82,30 +82,42 @@ static void keep_reason(struct sp_device *dev, const char *reason, const char *t
 	dev->text[length] = '\0';
 }
 
-static void judge(struct sp_device *dev, bool ok, const char *reason, const char *text)
+static bool count(struct sp_device *dev, enum sp_outcome outcome)
+{
+	switch (outcome) {
+	case SP_OUTCOME_OK:
+		return sp_health_success(&dev->health);
+	case SP_OUTCOME_FAILED:
+		dev->failed++;
+		return sp_health_failure(&dev->health);
+	case SP_OUTCOME_UNMEASURED:
+		return sp_health_unmeasured(&dev->health);
+	}
+	return false;
+}
+
+static void judge(struct sp_device *dev, enum sp_outcome outcome, const char *reason, const char *text)
 {
 	enum sp_device_state previous = dev->health.state;
-	if (!ok) {
-		dev->failed++;
+	if (outcome != SP_OUTCOME_OK)
 		keep_reason(dev, reason, text);
-	}
-	if (ok ? sp_health_success(&dev->health) : sp_health_failure(&dev->health))
+	if (count(dev, outcome))
 		tell(dev, previous);
-	if (dev->health.state == SP_DEVICE_UP && ok)
+	if (dev->health.state == SP_DEVICE_UP && outcome == SP_OUTCOME_OK)
 		dev->reason[0] = dev->text[0] = '\0';
 }
 
-void sp_device_outcome(struct sp_device *dev, bool ok, const char *reason, const char *text)
+void sp_device_outcome(struct sp_device *dev, enum sp_outcome outcome, const char *reason, const char *text)
 {
 	if (dev->phase != SP_PHASE_ROUND) {
 		// A driver without rounds speaks when it has something to say; from any other it
 		// is the late end of a round that has been judged.
 		if (dev->interval_ms == 0 && dev->phase == SP_PHASE_WAITING)
-			judge(dev, ok, reason, text);
+			judge(dev, outcome, reason, text);
 		return;
 	}
 	dev->rounds++;
-	judge(dev, ok, reason, text);
+	judge(dev, outcome, reason, text);
 	wait_for_round(dev);
 }
 
@@ -128,7 +140,7 @@ static void overdue(struct sp_device *dev)
 	char text[80];
 	snprintf(text, sizeof(text), "the round had not ended after %.1f s",
 		 (double)deadline_ms(dev) / 1000.0);
-	sp_device_outcome(dev, false, "timeout", text);
+	sp_device_outcome(dev, SP_OUTCOME_FAILED, "timeout", text);
 }
 
 static void close_all(struct sp_device *dev)
@@ -146,7 +158,7 @@ static void start_failed(struct sp_device *dev, int result)
 	if (dev->start_failures < 64)
 		dev->start_failures++;
 	sp_warning("device", "%s \"%s\" does not start: %s", dev->driver->name, dev->name, strerror(-result));
-	judge(dev, false, "start", strerror(-result));
+	judge(dev, SP_OUTCOME_FAILED, "start", strerror(-result));
 	dev->phase = SP_PHASE_STARTING;
 	sp_loop_timer_start(sp_device_loop(dev), dev->timer,
 			    (int64_t)((double)delay * (0.5 + 0.5 * chance(dev))));
@@ -167,7 +179,7 @@ void sp_device_begin(struct sp_device *dev)
 		// To have started is its answer, unless it has said otherwise already.
 		if (dev->failed == failed) {
 			dev->health.successes = SP_HEALTH_UP_AFTER;
-			judge(dev, true, "", "");
+			judge(dev, SP_OUTCOME_OK, "", "");
 		}
 		return;
 	}
@@ -186,6 +198,7 @@ void sp_device_end(struct sp_device *dev)
 	sp_loop_timer_stop(sp_device_loop(dev), dev->timer);
 	if (started)
 		dev->driver->stop(dev);
+	sp_line_load(dev, false);
 	close_all(dev);
 }
 

@@ -34,6 +34,12 @@ bool sp_health_failure(struct sp_health *health)
 	return false;
 }
 
+bool sp_health_unmeasured(struct sp_health *health)
+{
+	health->failures = health->successes = 0;
+	return move(health, SP_DEVICE_UNKNOWN);
+}
+
 const char *sp_device_state_name(enum sp_device_state state)
 {
 	switch (state) {

@@ -27,5 +27,7 @@ struct sp_health {
 /// Each returns true when the state changed.
 bool sp_health_success(struct sp_health *health);
 bool sp_health_failure(struct sp_health *health);
+/// Nothing can be said of it now; the next success or failures count afresh.
+bool sp_health_unmeasured(struct sp_health *health);
 /// "up", "degraded", "down", "unknown"
 const char *sp_device_state_name(enum sp_device_state state);

@@ -31,7 +31,7 @@ int64_t sp_device_now_us(const struct sp_device *dev)
 
 void sp_round_ok(struct sp_device *dev)
 {
-	sp_device_outcome(dev, true, "", "");
+	sp_device_outcome(dev, SP_OUTCOME_OK, "", "");
 }
 
 void sp_round_failed(struct sp_device *dev, const char *reason, const char *format, ...)
@@ -41,7 +41,17 @@ void sp_round_failed(struct sp_device *dev, const char *reason, const char *form
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	sp_device_outcome(dev, false, reason, text);
+	sp_device_outcome(dev, SP_OUTCOME_FAILED, reason, text);
+}
+
+void sp_round_unmeasured(struct sp_device *dev, const char *reason, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sp_device_outcome(dev, SP_OUTCOME_UNMEASURED, reason, text);
 }
 
 void sp_sample(struct sp_device *dev, unsigned metric, const char *target, double value)
@@ -100,6 +110,35 @@ void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report)
 	const struct sp_devices_config *config = &dev->set->config;
 	if (config->rung && dev->line[0])
 		config->rung(config->arg, dev->line, dev->name, report, max_age_us(dev));
+}
+
+void sp_egress_report(struct sp_device *dev, const struct sp_egress *egress)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	if (config->egress && dev->line[0])
+		config->egress(config->arg, dev->line, dev->name, egress);
+}
+
+void sp_line_load(struct sp_device *dev, bool loading)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	bool changed = dev->loading != loading;
+	dev->loading = loading;
+	if (changed && config->load && dev->line[0])
+		config->load(config->arg, dev->line, dev->name, loading);
+}
+
+void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	if (config->spent && dev->line[0])
+		config->spent(config->arg, dev->line, what, bytes);
+}
+
+bool sp_line_frugal(const struct sp_device *dev)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	return config->frugal && dev->line[0] && config->frugal(config->arg, dev->line);
 }
 
 void sp_line_suspect(struct sp_device *dev)

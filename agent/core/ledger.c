@@ -177,11 +177,15 @@ static int64_t wall_of(const struct sp_clock_reading *now, int64_t mono_us)
 static int distance(enum sp_cause cause)
 {
 	static const int distances[SP_CAUSES] = {
-	    [SP_CAUSE_NONE] = 9,    [SP_CAUSE_CABLE] = 0,          [SP_CAUSE_ADDRESS] = 1,
-	    [SP_CAUSE_GATEWAY] = 2, [SP_CAUSE_ISP_ACCESS] = 3,     [SP_CAUSE_ISP_CORE] = 4,
-	    [SP_CAUSE_ISP] = 4,     [SP_CAUSE_CAPTIVE_PORTAL] = 4, [SP_CAUSE_IPV4] = 5,
-	    [SP_CAUSE_IPV6] = 5,    [SP_CAUSE_INTERNATIONAL] = 6,  [SP_CAUSE_DNS] = 7,
-	    [SP_CAUSE_HUB] = 8,
+	    [SP_CAUSE_NONE] = 9,          [SP_CAUSE_CABLE] = 0,
+	    [SP_CAUSE_ADDRESS] = 1,       [SP_CAUSE_GATEWAY] = 2,
+	    [SP_CAUSE_ISP_ACCESS] = 3,    [SP_CAUSE_ISP_CORE] = 4,
+	    [SP_CAUSE_ISP] = 4,           [SP_CAUSE_CAPTIVE_PORTAL] = 4,
+	    [SP_CAUSE_IPV4] = 5,          [SP_CAUSE_IPV6] = 5,
+	    [SP_CAUSE_INTERNATIONAL] = 6, [SP_CAUSE_DNS] = 7,
+	    [SP_CAUSE_HUB] = 8,           [SP_CAUSE_MTU] = 5,
+	    [SP_CAUSE_POWER] = 0,         [SP_CAUSE_REBOOT] = 0,
+	    [SP_CAUSE_AGENT] = 0,
 	};
 	return distances[cause];
 }

@@ -24,8 +24,12 @@ enum sp_cause {
 	SP_CAUSE_HUB,
 	SP_CAUSE_IPV4,
 	SP_CAUSE_IPV6,
+	SP_CAUSE_MTU,   ///< full-size packets vanish, small ones pass
+	SP_CAUSE_POWER, ///< of silences, like the two below: the board itself was not there to measure
+	SP_CAUSE_REBOOT,
+	SP_CAUSE_AGENT,
 };
-#define SP_CAUSES 13
+#define SP_CAUSES 17
 
 enum sp_whose {
 	SP_WHOSE_NOBODY,

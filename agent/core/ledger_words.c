@@ -34,6 +34,10 @@ const char *sp_cause_name(enum sp_cause cause)
 	    [SP_CAUSE_HUB] = "hub",
 	    [SP_CAUSE_IPV4] = "ipv4",
 	    [SP_CAUSE_IPV6] = "ipv6",
+	    [SP_CAUSE_MTU] = "mtu",
+	    [SP_CAUSE_POWER] = "power",
+	    [SP_CAUSE_REBOOT] = "reboot",
+	    [SP_CAUSE_AGENT] = "agent",
 	};
 	return names[cause];
 }
@@ -52,11 +56,17 @@ const char *sp_whose_name(enum sp_whose whose)
 const char *sp_rung_name(enum sp_rung rung)
 {
 	static const char *const names[SP_RUNGS] = {
-	    [SP_RUNG_CABLE] = "cable",       [SP_RUNG_ADDRESS] = "address",
-	    [SP_RUNG_GATEWAY] = "gateway",   [SP_RUNG_ISP_ACCESS] = "isp_access",
-	    [SP_RUNG_ISP_CORE] = "isp_core", [SP_RUNG_INTERNATIONAL] = "international",
-	    [SP_RUNG_DNS] = "dns",           [SP_RUNG_PORTAL] = "portal",
+	    [SP_RUNG_CABLE] = "cable",
+	    [SP_RUNG_ADDRESS] = "address",
+	    [SP_RUNG_GATEWAY] = "gateway",
+	    [SP_RUNG_ISP_ACCESS] = "isp_access",
+	    [SP_RUNG_ISP_CORE] = "isp_core",
+	    [SP_RUNG_INTERNATIONAL] = "international",
+	    [SP_RUNG_DNS] = "dns",
+	    [SP_RUNG_PORTAL] = "portal",
 	    [SP_RUNG_HUB] = "hub",
+	    [SP_RUNG_SERVICE] = "service",
+	    [SP_RUNG_FULL_SIZE] = "full_size",
 	};
 	return names[rung];
 }

@@ -124,6 +124,22 @@ static void check_line(const struct check *check, struct sp_device_conf *device)
 	}
 }
 
+static void check_options(const struct check *check, const struct sp_device_conf *device)
+{
+	const char *key = NULL;
+	char why[256] = "";
+	if (!device->driver->check || device->driver->check(device->conf, &key, why, sizeof(why)) == 0)
+		return;
+	const struct sp_config_section *found =
+	    sp_config_find(&check->settings->config, device->driver->name, device->name);
+	unsigned at = device->at;
+	for (size_t i = 0; found && key && i < found->count; i++)
+		if (strcmp(found->entries[i].key, key) == 0)
+			at = found->entries[i].line;
+	sp_config_error(check->errors, file_of(check), at, "[%s \"%s\"] %s%s%s", device->driver->name,
+			device->name, key ? key : "", key ? ": " : "", why);
+}
+
 static void check_twins(const struct check *check)
 {
 	const struct sp_settings *settings = check->settings;
@@ -164,8 +180,10 @@ void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *er
 	check_name(&check, "shard", settings->agent.shard);
 	check_name(&check, "device", settings->agent.device);
 	check_mqtt(&check);
-	for (size_t i = 0; i < settings->device_count; i++)
+	for (size_t i = 0; i < settings->device_count; i++) {
 		check_line(&check, &settings->devices[i]);
+		check_options(&check, &settings->devices[i]);
+	}
 	check_twins(&check);
 	check_kiosks(&check);
 	if (settings->device_count == 0 && errors->count == 0)

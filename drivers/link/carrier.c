@@ -85,7 +85,12 @@ static void conclude(struct sp_device *dev, struct carrier *c, enum sp_rung_stat
 		c->status = status;
 		c->since_us = sp_device_now_us(dev);
 	}
-	struct sp_rung_report report = {SP_RUNG_CABLE, SP_FAMILY_ANY, status, c->since_us, -1, detail(c)};
+	struct sp_rung_report report = {.rung = SP_RUNG_CABLE,
+					.family = SP_FAMILY_ANY,
+					.status = status,
+					.since_us = c->since_us,
+					.rtt_us = -1,
+					.detail = detail(c)};
 	sp_rung_report(dev, &report);
 	const struct carrier_conf *conf = sp_device_conf(dev);
 	if (status == SP_RUNG_UNKNOWN)

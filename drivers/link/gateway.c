@@ -71,8 +71,12 @@ static void report_address(struct sp_device *dev, struct gateway *g, struct sp_g
 		f->address_status = status;
 		f->address_since_us = sp_device_now_us(dev);
 	}
-	struct sp_rung_report report = {SP_RUNG_ADDRESS,     f->family, status,
-					f->address_since_us, -1,        address_detail(f)};
+	struct sp_rung_report report = {.rung = SP_RUNG_ADDRESS,
+					.family = f->family,
+					.status = status,
+					.since_us = f->address_since_us,
+					.rtt_us = -1,
+					.detail = address_detail(f)};
 	sp_rung_report(dev, &report);
 }
 

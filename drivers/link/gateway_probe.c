@@ -28,7 +28,12 @@ static void settle(struct sp_device *dev, struct sp_gateway_family *f, enum sp_r
 		f->status = status;
 		f->since_us = f->began_us;
 	}
-	struct sp_rung_report report = {SP_RUNG_GATEWAY, f->family, status, f->since_us, rtt_us, detail};
+	struct sp_rung_report report = {.rung = SP_RUNG_GATEWAY,
+					.family = f->family,
+					.status = status,
+					.since_us = f->since_us,
+					.rtt_us = rtt_us,
+					.detail = detail};
 	sp_rung_report(dev, &report);
 	sp_gateway_settled(dev);
 }
@@ -186,8 +191,12 @@ void sp_gateway_probe_cancel(struct sp_device *dev, struct sp_gateway_family *f)
 	f->since_us = 0;
 	if (f->status != SP_RUNG_UNKNOWN) {
 		f->status = SP_RUNG_UNKNOWN;
-		struct sp_rung_report report = {SP_RUNG_GATEWAY, f->family, f->status,
-						f->began_us,     -1,        "the route changed"};
+		struct sp_rung_report report = {.rung = SP_RUNG_GATEWAY,
+						.family = f->family,
+						.status = f->status,
+						.since_us = f->began_us,
+						.rtt_us = -1,
+						.detail = "the route changed"};
 		sp_rung_report(dev, &report);
 	}
 	if (!f->probing)

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../drivers.h"
@@ -117,58 +118,70 @@ static void poll(struct sp_device *dev)
 
 // ---- start and stop -----------------------------------------------------------------------------
 
-static int check_list(const char *key, const struct sp_strings *list)
+static int check_list(const struct sp_strings *list, char *why, size_t size)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct sp_endpoint endpoint;
 		if (sp_endpoint_parse(&endpoint, list->items[i], 53) < 0) {
-			sp_err("reach",
-			       "%s: \"%s\" is no address; names are not asked for here, since asking needs "
-			       "the line",
-			       key, list->items[i]);
+			snprintf(
+			    why, size,
+			    "\"%s\" is no address; names are not asked for here, since asking needs the line",
+			    list->items[i]);
 			return -EINVAL;
 		}
 	}
 	return 0;
 }
 
-static int check_expect(const struct sp_strings *list)
+static int check_expect(const struct sp_strings *list, char *why, size_t size)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		uint8_t bytes[16];
 		if (inet_pton(AF_INET, list->items[i], bytes) != 1 &&
 		    inet_pton(AF_INET6, list->items[i], bytes) != 1) {
-			sp_err("reach", "dns_expect: \"%s\" is no address", list->items[i]);
+			snprintf(why, size, "\"%s\" is no address", list->items[i]);
 			return -EINVAL;
 		}
 	}
 	return 0;
 }
 
-static int check_name(const char *name)
+static int check_name(const char *name, char *why, size_t size)
 {
 	struct sp_dns_question question = {.type = SP_DNS_A};
 	uint8_t message[SP_DNS_QUESTION];
-	size_t size = strnlen(name, sizeof(question.name));
-	if (size < sizeof(question.name) - 8) {
-		memcpy(question.name, name, size);
+	size_t length = strnlen(name, sizeof(question.name));
+	if (length < sizeof(question.name) - 8) {
+		memcpy(question.name, name, length);
 		if (sp_dns_encode(message, &question) > 0)
 			return 0;
 	}
-	sp_err("reach", "dns_name: \"%s\" is no domain name", name);
+	snprintf(why, size, "\"%s\" is no domain name", name);
 	return -EINVAL;
 }
 
-static int check(const struct sp_reach_conf *conf)
+static int check(const void *of, const char **key, char *why, size_t size)
 {
-	int result = check_list("domestic", &conf->domestic);
-	if (result == 0)
-		result = check_list("international", &conf->international);
-	if (result == 0)
-		result = check_list("dns_direct", &conf->dns_direct);
-	if (result == 0)
-		result = check_expect(&conf->dns_expect);
-	return result ? result : check_name(conf->dns_name);
+	const struct sp_reach_conf *conf = of;
+	*key = "domestic";
+	int result = check_list(&conf->domestic, why, size);
+	if (result == 0) {
+		*key = "international";
+		result = check_list(&conf->international, why, size);
+	}
+	if (result == 0) {
+		*key = "dns_direct";
+		result = check_list(&conf->dns_direct, why, size);
+	}
+	if (result == 0) {
+		*key = "dns_expect";
+		result = check_expect(&conf->dns_expect, why, size);
+	}
+	if (result == 0) {
+		*key = "dns_name";
+		result = check_name(conf->dns_name, why, size);
+	}
+	return result;
 }
 
 static int start(struct sp_device *dev)
@@ -176,9 +189,6 @@ static int start(struct sp_device *dev)
 	struct sp_reach *reach = sp_device_state(dev);
 	reach->dev = dev;
 	reach->conf = sp_device_conf(dev);
-	int result = check(reach->conf);
-	if (result < 0)
-		return result;
 	if (strcmp(reach->conf->interface, "auto") != 0)
 		memcpy(reach->interface, reach->conf->interface, strlen(reach->conf->interface));
 	reach->ping = sp_ping_new(dev, reach->interface);
@@ -325,6 +335,7 @@ const struct sp_driver sp_driver_reach = {
     .state_size = sizeof(struct sp_reach),
     .interval_ms = 2000,
     .deadline_ms = 8000,
+    .check = check,
     .start = start,
     .poll = poll,
     .stop = stop,

@@ -150,8 +150,12 @@ static void conclude(struct sp_reach_dns *dns)
 	bool broken = verdict.status == SP_RUNG_SILENT || verdict.status == SP_RUNG_WRONG;
 	int64_t wait_us = dns->reach->conf->scope_interval_ms * 1000;
 	dns->due_us = now + (broken && wait_us > NOT_OK_US ? NOT_OK_US : wait_us);
-	struct sp_rung_report report = {SP_RUNG_DNS,   SP_FAMILY_ANY,  verdict.status,
-					dns->since_us, verdict.rtt_us, verdict.detail};
+	struct sp_rung_report report = {.rung = SP_RUNG_DNS,
+					.family = SP_FAMILY_ANY,
+					.status = verdict.status,
+					.since_us = dns->since_us,
+					.rtt_us = verdict.rtt_us,
+					.detail = verdict.detail};
 	sp_rung_report(dns->reach->dev, &report);
 }
 

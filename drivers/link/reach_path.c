@@ -29,8 +29,12 @@ static bool uses_tcp(const struct sp_path *path)
 
 static void report(struct sp_path *path, int64_t rtt_us, const char *detail)
 {
-	struct sp_rung_report r = {path->rung,           path->family, path->scope.status,
-				   path->scope.since_us, rtt_us,       detail};
+	struct sp_rung_report r = {.rung = path->rung,
+				   .family = path->family,
+				   .status = path->scope.status,
+				   .since_us = path->scope.since_us,
+				   .rtt_us = rtt_us,
+				   .detail = detail};
 	sp_rung_report(path->reach->dev, &r);
 }
 

@@ -35,7 +35,12 @@ static void conclude(struct sp_reach_portal *portal, enum sp_rung_status status,
 	}
 	portal->doubts = 0;
 	portal->due_us = sp_device_now_us(portal->reach->dev) + wait_us(portal);
-	struct sp_rung_report report = {SP_RUNG_PORTAL, SP_FAMILY_ANY, status, portal->since_us, rtt_us, why};
+	struct sp_rung_report report = {.rung = SP_RUNG_PORTAL,
+					.family = SP_FAMILY_ANY,
+					.status = status,
+					.since_us = portal->since_us,
+					.rtt_us = rtt_us,
+					.detail = why};
 	sp_rung_report(portal->reach->dev, &report);
 }
 

@@ -35,9 +35,12 @@ static void report_rung(struct sp_device *dev, const struct sim_line *sim, enum 
 	enum sp_rung_status status = sp_sim_rung(sim->state, rung, family);
 	char detail[64];
 	snprintf(detail, sizeof(detail), "simulated: %s", sp_sim_state_names[sim->state]);
-	struct sp_rung_report report = {
-	    rung, family, status, sim->since_us, status == SP_RUNG_OK ? rtt_us : -1, detail,
-	};
+	struct sp_rung_report report = {.rung = rung,
+					.family = family,
+					.status = status,
+					.since_us = sim->since_us,
+					.rtt_us = status == SP_RUNG_OK ? rtt_us : -1,
+					.detail = detail};
 	sp_rung_report(dev, &report);
 }
 

@@ -84,6 +84,9 @@ struct sp_driver {
 	int64_t interval_ms; ///< default time between rounds; 0: no rounds, events only
 	int64_t deadline_ms; ///< a round that has not ended by then has failed: the core says so
 
+	/// Looks at parsed options for what a table cannot say; called by --check-config and before start.
+	/// Writes what is wrong to `why` and the key that it concerns to `key`. 0 or -EINVAL. May be NULL.
+	int (*check)(const void *conf, const char **key, char *why, size_t size);
 	/// Allocates what the device needs. 0 or -errno; the core retries with back-off. May not block.
 	int (*start)(struct sp_device *dev) SP_MUST_CHECK;
 	/// Begins one round, never blocks, never exits. The round ends with sp_round_ok() or

@@ -32,6 +32,10 @@ void sp_round_ok(struct sp_device *dev);
 /// for people.
 void sp_round_failed(struct sp_device *dev, const char *reason, const char *format, ...) SP_PRINTF(3, 4);
 
+/// Ends the round without a verdict: the device cannot be judged now, for a reason that is not its own (the
+/// line is down, the board's clock is not known). It counts as unknown.
+void sp_round_unmeasured(struct sp_device *dev, const char *reason, const char *format, ...) SP_PRINTF(3, 4);
+
 /// One measurement of metrics[metric]; `target` tells apart what one device measures at several
 /// places (an anchor, a scope), NULL where there is just one. Summarised per window, not sent
 /// singly. Text is copied; at most 32 targets per device.
@@ -60,10 +64,12 @@ enum sp_rung {
 	SP_RUNG_ISP_CORE,      ///< domestic anchors
 	SP_RUNG_INTERNATIONAL, ///< anchors abroad
 	SP_RUNG_DNS,
-	SP_RUNG_PORTAL, ///< ok: no captive portal answered in the anchor's place
-	SP_RUNG_HUB,    ///< our own broker
+	SP_RUNG_PORTAL,  ///< ok: no captive portal answered in the anchor's place
+	SP_RUNG_HUB,     ///< our own broker
+	SP_RUNG_SERVICE, ///< listed education platforms over HTTPS: proof of life, never a fault of the line
+	SP_RUNG_FULL_SIZE, ///< a packet as large as the link allows, not to be fragmented, and its answer
 };
-#define SP_RUNGS 9
+#define SP_RUNGS 11
 
 enum sp_rung_status {
 	SP_RUNG_UNKNOWN, ///< not measured, or cannot be
@@ -83,11 +89,39 @@ struct sp_rung_report {
 			    ///< sending time
 	int64_t rtt_us;     ///< of the answer; -1 without one
 	const char *detail; ///< evidence for people: "203.0.113.1 answered", "4 of 4 anchors silent"; copied
+	/// The same for translators: a word from the feed's vocabulary (feed/README.md, evidence), and what
+	/// it is about, an address or a name; NULL without. Copied.
+	const char *reason, *host;
 };
 
 /// What this device just saw of the line it is configured for (option `line`). Report every
 /// finding, not only changes: the ledger also judges by age.
 void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report);
+
+/// By which door the line leaves. Behind a router with two uplinks nothing else tells them apart.
+struct sp_egress {
+	enum sp_family family;
+	const char *hop;     ///< address of the first ISP hop; NULL: it gave none
+	unsigned position;   ///< of that hop: its TTL; 0 without one
+	const char *address; ///< our public address as an anchor saw it; NULL: nobody was asked, or none said
+	int64_t asked_us;    ///< when the question was sent
+};
+
+/// Report every finding, not only changes: what the line was before an outage must be confirmed after it.
+/// Copied.
+void sp_egress_report(struct sp_device *dev, const struct sp_egress *egress);
+
+/// This device fills the line by itself (a speed test) from now on, or does so no longer: no loss meanwhile
+/// is an outage, and the minutes are marked `self_loaded`. Ends with the device's stop, too.
+void sp_line_load(struct sp_device *dev, bool loading);
+
+enum sp_spending { SP_SPENT_PROBES, SP_SPENT_TESTS };
+#define SP_SPENDINGS 2
+/// Bytes of IP that this device sent and received over the line, for the line's budget.
+void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes);
+
+/// The line is metered and frugal: ask every 300 s at most, and nothing that is optional.
+bool sp_line_frugal(const struct sp_device *dev);
 
 /// A probe was lost: every device of the same line begins a round now instead of at its next
 /// time, so that the loss is either cleared or given its cause. Rate-limited by the core.

@@ -403,7 +403,10 @@ int fake_start(struct sp_device *dev)
 {
 	// The first round comes at once.
 	dev->round_us = dev->now_us - dev->driver->interval_ms * 1000;
-	return dev->driver->start(dev);
+	const char *key = NULL;
+	char why[256] = "";
+	int result = dev->driver->check ? dev->driver->check(dev->conf, &key, why, sizeof(why)) : 0;
+	return result ? result : dev->driver->start(dev);
 }
 
 struct sp_device *fake_new(const struct sp_driver *driver, const char *name, const char *options)
