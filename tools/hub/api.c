@@ -159,6 +159,7 @@ static void outage_row(void *arg, const struct sp_outage_view *outage)
 	sp_out_bool(out, "start_measured", outage->measured);
 	sp_out_int_or_null(out, "end_ms", outage->end_ms);
 	sp_out_seconds_or_null(out, "end_uncertainty_seconds", outage->end_ms < 0 ? -1 : outage->end_err_ms);
+	sp_out_raw(out, "parts", outage->parts ? outage->parts : "[]");
 	sp_out_raw(out, "evidence", outage->evidence ? outage->evidence : "[]");
 	sp_out_close(out, '}');
 }

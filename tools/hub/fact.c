@@ -158,28 +158,38 @@ bool sp_fact_line(struct sp_fact_line *out, const char *data)
 	state(root, "ipv6", &out->ipv6);
 	word(root, "cause", out->cause);
 	word(root, "whose", out->whose);
+	out->since_mono_us = -1;
+	(void)integer(root, "since_mono_us", 0, &out->since_mono_us);
 	cJSON_Delete(root);
 	return good;
 }
 
+/// In milliseconds, rounded up; 0 without one.
+static int64_t uncertainty(const cJSON *root, const char *name)
+{
+	const cJSON *item = member(root, name);
+	bool good = cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 1e9;
+	return good ? (int64_t)ceil(item->valuedouble * 1000) : 0;
+}
+
 static void outage_times(struct sp_fact_outage *out, const cJSON *root)
 {
-	const cJSON *uncertainty = member(root, "start_uncertainty_seconds"),
-		    *boot = member(root, "start_boot");
+	const cJSON *boot = member(root, "start_boot");
 	out->start_mono_us = out->start_t_ms = out->end_mono_us = out->end_t_ms = -1;
 	(void)integer(root, "start_mono_us", 0, &out->start_mono_us);
 	(void)integer(root, "start_t_ms", 0, &out->start_t_ms);
 	(void)integer(root, "end_mono_us", 0, &out->end_mono_us);
 	(void)integer(root, "end_t_ms", 0, &out->end_t_ms);
-	if (cJSON_IsNumber(uncertainty) && uncertainty->valuedouble >= 0 && uncertainty->valuedouble < 1e9)
-		out->start_uncertainty_ms = (int64_t)ceil(uncertainty->valuedouble * 1000);
+	out->start_uncertainty_ms = uncertainty(root, "start_uncertainty_seconds");
+	out->end_uncertainty_ms = uncertainty(root, "end_uncertainty_seconds");
 	if (cJSON_IsString(boot) && strlen(boot->valuestring) <= SP_FEED_BOOT_LENGTH)
 		strcpy(out->start_boot, boot->valuestring);
 }
 
 static bool outage(struct sp_fact_outage *out, const cJSON *root)
 {
-	const cJSON *id = member(root, "outage"), *evidence = member(root, "evidence");
+	const cJSON *id = member(root, "outage"), *evidence = member(root, "evidence"),
+		    *parts = member(root, "parts");
 	int phase;
 	if (!cJSON_IsString(id) || !id->valuestring[0] || strlen(id->valuestring) >= sizeof(out->id) ||
 	    !one_of(root, "phase", phases, SP_OUTAGE_PHASES, &phase))
@@ -192,6 +202,8 @@ static bool outage(struct sp_fact_outage *out, const cJSON *root)
 	outage_times(out, root);
 	if (cJSON_IsArray(evidence))
 		out->evidence = cJSON_PrintUnformatted(evidence);
+	if (cJSON_IsArray(parts))
+		out->parts = cJSON_PrintUnformatted(parts);
 	return true;
 }
 

@@ -39,6 +39,7 @@ struct sp_fact_dropped {
 struct sp_fact_line {
 	enum sp_line_state state, ipv4, ipv6;
 	char cause[SP_WORD_MAX + 1], whose[SP_WORD_MAX + 1];
+	int64_t since_mono_us; ///< in the record's boot; -1: not there
 };
 
 struct sp_fact_outage {
@@ -50,7 +51,8 @@ struct sp_fact_outage {
 	int64_t start_uncertainty_ms;      ///< 0: not there
 	char start_boot[SP_FEED_BOOT_LENGTH + 1];
 	int64_t end_mono_us, end_t_ms; ///< -1: not there
-	char *evidence;                ///< JSON list text or NULL; free()
+	int64_t end_uncertainty_ms;    ///< 0: not there
+	char *evidence, *parts;        ///< JSON list text or NULL; free()
 };
 
 struct sp_fact_device {
@@ -67,5 +69,5 @@ void sp_fact_summary(struct sp_buf *out, const char *data);
 bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data);
 bool sp_fact_line(struct sp_fact_line *out, const char *data);
-bool sp_fact_outage(struct sp_fact_outage *out, const char *data); ///< evidence is the caller's
+bool sp_fact_outage(struct sp_fact_outage *out, const char *data); ///< both texts are the caller's
 bool sp_fact_device(struct sp_fact_device *out, const char *data);

@@ -134,7 +134,7 @@ struct sp_outage_filter {
 };
 struct sp_outage_view {
 	const char *school, *site, *line, *device, *outage, *cause, *whose;
-	const char *evidence; ///< JSON or NULL
+	const char *evidence, *parts; ///< JSON or NULL
 	enum sp_outage_phase phase;
 	enum sp_line_state state;
 	bool measured;                                      ///< the start is placed better than by bounds

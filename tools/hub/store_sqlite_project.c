@@ -39,14 +39,19 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 	if (!sp_fact_line(&fact, record->data))
 		return 1;
 	int result = line_row(store, record->device, record->instance, &line);
+	// The state began before the record that tells of it was made.
+	int64_t ago_ms = fact.since_mono_us >= 0 && fact.since_mono_us < record->mono_us
+			     ? (record->mono_us - fact.since_mono_us) / 1000
+			     : 0;
 	if (result == 0 && record->was_ms >= 0)
 		result = SQL_DO(
 		    store, "DELETE FROM line_point WHERE line = ? AND t_ms = ? AND stream = ? AND seq = ?",
-		    I(line), I(record->was_ms), I(record->stream), I(record->seq));
+		    I(line), I(record->was_ms - ago_ms), I(record->stream), I(record->seq));
 	if (result == 0)
 		result = SQL_DO(store, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", I(line),
-				I(record->when.t_ms), I(record->stream), I(record->seq), I(record->when.by),
-				I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4), I(fact.ipv6));
+				I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
+				I(record->when.by), I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4),
+				I(fact.ipv6));
 	return result < 0 ? result : refresh_line(store, line);
 }
 
@@ -85,17 +90,18 @@ static int write_outage(struct sp_store *store, const struct sp_record *record,
 	return SQL_DO(
 	    store,
 	    "INSERT INTO outage VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), nullif(?9, -1), ?10,"
-	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14) ON CONFLICT DO UPDATE SET line = ?3,"
+	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14, ?15) ON CONFLICT DO UPDATE SET line = ?3,"
 	    " phase = ?4, state = ?5, cause = ?6, whose = ?7,"
 	    " start_ms = coalesce(excluded.start_ms, start_ms),"
 	    " start_err_ms = iif(excluded.start_ms IS NULL, start_err_ms, excluded.start_err_ms),"
 	    " start_placed = iif(excluded.start_ms IS NULL, start_placed, excluded.start_placed),"
 	    " end_ms = excluded.end_ms, end_err_ms = excluded.end_err_ms,"
-	    " evidence = coalesce(excluded.evidence, evidence), t_ms = ?14",
+	    " evidence = coalesce(excluded.evidence, evidence), t_ms = ?14,"
+	    " parts = coalesce(excluded.parts, parts)",
 	    I(record->device), T(fact->id), T(record->instance), I(fact->phase), I(fact->state),
 	    T(fact->cause), T(fact->whose), I(start_known ? start->t_ms : -1),
 	    I(start_known ? start->err_ms : -1), I(start->by), I(closed ? end->t_ms : -1),
-	    I(closed ? end->err_ms : -1), T(fact->evidence), I(record->when.t_ms));
+	    I(closed ? end->err_ms : -1), T(fact->evidence), I(record->when.t_ms), T(fact->parts));
 }
 
 /// A later phase wins, within a phase the later record; a start that only the older one knew is kept.
@@ -131,7 +137,8 @@ static int project_outage(struct sp_store *store, const struct sp_time_frame *fr
 	int result = moment(store, frame, record, fact.start_boot, fact.start_t_ms, fact.start_mono_us,
 			    fact.start_uncertainty_ms, &start);
 	if (result == 0)
-		result = moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us, 0, &end);
+		result = moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us,
+				fact.end_uncertainty_ms, &end);
 	if (result == 0)
 		result = newer(store, record, &fact);
 	if (result == 1)
@@ -139,6 +146,7 @@ static int project_outage(struct sp_store *store, const struct sp_time_frame *fr
 	else if (result == 0)
 		result = older(store, record, &fact, &start);
 	free(fact.evidence);
+	free(fact.parts);
 	return result;
 }
 

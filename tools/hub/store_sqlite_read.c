@@ -13,7 +13,8 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
 	    "SELECT r.school, r.site, o.line, d.name, o.name, o.cause, o.whose, o.evidence, o.phase, o.state,"
-	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms FROM outage o JOIN device d "
+	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms, o.parts FROM outage o JOIN "
+	    "device d "
 	    "ON"
 	    " d.id = o.device LEFT JOIN register r ON r.device = d.name AND r.line = o.line WHERE (?1 IS "
 	    "NULL OR"
@@ -33,6 +34,7 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 			     .cause = sp_sql_text(stmt, 5),
 			     .whose = sp_sql_text(stmt, 6),
 			     .evidence = evidence,
+			     .parts = (const char *)sqlite3_column_text(stmt, 15),
 			     .phase = (enum sp_outage_phase)sp_sql_int(stmt, 8, 0),
 			     .state = (enum sp_line_state)sp_sql_int(stmt, 9, 0),
 			     .measured = sp_sql_int(stmt, 10, SP_PLACED_BOUNDS) < SP_PLACED_BOUNDS,

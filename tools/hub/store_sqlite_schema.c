@@ -63,7 +63,7 @@ static const char projections[] =
     "CREATE TABLE outage(device INTEGER NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL,"
     " phase INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
     " start_ms INTEGER, start_err_ms INTEGER, start_placed INTEGER, end_ms INTEGER, end_err_ms INTEGER,"
-    " evidence TEXT, t_ms INTEGER NOT NULL, PRIMARY KEY(device, name)) WITHOUT ROWID;"
+    " evidence TEXT, t_ms INTEGER NOT NULL, parts TEXT, PRIMARY KEY(device, name)) WITHOUT ROWID;"
     "CREATE INDEX outage_start ON outage(start_ms);"
 
     "CREATE TABLE instance(device INTEGER NOT NULL, name TEXT NOT NULL, driver TEXT NOT NULL,"

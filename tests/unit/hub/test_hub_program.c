@@ -211,7 +211,7 @@ static void a_newer_database_stops_the_start(void **state)
 			 SQLITE_OK);
 	sqlite3_close(handle);
 	assert_int_equal(end(START("all")), 1);
-	assert_true(said(hub_log, "the database has schema 7, this program knows 1"));
+	assert_true(said(hub_log, "the database has schema 7, this program knows "));
 }
 
 static void words_that_are_none_are_refused(void **state)

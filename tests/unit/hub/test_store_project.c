@@ -53,8 +53,8 @@ static void line(int64_t seq, int64_t at_ms, const char *state, const char *caus
 struct seen {
 	int count;
 	enum sp_line_state state, last_state;
-	char cause[33], whose[33], presence[17], line[65], school[65], text[1024];
-	int64_t since_ms, last_heard_ms, start_ms, start_err_ms, end_ms;
+	char cause[33], whose[33], presence[17], line[65], school[65], text[1024], parts[256];
+	int64_t since_ms, last_heard_ms, start_ms, start_err_ms, end_ms, end_err_ms;
 	enum sp_outage_phase phase;
 	bool registered;
 };
@@ -91,6 +91,8 @@ static void on_outage(void *arg, const struct sp_outage_view *view)
 	seen->start_ms = view->start_ms;
 	seen->start_err_ms = view->start_err_ms;
 	seen->end_ms = view->end_ms;
+	seen->end_err_ms = view->end_err_ms;
+	snprintf(seen->parts, sizeof(seen->parts), "%s", view->parts ? view->parts : "");
 	snprintf(seen->cause, sizeof(seen->cause), "%s", view->cause);
 	snprintf(seen->text, sizeof(seen->text), "%s", view->evidence ? view->evidence : "");
 }
@@ -144,6 +146,22 @@ static void a_line_is_what_its_latest_fact_says(void **state)
 	seen = lines();
 	assert_string_equal(seen.cause, "isp_core");
 	assert_int_equal(seen.since_ms, NOW_MS + 60000);
+}
+
+/// The record is made once the state is believed; the state itself is older.
+static void a_state_begins_when_it_was_measured(void **state)
+{
+	(void)state;
+	line(2, 0, "up", "none", "nobody");
+	say(3, 60000,
+	    "\"type\":\"line\",\"device\":\"main\",\"state\":\"down\",\"cause\":\"isp\","
+	    "\"whose\":\"provider\",\"since_mono_us\":36056000000");
+	assert_int_equal(lines().since_ms, NOW_MS + 56000);
+	// What lies in the record's future is nobody's measurement.
+	say(4, 90000,
+	    "\"type\":\"line\",\"device\":\"main\",\"state\":\"up\",\"cause\":\"none\","
+	    "\"whose\":\"nobody\",\"since_mono_us\":46056000000");
+	assert_int_equal(lines().since_ms, NOW_MS + 90000);
 }
 
 static void late_facts_do_not_overwrite_newer_ones(void **state)
@@ -253,7 +271,9 @@ static void check_outage(void)
 	assert_int_equal(seen.start_ms, NOW_MS - 3000);
 	assert_int_equal(seen.start_err_ms, 1500);
 	assert_int_equal(seen.end_ms, NOW_MS + 80000);
+	assert_int_equal(seen.end_err_ms, 2500);
 	assert_string_equal(seen.text, "[{\"rung\":\"dns\"}]");
+	assert_string_equal(seen.parts, "[{\"cause\":\"isp_core\"}]");
 }
 
 #define START                                                                                  \
@@ -262,7 +282,8 @@ static void check_outage(void)
 #define END                                                                                        \
 	",\"cause\":\"isp_core\",\"whose\":\"provider\",\"end_mono_us\":36080000000,\"end_t_ms\":" \
 	"1795230080000,"                                                                           \
-	"\"evidence\":[{\"rung\":\"dns\"}]"
+	"\"evidence\":[{\"rung\":\"dns\"}],\"parts\":[{\"cause\":\"isp_core\"}],"                  \
+	"\"end_uncertainty_seconds\":2.5"
 
 static void an_outage_opens_is_updated_and_closes(void **state)
 {
@@ -457,6 +478,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    T(a_line_is_what_its_latest_fact_says),
+	    T(a_state_begins_when_it_was_measured),
 	    T(late_facts_do_not_overwrite_newer_ones),
 	    T(a_silent_board_says_nothing_of_its_line),
 	    T(a_day_knows_only_what_was_heard),
