@@ -44,7 +44,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 {
 	struct sp_http_client *client = arg;
 	unsigned events = 0;
-	(void)easy, (void)socket_arg;
+	(void)socket_arg;
+	if (what == CURL_POLL_REMOVE) {
+		struct sp_http_transfer *transfer = NULL;
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+		if (transfer)
+			sp_http_transfer_count(transfer, fd);
+	}
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= SP_READABLE;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)

@@ -4,15 +4,22 @@
 // that a probe measures the line and not our memory.
 #include "agent/base/http_transfer.h"
 
+#include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "agent/base/mem.h"
 
 enum {
 	HEAD_MAX = 32 * 1024, ///< status line and header fields, those of 1xx answers included
 	TIMEOUT_DEFAULT_MS = 30 * 1000,
+	// Of one segment: IP, TCP and its time stamps.
+	SEGMENT_V4 = 20 + 20 + 12,
+	SEGMENT_V6 = 40 + 20 + 12,
+	FAREWELL = 3, ///< segments after the count
 };
 
 static size_t on_head(char *data, size_t size, size_t count, void *arg)
@@ -95,6 +102,10 @@ static CURLcode set_request(struct sp_http_transfer *t, const struct sp_http_req
 		t->connect_to = connect_to(request->resolve);
 		SET(CURLOPT_CONNECT_TO, t->connect_to);
 	}
+	if (request->ca_file && *request->ca_file) {
+		SET(CURLOPT_CAINFO, request->ca_file);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 	if (request->interface && *request->interface) {
 		// "if!": an interface, never a host name to look up.
 		char *interface = sp_asprintf("if!%s", request->interface);
@@ -152,6 +163,8 @@ static int errno_of(const struct sp_http_transfer *transfer, CURLcode code)
 	case CURLE_COULDNT_CONNECT:
 		curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
 		return os_error > 0 ? -(int)os_error : -ECONNREFUSED;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return -EKEYREJECTED;
 	case CURLE_INTERFACE_FAILED:
 		return -ENODEV;
 	case CURLE_OUT_OF_MEMORY:
@@ -189,6 +202,35 @@ static void describe(const struct sp_http_transfer *transfer, CURLcode code, int
 		snprintf(out, size, "%s", transfer->error[0] ? transfer->error : curl_easy_strerror(code));
 }
 
+static bool is_ipv6(int fd)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t size = sizeof(peer);
+	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.ss_family == AF_INET6;
+}
+
+void sp_http_transfer_count(struct sp_http_transfer *transfer, int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return; // the resolver's own descriptors come along, too
+	int64_t segments = (int64_t)info.tcpi_segs_in + info.tcpi_segs_out + FAREWELL;
+	int64_t bytes = (int64_t)info.tcpi_bytes_sent + (int64_t)info.tcpi_bytes_received +
+			segments * (is_ipv6(fd) ? SEGMENT_V6 : SEGMENT_V4);
+	if (bytes > transfer->wire_bytes)
+		transfer->wire_bytes = bytes;
+}
+
+static enum sp_family family_of(CURL *easy)
+{
+	char *address = NULL;
+	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+	if (!address || !*address)
+		return SP_FAMILY_ANY;
+	return strchr(address, ':') ? SP_FAMILY_IPV6 : SP_FAMILY_IPV4;
+}
+
 void sp_http_transfer_report(struct sp_http_transfer *transfer, CURLcode code)
 {
 	char error[CURL_ERROR_SIZE];
@@ -206,11 +248,13 @@ void sp_http_transfer_report(struct sp_http_transfer *transfer, CURLcode code)
 		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
 		curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location);
 		curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
+		answer.family = family_of(transfer->easy);
 	}
 	if (location)
 		answer.location = location;
 	answer.body = (const uint8_t *)(transfer->body.data ? transfer->body.data : "");
 	answer.length = transfer->body.length;
 	answer.elapsed_us = elapsed_us;
+	answer.bytes = transfer->wire_bytes;
 	transfer->done(transfer->arg, &answer);
 }

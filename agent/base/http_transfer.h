@@ -28,14 +28,17 @@ struct sp_http_transfer {
 	struct sp_buf body;
 	size_t head_length;
 	bool head_too_long, body_too_long;
-	bool added;     ///< libcurl knows it
-	bool reporting; ///< its callback runs
-	CURLcode early; ///< why it could not begin
+	int64_t wire_bytes; ///< of IP, by the kernel's count
+	bool added;         ///< libcurl knows it
+	bool reporting;     ///< its callback runs
+	CURLcode early;     ///< why it could not begin
 	char error[CURL_ERROR_SIZE];
 };
 
 struct sp_http_transfer *sp_http_transfer_new(const struct sp_http_request *request, sp_http_done_fn done,
 					      void *arg);
 void sp_http_transfer_free(struct sp_http_transfer *transfer);
+/// The socket is about to be closed: its counters are read.
+void sp_http_transfer_count(struct sp_http_transfer *transfer, int fd);
 /// Calls `done`.
 void sp_http_transfer_report(struct sp_http_transfer *transfer, CURLcode code);

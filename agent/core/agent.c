@@ -97,6 +97,16 @@ static void on_rung(void *arg, const char *line, const char *device, const struc
 	sp_lines_report(agent->lines, line, device, report, max_age_us);
 }
 
+static bool on_usable(void *arg, const char *name)
+{
+	const struct sp_agent *agent = arg;
+	struct sp_line_view view = {.state = SP_LINE_UNKNOWN};
+	for (size_t i = 0; i < sp_lines_count(agent->lines); i++)
+		if (strcmp(sp_lines_name(agent->lines, i), name) == 0)
+			sp_ledger_view(sp_lines_ledger(agent->lines, i), &view);
+	return view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED;
+}
+
 static void add_lines_and_devices(struct sp_agent *agent)
 {
 	const struct sp_settings *settings = agent->settings;
@@ -109,8 +119,11 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .arg = agent});
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);
-	agent->devices = sp_devices_new(&(struct sp_devices_config){
-	    .loop = agent->loop, .recorder = &agent->recorder.base, .rung = on_rung, .arg = agent});
+	agent->devices = sp_devices_new(&(struct sp_devices_config){.loop = agent->loop,
+								    .recorder = &agent->recorder.base,
+								    .rung = on_rung,
+								    .usable = on_usable,
+								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
 		sp_devices_add(agent->devices, device->driver, device->name, &device->common, device->conf);

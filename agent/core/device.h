@@ -38,11 +38,13 @@ struct sp_devices_config {
 	/// repeated, 0: never. May be NULL.
 	void (*rung)(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
 		     int64_t max_age_us);
-	/// io.h: sp_egress_report(), sp_line_load(), sp_line_spent(), sp_line_frugal(). Each may be NULL.
+	/// io.h: sp_egress_report(), sp_line_load(), sp_line_spent(), sp_line_frugal(), sp_line_usable().
+	/// Each may be NULL.
 	void (*egress)(void *arg, const char *line, const char *device, const struct sp_egress *egress);
 	void (*load)(void *arg, const char *line, const char *device, bool loading);
 	void (*spent)(void *arg, const char *line, enum sp_spending what, int64_t bytes);
 	bool (*frugal)(void *arg, const char *line);
+	bool (*usable)(void *arg, const char *line);
 	void *arg;
 	double (*random)(void); ///< in [0, 1); NULL: sp_random_unit
 };

@@ -141,6 +141,12 @@ bool sp_line_frugal(const struct sp_device *dev)
 	return config->frugal && dev->line[0] && config->frugal(config->arg, dev->line);
 }
 
+bool sp_line_usable(const struct sp_device *dev)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	return config->usable && dev->line[0] && config->usable(config->arg, dev->line);
+}
+
 void sp_line_suspect(struct sp_device *dev)
 {
 	if (dev->line[0])

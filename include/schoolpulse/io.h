@@ -123,6 +123,9 @@ void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes);
 /// The line is metered and frugal: ask every 300 s at most, and nothing that is optional.
 bool sp_line_frugal(const struct sp_device *dev);
 
+/// The line is up or degraded, by all that its ledger knows: who now fails to answer fails by himself.
+bool sp_line_usable(const struct sp_device *dev);
+
 /// A probe was lost: every device of the same line begins a round now instead of at its next
 /// time, so that the loss is either cleared or given its cause. Rate-limited by the core.
 void sp_line_suspect(struct sp_device *dev);
@@ -189,18 +192,22 @@ struct sp_http_request {
 	const char *url;       ///< http or https
 	const char *resolve;   ///< "address" to use instead of asking DNS for the host; NULL: DNS
 	const char *interface; ///< NULL or "": the kernel's choice
+	const char *ca_file;   ///< PEM: the authorities to trust instead of the system's; NULL or "": those
 	int64_t timeout_ms;
 	size_t max_bytes; ///< a longer body ends the transfer with -EMSGSIZE
 };
 
 struct sp_http_answer {
-	int result;           ///< 0, or -errno when no complete answer came
+	/// 0, or -errno when no complete answer came; -EKEYREJECTED: a certificate that is not trusted.
+	int result;
 	const char *error;    ///< for people, "" on success
 	long status;          ///< 0 when none came
 	const char *location; ///< of a redirect, which is never followed; "" without
 	const uint8_t *body;  ///< whole, at most max_bytes
 	size_t length;
 	int64_t elapsed_us;
+	enum sp_family family; ///< of the peer; SP_FAMILY_ANY while none was reached
+	int64_t bytes;         ///< of IP, both ways, TLS and TCP included, as near as the kernel tells
 };
 
 typedef void (*sp_http_fn)(struct sp_device *dev, const struct sp_http_answer *answer, void *arg);

@@ -126,6 +126,8 @@ static void done(void *arg, const struct sp_http_answer *answer)
 	r->calls++;
 	r->result = answer->result;
 	r->status = answer->status;
+	r->family = answer->family;
+	r->bytes = answer->bytes;
 	r->length = answer->length;
 	snprintf(r->error, sizeof(r->error), "%s", answer->error);
 	snprintf(r->location, sizeof(r->location), "%s", answer->location);

@@ -34,6 +34,8 @@ struct result {
 	struct world *world;
 	int calls, result;
 	long status;
+	enum sp_family family;
+	int64_t bytes;
 	char error[300], location[300], body[2048];
 	size_t length;
 	void (*then)(struct result *result);

@@ -30,6 +30,9 @@ static void a_good_answer_comes_whole(void **state)
 	assert_string_equal(r.body, "hello");
 	assert_int_equal(strncmp(world->peers[0].request, "GET /path?q=1 HTTP/1.1\r\n", 24), 0);
 	assert_non_null(strstr(world->peers[0].request, "User-Agent: SchoolPulse/"));
+	assert_int_equal(r.family, SP_FAMILY_IPV4);
+	// Two handshakes, a question and an answer: a handful of segments.
+	assert_in_range(r.bytes, 500, 2000);
 }
 
 static void an_address_may_stand_in_for_the_name(void **state)

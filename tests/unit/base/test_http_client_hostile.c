@@ -176,6 +176,7 @@ static void nobody_there(void **state)
 	struct result r = get(world, (struct sp_http_request){.url = url}, NULL);
 	assert_int_equal(r.result, -ECONNREFUSED);
 	assert_string_equal(r.error, "Connection refused");
+	assert_int_equal(r.family, SP_FAMILY_ANY);
 	r = get(world, (struct sp_http_request){.url = "http://no-such-host.invalid/"}, NULL);
 	assert_int_equal(r.result, -ENOENT);
 	assert_true(r.error[0] != '\0');

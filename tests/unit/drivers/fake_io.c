@@ -97,6 +97,17 @@ void sp_round_failed(struct sp_device *dev, const char *reason, const char *form
 	end_round(dev);
 }
 
+void sp_round_unmeasured(struct sp_device *dev, const char *reason, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(dev->text, sizeof(dev->text), format, args);
+	va_end(args);
+	snprintf(dev->reason, sizeof(dev->reason), "%s", reason);
+	dev->rounds_unmeasured++;
+	end_round(dev);
+}
+
 static struct fake_sample *sample_of(struct sp_device *dev, unsigned metric, const char *target)
 {
 	for (size_t i = 0; i < dev->sample_count; i++)
@@ -175,11 +186,31 @@ void sp_rung_report(struct sp_device *dev, const struct sp_rung_report *report)
 	kept->at_us = dev->now_us;
 	snprintf(kept->detail, sizeof(kept->detail), "%s", report->detail ? report->detail : "");
 	kept->report.detail = kept->detail;
+	snprintf(kept->reason, sizeof(kept->reason), "%s", report->reason ? report->reason : "");
+	snprintf(kept->host, sizeof(kept->host), "%s", report->host ? report->host : "");
+	kept->report.reason = report->reason ? kept->reason : NULL;
+	kept->report.host = report->host ? kept->host : NULL;
 }
 
 void sp_line_suspect(struct sp_device *dev)
 {
 	dev->suspects++;
+}
+
+void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes)
+{
+	assert_true(bytes >= 0);
+	dev->spent[what] += bytes;
+}
+
+bool sp_line_usable(const struct sp_device *dev)
+{
+	return dev->usable;
+}
+
+bool sp_line_frugal(const struct sp_device *dev)
+{
+	return dev->frugal;
 }
 
 // ---- timers and watches ---------------------------------------------------------------------
@@ -416,6 +447,7 @@ struct sp_device *fake_new(const struct sp_driver *driver, const char *name, con
 	dev->driver = driver;
 	dev->name = name;
 	dev->now_us = 1000 * (int64_t)1000000;
+	dev->usable = true;
 	dev->conf = calloc(1, driver->conf_size + 1);
 	dev->state = calloc(1, driver->state_size + 1);
 	char text[4096];

@@ -14,8 +14,9 @@
 enum { FAKE_REPORTS = 4096, FAKE_EVENTS = 1024, FAKE_DETAIL = 192 };
 
 struct fake_report {
-	struct sp_rung_report report; ///< detail points into `detail`
+	struct sp_rung_report report; ///< its texts point into the copies
 	char detail[FAKE_DETAIL];
+	char reason[64], host[256];
 	int64_t at_us;
 };
 
@@ -52,9 +53,11 @@ struct sp_device {
 	// ---- scripts
 	fake_exchange_fn udp, tcp;
 	fake_http_fn http;
-	int event_result; ///< of sp_event()
+	int event_result;    ///< of sp_event()
+	bool usable, frugal; ///< what the core says of the line; usable at first
 	// ---- what the driver said
-	unsigned rounds_ok, rounds_failed, suspects;
+	unsigned rounds_ok, rounds_failed, rounds_unmeasured, suspects;
+	int64_t spent[SP_SPENDINGS];
 	char reason[64], text[256];
 	struct fake_report reports[FAKE_REPORTS];
 	size_t report_count;
