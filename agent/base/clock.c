@@ -4,10 +4,13 @@
 // by two readings of the raw monotonic clock.
 #include "schoolpulse/clock.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/timex.h>
 #include <time.h>
+
+#include "agent/base/clock_trust.h"
 
 enum {
 	ATTEMPTS = 3,
@@ -72,22 +75,56 @@ static void read_kernel(struct sp_clock_reading *out)
 
 static const struct sp_clock_source *replaced; ///< NULL: the kernel
 
+static pthread_mutex_t trust_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sp_clock_trust trust; ///< under trust_lock
+
 struct sp_clock_reading sp_clock_now(void)
 {
 	struct sp_clock_reading out = {0};
-	if (replaced)
+	if (replaced) {
 		replaced->read(replaced->arg, &out);
-	else
-		read_kernel(&out);
+		return out;
+	}
+	read_kernel(&out);
+	pthread_mutex_lock(&trust_lock);
+	sp_clock_trust_judge(&trust, &out);
+	pthread_mutex_unlock(&trust_lock);
 	return out;
 }
 
 int64_t sp_clock_mono_us(void)
 {
-	return replaced ? sp_clock_now().mono_us : raw_us();
+	struct sp_clock_reading out = {0};
+	if (!replaced)
+		return raw_us();
+	replaced->read(replaced->arg, &out);
+	return out.mono_us;
 }
 
 void sp_clock_set_source(const struct sp_clock_source *source)
 {
 	replaced = source;
+}
+
+void sp_clock_saved(int64_t saved_ms)
+{
+	pthread_mutex_lock(&trust_lock);
+	trust = (struct sp_clock_trust){.saved_ms = saved_ms};
+	pthread_mutex_unlock(&trust_lock);
+}
+
+int sp_clock_hub_says(int64_t sent_us, int64_t heard_us, int64_t t_ms, int64_t err_ms)
+{
+	pthread_mutex_lock(&trust_lock);
+	int result = sp_clock_trust_learn(&trust, sent_us, heard_us, t_ms, err_ms);
+	pthread_mutex_unlock(&trust_lock);
+	return result;
+}
+
+bool sp_clock_hub(int64_t mono_us, int64_t *t_ms, int64_t *err_ms)
+{
+	pthread_mutex_lock(&trust_lock);
+	bool known = sp_clock_trust_hub(&trust, mono_us, t_ms, err_ms);
+	pthread_mutex_unlock(&trust_lock);
+	return known;
 }

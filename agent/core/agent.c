@@ -5,11 +5,13 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/clock_trust.h"
 #include "agent/base/mem.h"
 #include "agent/core/agent_priv.h"
 #include "agent/core/boot.h"
@@ -179,6 +181,13 @@ static int open_journal(struct sp_agent *agent, const char *path)
 	return 0;
 }
 
+static void recall_time(struct sp_agent *agent)
+{
+	char *saved = sp_journal_get(agent->journal, SP_CLOCKS_KEY);
+	sp_clock_saved(sp_clocks_saved(saved));
+	free(saved);
+}
+
 static void record_boot(struct sp_agent *agent, bool journal_existed)
 {
 	char past_boot[37] = "", past_version[32] = "";
@@ -282,6 +291,7 @@ static int start(struct sp_agent *agent)
 		sp_err("agent", "no journal: %s", strerror(-result));
 		return -1;
 	}
+	recall_time(agent);
 	start_board(agent);
 	record_boot(agent, existed);
 	add_lines_and_devices(agent);
@@ -300,7 +310,7 @@ static void run(struct sp_agent *agent)
 	agent->watchdog =
 	    sp_watchdog_new(&(struct sp_watchdog_config){.loop = agent->loop, .deadlines = agent->deadlines});
 	agent->storage = (struct sp_storage){.recorder = &agent->recorder.base};
-	sp_clocks_init(&agent->clocks, &agent->recorder.base);
+	sp_clocks_init(&agent->clocks, &agent->recorder.base, put, agent);
 	open_control(agent);
 	sp_agent_beat_start(agent);
 	sp_devices_start(agent->devices);
@@ -343,6 +353,7 @@ static void stop_watching(struct sp_agent *agent)
 	sp_devices_stop(agent->devices);
 	sp_agent_summarise(agent);
 	sp_agent_beat_stop(agent);
+	sp_clocks_leave(&agent->clocks);
 	record_stop(agent);
 }
 

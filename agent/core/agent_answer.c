@@ -18,7 +18,7 @@ static void add_outage(cJSON *list, struct sp_agent *agent, size_t line, const s
 	// Within one boot the monotonic clock is the truth; across boots only wall time spans the gap.
 	if (strcmp(outage->start_boot, end_boot) == 0)
 		cJSON_AddNumberToObject(json, "seconds", (double)(end_us - outage->start_mono_us) / 1e6);
-	else if (outage->start_placed && placed)
+	else if (outage->start_placed && placed && end_ms >= outage->start_t_ms)
 		cJSON_AddNumberToObject(json, "seconds", (double)(end_ms - outage->start_t_ms) / 1e3);
 	cJSON_AddItemToArray(list, json);
 }

@@ -17,8 +17,12 @@ static void add_clock(cJSON *root)
 	cJSON *clock = cJSON_AddObjectToObject(root, "clock");
 	cJSON_AddBoolToObject(clock, "synced", now.synced);
 	cJSON_AddNumberToObject(clock, "t_ms", (double)now.wall_ms);
-	if (now.synced)
+	if (now.synced) {
 		cJSON_AddNumberToObject(clock, "err_ms", (double)now.err_ms);
+		cJSON_AddStringToObject(clock, "source", now.from == SP_CLOCK_HUB ? "hub" : "kernel");
+	}
+	if (now.doubted)
+		cJSON_AddBoolToObject(clock, "doubted", true);
 }
 
 static void add_rungs(cJSON *json, struct sp_agent *agent, const struct sp_ledger *ledger)

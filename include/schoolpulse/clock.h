@@ -8,13 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct sp_clock_reading {
-	int64_t mono_us; ///< CLOCK_MONOTONIC_RAW, microseconds since boot
-	bool synced;     ///< the kernel says that wall time is disciplined (adjtimex, not STA_UNSYNC)
-	int64_t wall_ms; ///< Unix time in milliseconds; a mere hint while !synced
-	int64_t err_ms;  ///< half-width of the interval that holds true time; meaningless while !synced
+enum sp_clock_from {
+	SP_CLOCK_KERNEL, ///< which says that it is disciplined (adjtimex, not STA_UNSYNC), and that can be
+			 ///< true
+	SP_CLOCK_HUB,    ///< the kernel says nothing, or what cannot be true: learnt from the hub's word
 };
 
+struct sp_clock_reading {
+	int64_t mono_us;         ///< CLOCK_MONOTONIC_RAW, microseconds since boot
+	bool synced;             ///< somebody stands for wall time
+	enum sp_clock_from from; ///< who; meaningless while !synced
+	bool doubted;            ///< the kernel stands for a time that cannot be true
+	int64_t wall_ms;         ///< Unix time in milliseconds; a mere hint while !synced
+	int64_t err_ms; ///< half-width of the interval that holds true time; meaningless while !synced
+};
+
+/// What it says is the truth: nobody judges it as the kernel's word is judged.
 struct sp_clock_source {
 	void (*read)(void *arg, struct sp_clock_reading *out);
 	void *arg;

@@ -102,7 +102,7 @@ static void test_clock_facts(void **unused)
 	struct recorder_list records;
 	struct sp_clocks clocks;
 	recorder_list_init(&records);
-	sp_clocks_init(&clocks, &records.base);
+	sp_clocks_init(&clocks, &records.base, NULL, NULL);
 	struct sp_clock_reading now = at(10, false, 5000);
 	sp_clocks_look(&clocks, &now);
 	assert_int_equal(records.count, 0);

@@ -157,7 +157,10 @@ void born(struct hub *hub, struct birth b)
 	snprintf(state->version, sizeof(state->version), "0.1.0");
 	snprintf(state->hub_epoch, sizeof(state->hub_epoch), "%s", b.epoch ? b.epoch : EPOCH);
 	state->presence = b.presence;
-	state->clk = (struct sp_clock_reading){b.mono_us ? b.mono_us : 20 * SEC_US, b.synced, b.t_ms, 10};
+	state->clk = (struct sp_clock_reading){.mono_us = b.mono_us ? b.mono_us : 20 * SEC_US,
+					       .synced = b.synced,
+					       .wall_ms = b.t_ms,
+					       .err_ms = 10};
 	state->held_count = b.held_count;
 	for (size_t i = 0; i < b.held_count; i++) {
 		struct sp_feed_held *out = &state->held[i];
