@@ -100,7 +100,7 @@ def test_first_view(page):
     assert page.badge(1) == ["Hoạt động", "#i-up"]
     assert page.badge(2) == ["Mất kết nối", "#i-down"]
     assert page.badge(3) == ["Suy giảm", "#i-degraded"]
-    assert page.badge(4) == ["Không rõ", "#i-unknown"]
+    assert page.badge(4) == ["Không đo được", "#i-unknown"]
     assert page.texts(".tile .figure") == ["4", "1", "1", "1", "1"]
     row = page.text("#table tr.line")
     for words in ("Điểm trường chính", "Huyện Thử Nghiệm", "Viễn thông Xanh", "lỗi phía nhà mạng", "phía nhà mạng", "09:51:00",
@@ -295,12 +295,14 @@ def with_a_day(page):
     page.hub.outages = [{
         "id": "o1", "device": two["device"], "school": two["school"], "site": two["site"], "line": two["line"], "state": "down",
         "cause": "isp", "whose": "provider", "start_ms": MIDNIGHT + 9 * HOUR, "start_uncertainty_seconds": 0.5, "end_ms": None,
+        "parts": [{"cause": "isp", "whose": "provider", "state": "down", "seconds": 3300},
+                  {"cause": "cable", "whose": "school", "state": "unknown", "seconds": 300}],
         "evidence": [{"rung": "isp_core", "family": "ipv4", "status": "silent", "detail": "4 of 4", "rtt_seconds": None},
                      {"rung": "gateway", "family": "ipv4", "status": "ok", "detail": "", "rtt_seconds": 0.0004}],
     }, {
         "id": "o2", "device": two["device"], "school": two["school"], "site": two["site"], "line": two["line"],
         "state": "degraded", "cause": "dns", "whose": "resolver", "start_ms": MIDNIGHT - HOUR, "start_uncertainty_seconds": 300,
-        "end_ms": MIDNIGHT - HOUR + 90000, "evidence": [],
+        "end_ms": MIDNIGHT - HOUR + 90000, "end_uncertainty_seconds": 2, "evidence": [],
     }]
     page.open()
     wait_until(lambda: page.all("#table tr.line .seg"), "the strip")
@@ -310,13 +312,14 @@ def test_day_strip(page):
     with_a_day(page)
     pieces = page.js("""return [...document.querySelectorAll("#table tr.line:first-child .seg")]
         .map((n) => [n.className, n.style.left, n.style.width])""")
-    assert pieces == [["seg up", "0%", "25%"], ["seg unknown", "25%", "12.5%"], ["seg down", "37.5%", pieces[2][2]]]
+    assert pieces == [["seg up", "0%", "25%"], ["seg unknown board", "25%", "12.5%"],
+                      ["seg down provider", "37.5%", pieces[2][2]]]
     assert pieces[2][2].startswith("4.16")
     strip = page.all("#table tr.line .strip")[0]
     assert "Mất kết nối 1 giờ 00 phút, Không rõ 3 giờ 00 phút, Hoạt động 6 giờ 00 phút" in strip.get_attribute("aria-label")
     strip.send_keys(Keys.ARROW_RIGHT)
     strip.send_keys(Keys.ARROW_RIGHT)
-    assert page.text("#tip") == "06:00–09:00 Không rõ (3 giờ 00 phút) · mất điện"
+    assert page.text("#tip") == "06:00–09:00 Không đo được (3 giờ 00 phút) · mất điện"
     assert page.visible("#tip")
     page.click("#day-before")
     wait_until(lambda: not page.all("#table tr.line .seg"), "the day before, which is empty")
@@ -333,9 +336,10 @@ def test_details_and_outages(page):
     first, second = page.texts("#outages-list tbody tr")
     for words in ("Mất kết nối", "Trường Tiểu học số 2", "lỗi phía nhà mạng", "09:00:00", "± 0,5 giây", "đang diễn ra",
                   "1 giờ 0", "Bằng chứng (2)", "điểm đo trong nước IPv4: không trả lời · 4 of 4",
-                  "bộ định tuyến IPv4: có trả lời (0,4 ms)"):
+                  "bộ định tuyến IPv4: có trả lời (0,4 ms)",
+                  "Gồm: lỗi phía nhà mạng 55 phút 00 giây, đứt/tuột cáp tại trường 5 phút 00 giây"):
         assert words in first
-    for words in ("Suy giảm", "23:00:00 20/11", "± 5 phút 00 giây", "23:01:30 20/11", "1 phút 30 giây"):
+    for words in ("Suy giảm", "23:00:00 20/11", "± 5 phút 00 giây", "23:01:30 20/11", "± 2 giây", "1 phút 30 giây"):
         assert words in second
     page.click("#table tr.line .expand")
     wait_until(lambda: len(page.all("tr.detail .outages tbody tr")) == 2, "the line's outages")

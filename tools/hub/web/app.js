@@ -3,7 +3,7 @@
 // The live page: asks the hub every two seconds whether anything changed, and shows what did.
 import * as api from "./api.js";
 import { byId, el, icon, setAttribute, setText, sync } from "./dom.js";
-import { STATES, hideTip } from "./daystrip.js";
+import { LEGEND, STATES, hideTip } from "./daystrip.js";
 import { clock, count, dayOf, dayStart, plain } from "./format.js";
 import { choose, language, preferred, t, word } from "./i18n.js";
 import { Notices } from "./notices.js";
@@ -170,9 +170,9 @@ function show() {
 function showLegend() {
   const legend = byId("legend");
   const old = [...legend.children];
-  sync(legend, ["up", "degraded", "down", "unknown"].map((state, i) => {
-    const item = old[i] ?? el("li", {}, el("i", { class: `seg ${state}` }), el("span"));
-    setText(item.lastChild, word("state", state));
+  sync(legend, LEGEND.map(([state, kind], i) => {
+    const item = old[i] ?? el("li", {}, el("i", { class: `seg ${state} ${kind}`.trim() }), el("span"));
+    setText(item.lastChild, t(`legend.${kind || state}`));
     return item;
   }));
 }

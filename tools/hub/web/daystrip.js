@@ -8,6 +8,30 @@ import { t, word } from "./i18n.js";
 const DAY_MS = 24 * 3600 * 1000;
 export const STATES = ["down", "degraded", "unknown", "up"];
 
+/** What a piece is coloured by: whose trouble it was. As many as an eye tells apart; the words name the cause itself. */
+const KINDS = {
+  isp: "provider", isp_access: "provider", isp_core: "provider", captive_portal: "account",
+  international: "part", ipv4: "part", ipv6: "part", mtu: "part", dns: "dns",
+  cable: "school", address: "school", gateway: "school",
+  power: "board", reboot: "board", agent: "board", switched_off: "off",
+};
+/** [state, kind] in the order of the legend. */
+export const LEGEND = [
+  ["up", ""], ["down", "provider"], ["down", "account"], ["degraded", "part"], ["degraded", "dns"],
+  ["unknown", "school"], ["unknown", "board"], ["unknown", "off"], ["unknown", ""],
+];
+
+/** A line that cannot be measured for a reason that is known is not simply unknown. */
+export function stateWord(state, cause) {
+  return state === "unknown" && KINDS[cause] ? t("state.unmeasured") : word("state", state);
+}
+
+function pieceClass(segment) {
+  const state = STATES.includes(segment.state) ? segment.state : "unknown";
+  const kind = state === "up" ? "" : KINDS[segment.cause] ?? "";
+  return ["seg", state, kind].filter(Boolean).join(" ");
+}
+
 /** Milliseconds per state within the day: { up: 1000, … }. */
 export function totals(segments) {
   const sums = {};
@@ -46,7 +70,7 @@ export class DayStrip {
     const old = [...this.node.children];
     sync(this.node, this.segments.map((segment, i) => {
       const piece = old[i] ?? el("i");
-      setAttribute(piece, "class", `seg ${STATES.includes(segment.state) ? segment.state : "unknown"}`);
+      setAttribute(piece, "class", pieceClass(segment));
       const left = `${((segment.from_ms - start) / DAY_MS) * 100}%`;
       const width = `${((segment.to_ms - segment.from_ms) / DAY_MS) * 100}%`;
       if (piece.style.left !== left) piece.style.left = left;
@@ -61,7 +85,7 @@ export class DayStrip {
     if (!s) return { i, text: `${hourMinute(at)} ${t("strip.none")}` };
     const to = s.to_ms === this.start + DAY_MS ? "24:00" : hourMinute(s.to_ms);
     const cause = word("cause", s.cause);
-    const text = t("strip.segment", { from: hourMinute(s.from_ms), to, state: word("state", s.state) });
+    const text = t("strip.segment", { from: hourMinute(s.from_ms), to, state: stateWord(s.state, s.cause) });
     return { i, text: `${text} (${length(s.to_ms - s.from_ms)})${cause ? ` · ${cause}` : ""}` };
   }
 

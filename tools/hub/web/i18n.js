@@ -38,6 +38,10 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+export function known(key) {
+  return key in words;
+}
+
 /** The word for a value of the feed's vocabulary; a value that this page is too old to know shows as it is. */
 export function word(kind, value) {
   if (value === null || value === undefined || value === "") return "";

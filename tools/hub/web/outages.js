@@ -3,14 +3,24 @@
 // Outages as a table: cause, whose, when and how exactly that is known, and on what evidence.
 import { el, icon, setIcon, setText, setAttribute, sync } from "./dom.js";
 import { length, milliseconds, moment, seconds } from "./format.js";
-import { t, word } from "./i18n.js";
-import { STATES } from "./daystrip.js";
+import { known, t, word } from "./i18n.js";
+import { STATES, stateWord } from "./daystrip.js";
 
 function evidenceText(item) {
   const rung = [word("rung", item.rung), word("family", item.family)].filter(Boolean).join(" ");
   const rtt = typeof item.rtt_seconds === "number" ? ` (${milliseconds(item.rtt_seconds)})` : "";
   const said = `${rung}: ${word("status", item.status)}${rtt}`;
-  return item.detail ? `${said} · ${item.detail}` : said;
+  const reason = known(`reason.${item.reason}`)
+    ? t(`reason.${item.reason}`, { host: item.host ?? "" }).trim() : item.detail;
+  return reason ? `${said} · ${reason}` : said;
+}
+
+/** How long each cause held, where there was more than one. */
+function partsText(parts) {
+  if (!Array.isArray(parts) || parts.length < 2) return "";
+  const said = parts.map((part) => t("outages.part", { cause: word("cause", part.cause) || word("state", part.state),
+    length: spell(part.seconds) }));
+  return t("outages.parts", { parts: said.join(", ") });
 }
 
 class Row {
@@ -22,9 +32,11 @@ class Row {
     this.sub = el("span", { class: "sub" });
     this.cause = el("span");
     this.whose = el("span", { class: "sub" });
+    this.parts = el("span", { class: "sub" });
     this.start = el("span", { class: "number" });
     this.uncertain = el("span", { class: "sub" });
     this.end = el("span", { class: "number" });
+    this.endUncertain = el("span", { class: "sub" });
     this.length = el("span", { class: "number" });
     this.summary = el("summary");
     this.evidence = el("ul");
@@ -32,9 +44,9 @@ class Row {
     this.cells = {
       outage: el("td", { role: "cell", class: "c-state" }, this.badge),
       place: withPlace ? el("th", { role: "rowheader", scope: "row" }, this.place, this.sub) : null,
-      cause: el("td", { role: "cell" }, this.cause, this.whose, this.details),
+      cause: el("td", { role: "cell" }, this.cause, this.whose, this.parts, this.details),
       start: el("td", { role: "cell" }, this.start, this.uncertain),
-      end: el("td", { role: "cell" }, this.end),
+      end: el("td", { role: "cell" }, this.end, this.endUncertain),
       length: el("td", { role: "cell" }, this.length),
     };
     this.node = el("tr", { role: "row" }, ...Object.values(this.cells));
@@ -46,15 +58,15 @@ class Row {
     const known = STATES.includes(outage.state) ? outage.state : "unknown";
     setIcon(this.icon, known);
     setAttribute(this.badge, "class", `badge ${known}`);
-    setText(this.state, word("state", outage.state));
+    setText(this.state, stateWord(outage.state, outage.cause));
     setText(this.place, place[0]);
     setText(this.sub, place[1]);
     setText(this.cause, word("cause", outage.cause) || "—");
     setText(this.whose, word("whose", outage.whose));
     setText(this.start, moment(outage.start_ms, now));
-    const uncertain = outage.start_uncertainty_seconds;
-    setText(this.uncertain,
-      typeof uncertain === "number" ? t("outages.uncertain", { length: spell(uncertain) }) : "");
+    setText(this.uncertain, uncertainText(outage.start_uncertainty_seconds));
+    setText(this.endUncertain, uncertainText(outage.end_uncertainty_seconds));
+    setText(this.parts, partsText(outage.parts));
     const open = outage.end_ms === null || outage.end_ms === undefined;
     setText(this.end, open ? t("outages.now") : moment(outage.end_ms, now));
     setAttribute(this.node, "class", open ? "going-on" : null);
@@ -74,6 +86,10 @@ class Row {
 // Below a minute the fraction may matter; above, it never does.
 function spell(uncertain) {
   return uncertain < 60 ? seconds(uncertain) : length(uncertain * 1000);
+}
+
+function uncertainText(uncertain) {
+  return typeof uncertain === "number" ? t("outages.uncertain", { length: spell(uncertain) }) : "";
 }
 
 export class OutageList {

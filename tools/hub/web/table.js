@@ -5,7 +5,7 @@
 import { el, icon, setIcon, setText, setAttribute, sync } from "./dom.js";
 import { ago, length, moment } from "./format.js";
 import { t, word } from "./i18n.js";
-import { DayStrip, STATES, totalsText } from "./daystrip.js";
+import { DayStrip, STATES, stateWord, totalsText } from "./daystrip.js";
 import { OutageList } from "./outages.js";
 
 export const keyOf = (line) => [line.device, line.school, line.site, line.line].map((part) => part ?? "").join("|");
@@ -101,7 +101,7 @@ class Row {
     const known = STATES.includes(line.state) ? line.state : "unknown";
     setIcon(this.icon, known);
     setAttribute(this.badge, "class", `badge ${known}`);
-    setText(this.state, word("state", line.state));
+    setText(this.state, stateWord(line.state, line.cause));
     setText(this.place, place[0]);
     setText(this.sub, line.school ? place[1] : ""); // a stranger's line has its own column
     setText(this.line, line.line || "—");
