@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway_ask.h"
 #include "ping.h"
 #include "rtnl.h"
 #include "schoolpulse/driver.h"
@@ -23,17 +24,22 @@ struct sp_gateway_family {
 	bool has_route, has_address, was_connected;
 	struct sp_nl_route route;
 	char interface[IF_NAMESIZE];
+	bool has_carrier;   ///< of the interface that it is, or would be
+	bool self_assigned; ///< the host gave itself an address: nobody else did
 	bool told_route;
 	char told_interface[IF_NAMESIZE];
 	enum sp_rung_status address_status;
 	int64_t address_since_us;
 	// ---- by the router
 	bool probing;
-	bool echoes; ///< it has answered echo before: its silence means something
-	unsigned sent, lost;
+	bool echoes;      ///< it has answered echo before: its silence means something
+	bool may_echo;    ///< we may send echoes
+	unsigned step;    ///< of this round's questions
+	unsigned asked;   ///< of them, by ARP or NDP
 	int64_t began_us; ///< when the first probe of this round was sent
 	struct sp_timer *timer;
 	struct sp_ping *ping;
+	struct sp_ask *ask; ///< NULL while not listening
 	struct sp_exchange *connect;
 	enum sp_rung_status status;
 	int64_t since_us;

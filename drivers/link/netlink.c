@@ -165,6 +165,7 @@ static void parse_address(uint16_t type, struct rest rest, struct sink *sink)
 	sink->event.address = (struct sp_nl_address){
 	    .index = info.ifa_index,
 	    .family = info.ifa_family,
+	    .link_local = link_local,
 	    .usable = info.ifa_scope == RT_SCOPE_UNIVERSE && !link_local &&
 		      !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)),
 	};
@@ -277,6 +278,9 @@ static void parse_neighbour(struct rest rest, struct sink *sink)
 		struct nda_cacheinfo ages;
 		if (attr.type == NDA_DST) {
 			known = get_address(&attr, info.ndm_family, neighbour->address);
+		} else if (attr.type == NDA_LLADDR && attr.size == sizeof(neighbour->mac)) {
+			neighbour->has_mac = true;
+			memcpy(neighbour->mac, attr.data, sizeof(neighbour->mac));
 		} else if (attr.type == NDA_CACHEINFO && attr.size >= sizeof(ages)) {
 			memcpy(&ages, attr.data, sizeof(ages));
 			long ticks = sysconf(_SC_CLK_TCK);

@@ -25,7 +25,8 @@ struct sp_nl_link {
 struct sp_nl_address {
 	uint32_t index;
 	int family;
-	bool usable; ///< global scope, not tentative, not a failed duplicate, not 169.254/16
+	bool usable;     ///< global scope, not tentative, not a failed duplicate, not link-local
+	bool link_local; ///< 169.254/16: of a host that no DHCP server answered; fe80::/10: of every one
 };
 
 /// A default route of the main table. Without a gateway it is on-link or point-to-point.
@@ -42,6 +43,8 @@ struct sp_nl_neighbour {
 	int family;
 	uint16_t state; ///< NUD_*
 	uint8_t address[16];
+	bool has_mac;
+	uint8_t mac[6];
 	bool has_age;
 	int64_t confirmed_ms; ///< how long ago it last proved alive
 };

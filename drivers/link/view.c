@@ -14,7 +14,10 @@ void sp_view_add(struct sp_view *view, const struct sp_nl_event *event)
 			view->links[view->link_count++] = event->link;
 		break;
 	case SP_NL_ADDRESS:
-		if (view->address_count < SP_VIEW_ADDRESSES && event->address.usable)
+		// Every IPv6 link has a link-local one: it says nothing.
+		if (view->address_count < SP_VIEW_ADDRESSES &&
+		    (event->address.usable ||
+		     (event->address.link_local && event->address.family == AF_INET)))
 			view->addresses[view->address_count++] = event->address;
 		break;
 	case SP_NL_ROUTE:
@@ -49,7 +52,16 @@ const struct sp_nl_link *sp_view_link_named(const struct sp_view *view, const ch
 bool sp_view_has_address(const struct sp_view *view, int family, uint32_t index)
 {
 	for (size_t i = 0; i < view->address_count; i++)
-		if (view->addresses[i].family == family && view->addresses[i].index == index)
+		if (view->addresses[i].family == family && view->addresses[i].index == index &&
+		    view->addresses[i].usable)
+			return true;
+	return false;
+}
+
+bool sp_view_self_assigned(const struct sp_view *view, uint32_t index)
+{
+	for (size_t i = 0; i < view->address_count; i++)
+		if (view->addresses[i].index == index && view->addresses[i].link_local)
 			return true;
 	return false;
 }

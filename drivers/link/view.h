@@ -21,6 +21,8 @@ const struct sp_nl_link *sp_view_link(const struct sp_view *view, uint32_t index
 const struct sp_nl_link *sp_view_link_named(const struct sp_view *view, const char *name);
 /// A usable address of the family on that link.
 bool sp_view_has_address(const struct sp_view *view, int family, uint32_t index);
+/// The link gave itself an IPv4 address (RFC 3927), because no DHCP server gave it one.
+bool sp_view_self_assigned(const struct sp_view *view, uint32_t index);
 /// The default route with the lowest metric; index 0: over any link. NULL without one.
 const struct sp_nl_route *sp_view_default(const struct sp_view *view, int family, uint32_t index);
 

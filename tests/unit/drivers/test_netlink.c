@@ -78,8 +78,17 @@ static void test_addresses(void **state)
 	assert_true(sp_view_has_address(&view, AF_INET6, line));
 	assert_false(sp_view_has_address(&view, AF_INET, lo));
 	assert_false(sp_view_has_address(&view, AF_INET6, isp)); // link-local only
-	for (size_t i = 0; i < view.address_count; i++)
-		assert_true(view.addresses[i].usable);
+	unsigned self_assigned = 0;
+	for (size_t i = 0; i < view.address_count; i++) {
+		assert_true(view.addresses[i].usable != view.addresses[i].link_local);
+		if (!view.addresses[i].link_local)
+			continue;
+		self_assigned++;
+		assert_int_equal(view.addresses[i].family, AF_INET);
+		assert_true(sp_view_self_assigned(&view, view.addresses[i].index));
+	}
+	assert_int_equal(self_assigned, 1);
+	assert_false(sp_view_self_assigned(&view, lo));
 }
 
 static void test_routes(void **state)
@@ -125,7 +134,7 @@ static void test_neighbours(void **state)
 		if (seen[i].kind != SP_NL_NEIGHBOUR)
 			continue;
 		if (it->family == AF_INET && it->address[3] == 1 && it->state & NUD_REACHABLE)
-			found |= 1 * it->has_age;
+			found |= 1 * (it->has_age && it->has_mac && !(it->mac[0] & 1));
 		if (it->family == AF_INET && it->address[3] == 7 && it->state & NUD_FAILED)
 			found |= 2;
 		if (it->family == AF_INET6 && it->address[0] == 0xfe && it->state & NUD_STALE)
