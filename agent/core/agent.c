@@ -109,6 +109,12 @@ static bool on_usable(void *arg, const char *name)
 	return view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED;
 }
 
+static void on_load(void *arg, const char *line, const char *device, bool loading)
+{
+	struct sp_agent *agent = arg;
+	sp_lines_load(agent->lines, line, device, loading);
+}
+
 static void add_lines_and_devices(struct sp_agent *agent)
 {
 	const struct sp_settings *settings = agent->settings;
@@ -124,6 +130,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 	agent->devices = sp_devices_new(&(struct sp_devices_config){.loop = agent->loop,
 								    .recorder = &agent->recorder.base,
 								    .rung = on_rung,
+								    .load = on_load,
 								    .usable = on_usable,
 								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {

@@ -15,6 +15,7 @@ static const int64_t PACE_MOST_US = 3600LL * 1000 * 1000;
 enum {
 	BETTER_US = 6 * 1000 * 1000, ///< a silent rung is asked every 4 s, and may take its time
 	SAME_EVENT_US = 5 * 1000 * 1000,
+	LOADED_US = 5 * 1000 * 1000, ///< after our own load: queues drain, probes return
 	UNWATCHED_US = 120 * 1000 * 1000,
 };
 
@@ -168,11 +169,6 @@ static int64_t next_expiry(const struct sp_ledger *ledger, int64_t now_us)
 	return next;
 }
 
-static int64_t wall_of(const struct sp_clock_reading *now, int64_t mono_us)
-{
-	return now->wall_ms - (now->mono_us - mono_us) / 1000;
-}
-
 /// How far out a cause lies; families between the path and what runs over it.
 static int distance(enum sp_cause cause)
 {
@@ -188,21 +184,6 @@ static int distance(enum sp_cause cause)
 	    [SP_CAUSE_AGENT] = 0,
 	};
 	return distances[cause];
-}
-
-/// Nearer, and since the beginning: the first verdict was wrong. Another boot's times say nothing of this.
-static bool corrects(const struct sp_ledger *ledger, const struct sp_verdict *verdict)
-{
-	const struct sp_outage *outage = &ledger->outage;
-	return strcmp(outage->start_boot, ledger->boot) == 0 &&
-	       distance(verdict->cause) < distance(outage->cause) &&
-	       verdict->since_us - outage->start_mono_us < SAME_EVENT_US;
-}
-
-/// Down is worse than degraded is worse than unknown: the enum's order but for "up", which is none.
-static bool no_better(enum sp_line_state a, enum sp_line_state b)
-{
-	return a >= b;
 }
 
 /// Between the last answer and the first loss; SP_NEVER_US without an answer.
@@ -222,73 +203,13 @@ static int64_t beginning(const struct sp_verdict *verdict)
 	return gap < 0 || gap > UNWATCHED_US ? verdict->since_us : verdict->since_us - gap / 2;
 }
 
-static void open_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict,
-			const struct sp_clock_reading *now)
+/// Half the gap in which it began; the whole of one that nobody watched. -1: not known.
+static double uncertainty(const struct sp_verdict *verdict)
 {
-	struct sp_outage *outage = &ledger->outage;
-	int64_t gap = gap_of(verdict), start_us = beginning(verdict);
-	int64_t off_us = gap > UNWATCHED_US ? gap : gap / 2;
-	*outage = (struct sp_outage){
-	    .start_mono_us = start_us,
-	    .start_placed = now->synced,
-	    .start_t_ms = now->synced ? wall_of(now, start_us) : 0,
-	    .uncertainty_seconds = gap < 0 ? -1 : (double)off_us / 1e6,
-	    .state = verdict->state,
-	    .cause = verdict->cause,
-	    .whose = verdict->whose,
-	};
-	sp_id_new(outage->id);
-	memcpy(outage->start_boot, ledger->boot, sizeof(outage->start_boot));
-	ledger->has_outage = true;
-	ledger->events->outage(ledger->arg, outage, SP_OUTAGE_OPEN);
-}
-
-static void close_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict,
-			 const struct sp_clock_reading *now)
-{
-	struct sp_outage *outage = &ledger->outage;
-	bool same_boot = strcmp(outage->start_boot, ledger->boot) == 0;
-	outage->closed = true;
-	memcpy(outage->end_boot, ledger->boot, sizeof(outage->end_boot));
-	outage->end_mono_us = verdict->since_us;
-	if (same_boot && outage->end_mono_us < outage->start_mono_us)
-		outage->end_mono_us = outage->start_mono_us;
-	outage->end_placed = now->synced;
-	outage->end_t_ms = now->synced ? wall_of(now, outage->end_mono_us) : 0;
-	ledger->has_outage = false;
-	ledger->events->outage(ledger->arg, outage, SP_OUTAGE_CLOSE);
-}
-
-static void follow_outage(struct sp_ledger *ledger, const struct sp_verdict *verdict, bool changed,
-			  const struct sp_clock_reading *now)
-{
-	if (verdict->state == SP_LINE_UP && ledger->has_outage) {
-		close_outage(ledger, verdict, now);
-	} else if (verdict->trouble && !ledger->has_outage) {
-		open_outage(ledger, verdict, now);
-	} else if (verdict->trouble && changed) {
-		if (no_better(verdict->state, ledger->outage.state) || corrects(ledger, verdict)) {
-			ledger->outage.state = verdict->state;
-			ledger->outage.cause = verdict->cause;
-			ledger->outage.whose = verdict->whose;
-		}
-		ledger->events->outage(ledger->arg, &ledger->outage, SP_OUTAGE_UPDATE);
-	} else {
-		return;
-	}
-	ledger->events->save(ledger->arg);
-}
-
-/// A clock that was learnt during the outage places its beginning, too.
-static void place_start(struct sp_ledger *ledger, const struct sp_clock_reading *now)
-{
-	struct sp_outage *outage = &ledger->outage;
-	if (!ledger->has_outage || outage->start_placed || !now->synced ||
-	    strcmp(outage->start_boot, ledger->boot) != 0)
-		return;
-	outage->start_placed = true;
-	outage->start_t_ms = wall_of(now, outage->start_mono_us);
-	ledger->events->save(ledger->arg);
+	int64_t gap = gap_of(verdict);
+	if (gap < 0)
+		return -1;
+	return (double)(gap > UNWATCHED_US ? gap : gap / 2) / 1e6;
 }
 
 static bool same_families(const struct sp_line_view *line, const struct sp_verdict *verdict)
@@ -300,27 +221,55 @@ static bool same_families(const struct sp_line_view *line, const struct sp_verdi
 	return true;
 }
 
+/// When the line turned to this verdict; never before it turned last, nor before an outage that is over.
+static int64_t turned_at(const struct sp_ledger *ledger, const struct sp_verdict *verdict,
+			 const struct sp_clock_reading *now)
+{
+	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
+	int64_t at = verdict->trouble ? beginning(verdict) : measured ? verdict->since_us : now->mono_us;
+	int64_t least = ledger->line.since_us;
+	if (ledger->has_outage && ledger->counted_us > least)
+		least = ledger->counted_us;
+	if (strcmp(ledger->last_end.boot, ledger->boot) == 0 && ledger->last_end.mono_us > least)
+		least = ledger->last_end.mono_us;
+	// Nearer, and since the beginning: the first verdict was a guess.
+	bool corrects = ledger->has_outage && verdict->trouble &&
+			distance(verdict->cause) < distance(ledger->line.cause) && at - least < SAME_EVENT_US;
+	at = at < least || corrects ? least : at;
+	return at > now->mono_us ? now->mono_us : at;
+}
+
 static void take(struct sp_ledger *ledger, const struct sp_verdict *verdict,
 		 const struct sp_clock_reading *now)
 {
 	struct sp_line_view *line = &ledger->line;
-	bool changed =
+	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
+	bool families = measured && !same_families(line, verdict);
+	bool loaded = line->self_loaded != ledger->loading;
+	line->began =
 	    line->state != verdict->state || line->cause != verdict->cause || line->whose != verdict->whose;
-	bool families = !same_families(line, verdict);
+	int64_t at = line->began ? turned_at(ledger, verdict, now) : line->since_us;
 	line->previous = line->state;
 	line->state = verdict->state;
 	line->cause = verdict->cause;
 	line->whose = verdict->whose;
+	line->self_loaded = ledger->loading;
 	memcpy(line->family, verdict->family, sizeof(line->family));
 	memcpy(line->offered, verdict->offered, sizeof(line->offered));
-	bool measured = verdict->trouble || verdict->state != SP_LINE_UNKNOWN;
-	if (changed && line->previous != line->state)
-		line->since_us = verdict->trouble ? beginning(verdict)
-				 : measured       ? verdict->since_us
-						  : now->mono_us;
-	if (changed || (families && measured))
+	if (line->began) {
+		line->since_us = at;
+		line->since_uncertainty_seconds = uncertainty(verdict);
+	}
+	if (line->began || families || loaded)
 		ledger->events->line(ledger->arg, line);
-	follow_outage(ledger, verdict, changed, now);
+	if (!line->began)
+		return;
+	if (ledger->has_outage && line->state == SP_LINE_UP)
+		sp_ledger_outage_close(ledger, at, -1, now);
+	else if (ledger->has_outage)
+		sp_ledger_outage_turn(ledger, at, now);
+	else if (verdict->trouble)
+		sp_ledger_outage_open(ledger, at, line->since_uncertainty_seconds, now);
 }
 
 /// Has the rung that was in trouble when the last run ended been asked in this one?
@@ -361,13 +310,39 @@ static bool too_early(struct sp_ledger *ledger, const struct sp_rung_view views[
 	return false;
 }
 
+void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t now_us)
+{
+	if (ledger->loading && !loading)
+		ledger->loaded_us = now_us;
+	ledger->loading = loading;
+}
+
+/// Our own test drowns the probes: beyond the gateway no trouble begins until it is over. What stays silent
+/// then has been so since then, by all that can be told. Returns until when to wait.
+static int64_t loaded(const struct sp_ledger *ledger, struct sp_verdict *verdict)
+{
+	bool begins = verdict->trouble && !ledger->has_outage && distance(verdict->cause) > 2;
+	if (!begins || (!ledger->loading && ledger->loaded_us == 0))
+		return 0;
+	if (ledger->loading)
+		return INT64_MAX;
+	if (verdict->since_us < ledger->loaded_us) {
+		verdict->before_us = SP_NEVER_US;
+		verdict->since_us = ledger->loaded_us;
+	}
+	return ledger->loaded_us + LOADED_US;
+}
+
 int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading *now)
 {
 	struct sp_rung_view views[SP_RUNGS][SP_FAMILIES];
 	struct sp_verdict verdict;
 	collect(ledger, now->mono_us, views);
 	sp_ledger_judge_rungs(views, ledger->worked, &verdict);
-	place_start(ledger, now);
+	ledger->clock = *now;
+	sp_ledger_silence_untold(ledger, now);
+	if (sp_ledger_outage_place(ledger, now))
+		ledger->events->save(ledger->arg);
 	int64_t next = next_expiry(ledger, now->mono_us);
 	bool worse =
 	    verdict.trouble && (verdict.state != ledger->line.state || verdict.cause != ledger->line.cause);
@@ -381,6 +356,9 @@ int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading 
 			return ledger->better_us + BETTER_US < next ? ledger->better_us + BETTER_US : next;
 	}
 	ledger->better_us = 0;
+	int64_t loaded_until = loaded(ledger, &verdict);
+	if (loaded_until > now->mono_us)
+		return loaded_until < next ? loaded_until : next;
 	if (too_early(ledger, views, &verdict, now->mono_us))
 		return ledger->remember_until_us < next ? ledger->remember_until_us : next;
 	take(ledger, &verdict, now);

@@ -16,6 +16,15 @@
 
 struct sp_ledger;
 
+/// How long one cause held within an outage.
+struct sp_outage_part {
+	enum sp_cause cause;
+	enum sp_whose whose;
+	enum sp_line_state state;
+	int64_t us;
+};
+enum { SP_OUTAGE_PARTS = 12 };
+
 struct sp_outage {
 	char id[SP_ID_LENGTH + 1];
 	char start_boot[37];
@@ -24,13 +33,30 @@ struct sp_outage {
 	int64_t start_t_ms;         ///< while placed
 	double uncertainty_seconds; ///< -1: not known
 	enum sp_line_state state;   ///< the worst so far
-	enum sp_cause cause;        ///< of the worst
+	enum sp_cause cause;        ///< the one that held longest in the worst state
 	enum sp_whose whose;
+	/// In the order of their first appearance; they add up to the outage. Those that held for no time are
+	/// left out, but for the one that holds.
+	struct sp_outage_part parts[SP_OUTAGE_PARTS];
+	size_t part_count;
+	int unmeasured; ///< the part that holds what the others leave: no clock told its length; -1: none
 	bool closed;
 	char end_boot[37];
 	int64_t end_mono_us; ///< in end_boot
 	bool end_placed;
 	int64_t end_t_ms;
+	double end_uncertainty_seconds; ///< -1: not known
+};
+
+/// The agent was not there to measure, from a moment in this boot or an earlier one until now.
+struct sp_silence {
+	enum sp_cause cause; ///< power, reboot or agent
+	enum sp_whose whose;
+	char boot[37];
+	int64_t start_mono_us; ///< in that boot
+	bool start_placed;
+	int64_t start_t_ms;         ///< while placed
+	double uncertainty_seconds; ///< of the start; < 0: not known
 };
 
 enum sp_outage_phase { SP_OUTAGE_OPEN, SP_OUTAGE_UPDATE, SP_OUTAGE_CLOSE };
@@ -41,7 +67,10 @@ struct sp_line_view {
 	enum sp_whose whose;
 	enum sp_line_state family[SP_FAMILIES];
 	bool offered[SP_FAMILIES];
-	int64_t since_us;
+	int64_t since_us;                 ///< when this state with this cause began, as measured
+	double since_uncertainty_seconds; ///< -1: not known
+	bool began; ///< in this event state, cause or owner changed; false: only what follows, or a family
+	bool self_loaded;
 };
 
 struct sp_ledger_events {
@@ -59,6 +88,15 @@ void sp_ledger_free(struct sp_ledger *ledger);
 /// usually takes to repeat it; 0: it holds until the same source says otherwise. Judge afterwards.
 void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct sp_rung_report *report,
 		      int64_t max_age_us, int64_t now_us);
+/// Begins the books of this run: what the agent did not see is an outage of its own, or a part of the one
+/// that is open. Once, after sp_ledger_load() and before the first report.
+void sp_ledger_silence(struct sp_ledger *ledger, const struct sp_silence *silence,
+		       const struct sp_clock_reading *now);
+/// Our own test fills the line from now on, or does so no longer. Judge afterwards.
+void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t now_us);
+/// The outage that ended last in an earlier run: none begins before its end.
+void sp_ledger_past(struct sp_ledger *ledger, const struct sp_outage *past);
+
 /// Judges by what is known and calls the events. Returns the monotonic time at which it wants to be called
 /// again if nothing is reported before; INT64_MAX: never.
 int64_t sp_ledger_judge(struct sp_ledger *ledger, const struct sp_clock_reading *now);

@@ -55,6 +55,64 @@ static const char *whose_word(int value)
 	return sp_whose_name((enum sp_whose)value);
 }
 
+static void add_parts(cJSON *json, const struct sp_outage *outage)
+{
+	cJSON *list = cJSON_AddArrayToObject(json, "parts");
+	for (size_t i = 0; i < outage->part_count; i++) {
+		const struct sp_outage_part *part = &outage->parts[i];
+		cJSON *item = cJSON_CreateObject();
+		cJSON_AddStringToObject(item, "cause", sp_cause_name(part->cause));
+		cJSON_AddStringToObject(item, "whose", sp_whose_name(part->whose));
+		cJSON_AddStringToObject(item, "state", sp_line_state_name(part->state));
+		if (outage->unmeasured == (int)i)
+			cJSON_AddNullToObject(item, "seconds");
+		else
+			cJSON_AddNumberToObject(item, "seconds", (double)part->us / 1e6);
+		cJSON_AddItemToArray(list, item);
+	}
+}
+
+static int get_part(const cJSON *json, struct sp_outage_part *out, bool *measured)
+{
+	int state, cause, whose;
+	const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "seconds");
+	if (get_word(json, "state", SP_LINE_DOWN + 1, state_word, &state) ||
+	    get_word(json, "cause", SP_CAUSES, cause_word, &cause) ||
+	    get_word(json, "whose", SP_WHOSES, whose_word, &whose))
+		return -EINVAL;
+	*measured = cJSON_IsNumber(seconds);
+	if (*measured && !(seconds->valuedouble >= 0 && seconds->valuedouble < 1e9))
+		return -EINVAL;
+	*out = (struct sp_outage_part){.state = (enum sp_line_state)state,
+				       .cause = (enum sp_cause)cause,
+				       .whose = (enum sp_whose)whose,
+				       .us = *measured ? llround(seconds->valuedouble * 1e6) : 0};
+	return 0;
+}
+
+/// What an older version kept has none: all of it was of one cause, as far as it knew.
+static int get_parts(const cJSON *json, struct sp_outage *out)
+{
+	const cJSON *item;
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(json, "parts"))
+	{
+		bool measured;
+		if (out->part_count >= SP_OUTAGE_PARTS ||
+		    get_part(item, &out->parts[out->part_count], &measured))
+			return -EINVAL;
+		if (!measured)
+			out->unmeasured = (int)out->part_count;
+		out->part_count++;
+	}
+	if (out->part_count > 0)
+		return 0;
+	out->parts[0] =
+	    (struct sp_outage_part){.state = out->state, .cause = out->cause, .whose = out->whose};
+	out->unmeasured = out->closed ? 0 : -1;
+	out->part_count = 1;
+	return 0;
+}
+
 cJSON *sp_outage_to_json(const struct sp_outage *outage)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -68,7 +126,12 @@ cJSON *sp_outage_to_json(const struct sp_outage *outage)
 		cJSON_AddNumberToObject(json, "start_t_ms", (double)outage->start_t_ms);
 	if (outage->uncertainty_seconds >= 0)
 		cJSON_AddNumberToObject(json, "start_uncertainty_seconds", outage->uncertainty_seconds);
+	if (outage->part_count > 0)
+		add_parts(json, outage);
 	if (outage->closed) {
+		if (outage->end_uncertainty_seconds >= 0)
+			cJSON_AddNumberToObject(json, "end_uncertainty_seconds",
+						outage->end_uncertainty_seconds);
 		cJSON_AddStringToObject(json, "end_boot", outage->end_boot);
 		cJSON_AddNumberToObject(json, "end_mono_us", (double)outage->end_mono_us);
 		if (outage->end_placed)
@@ -80,7 +143,8 @@ cJSON *sp_outage_to_json(const struct sp_outage *outage)
 int sp_outage_from_json(const cJSON *json, struct sp_outage *out)
 {
 	int state, cause, whose;
-	struct sp_outage outage = {.uncertainty_seconds = -1};
+	struct sp_outage outage = {
+	    .uncertainty_seconds = -1, .end_uncertainty_seconds = -1, .unmeasured = -1};
 	if (get_text(json, "outage", outage.id, sizeof(outage.id)) || strlen(outage.id) != SP_ID_LENGTH ||
 	    get_text(json, "start_boot", outage.start_boot, sizeof(outage.start_boot)) ||
 	    get_int(json, "start_mono_us", &outage.start_mono_us) ||
@@ -101,6 +165,11 @@ int sp_outage_from_json(const cJSON *json, struct sp_outage *out)
 		outage.closed = true;
 		outage.end_placed = get_int(json, "end_t_ms", &outage.end_t_ms) == 0;
 	}
+	uncertainty = cJSON_GetObjectItemCaseSensitive(json, "end_uncertainty_seconds");
+	if (cJSON_IsNumber(uncertainty) && uncertainty->valuedouble >= 0)
+		outage.end_uncertainty_seconds = uncertainty->valuedouble;
+	if (get_parts(json, &outage))
+		return -EINVAL;
 	*out = outage;
 	return 0;
 }
@@ -109,8 +178,20 @@ void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
 {
 	if (!ledger->has_outage)
 		return;
-	cJSON *json = sp_outage_to_json(&ledger->outage);
+	// What holds has held until the latest reading.
+	struct sp_outage outage = ledger->outage;
+	struct sp_ledger_moment counted = sp_ledger_moment(ledger, &ledger->clock, ledger->counted_us);
+	if (ledger->clock.mono_us > ledger->counted_us) {
+		counted = sp_ledger_moment(ledger, &ledger->clock, ledger->clock.mono_us);
+		outage.parts[ledger->part].us += counted.mono_us - ledger->counted_us;
+	}
+	cJSON *json = sp_outage_to_json(&outage);
 	cJSON_AddStringToObject(json, "now", sp_cause_name(ledger->line.cause));
+	cJSON_AddNumberToObject(json, "part", (double)ledger->part);
+	cJSON_AddStringToObject(json, "counted_boot", counted.boot);
+	cJSON_AddNumberToObject(json, "counted_mono_us", (double)counted.mono_us);
+	if (counted.placed)
+		cJSON_AddNumberToObject(json, "counted_t_ms", (double)counted.t_ms);
 	cJSON *offered = cJSON_AddArrayToObject(json, "offered");
 	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
 		if (ledger->worked[family])
@@ -120,6 +201,25 @@ void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
 	sp_buf_text(out, text ? text : "");
 	cJSON_free(text);
 	cJSON_Delete(json);
+}
+
+/// Until when the last run had counted, and for which part.
+static void get_counted(const cJSON *json, struct sp_ledger *ledger)
+{
+	struct sp_ledger_moment *kept = &ledger->kept;
+	int64_t part = 0;
+	if (get_text(json, "counted_boot", kept->boot, sizeof(kept->boot)) ||
+	    get_int(json, "counted_mono_us", &kept->mono_us)) {
+		kept->mono_us = ledger->outage.start_mono_us;
+		memcpy(kept->boot, ledger->outage.start_boot, sizeof(kept->boot));
+		kept->placed = ledger->outage.start_placed;
+		kept->t_ms = ledger->outage.start_t_ms;
+	} else {
+		kept->placed = get_int(json, "counted_t_ms", &kept->t_ms) == 0;
+	}
+	if (get_int(json, "part", &part) == 0 && part >= 0 && part < (int64_t)ledger->outage.part_count)
+		ledger->part = (size_t)part;
+	ledger->resumed = true;
 }
 
 int sp_ledger_load(struct sp_ledger *ledger, const char *text)
@@ -134,6 +234,7 @@ int sp_ledger_load(struct sp_ledger *ledger, const char *text)
 	int now;
 	ledger->outage = outage;
 	ledger->has_outage = true;
+	get_counted(json, ledger);
 	ledger->remembered = outage.cause;
 	if (get_word(json, "now", SP_CAUSES, cause_word, &now) == 0 && now != SP_CAUSE_NONE)
 		ledger->remembered = (enum sp_cause)now;

@@ -21,6 +21,7 @@ struct line {
 	struct sp_ledger *ledger;
 	struct sp_loop_timer *timer;
 	bool judging;
+	unsigned loads;                    ///< devices that fill the line by themselves
 	struct sp_outage history[HISTORY]; ///< ring; `closed` counts all
 	size_t closed;
 };
@@ -63,6 +64,12 @@ static struct sp_field family_field(const struct sp_line_view *view, enum sp_fam
 				     : SP_NULL(name);
 }
 
+/// Below 0: not known.
+static struct sp_field seconds_field(const char *name, double seconds)
+{
+	return seconds >= 0 ? SP_REAL(name, seconds) : SP_NULL(name);
+}
+
 static void on_line(void *arg, const struct sp_line_view *view)
 {
 	struct line *line = arg;
@@ -73,8 +80,13 @@ static void on_line(void *arg, const struct sp_line_view *view)
 	    SP_TEXT("whose", sp_whose_name(view->whose)),
 	    family_field(view, SP_FAMILY_IPV4),
 	    family_field(view, SP_FAMILY_IPV6),
+	    SP_BOOL("self_loaded", view->self_loaded),
+	    view->began ? SP_INT("since_mono_us", view->since_us) : SP_NULL("since_mono_us"),
+	    seconds_field("since_uncertainty_seconds", view->began ? view->since_uncertainty_seconds : -1),
 	};
 	sp_record_fact(line->lines->config.recorder, "line", line->name, fields, SP_COUNT(fields));
+	if (!view->began)
+		return;
 	sp_notice("line", "\"%s\" is %s (cause %s, %s)", line->name, sp_line_state_name(view->state),
 		  sp_cause_name(view->cause), sp_whose_name(view->whose));
 	bool better = view->state != view->previous && view->state != SP_LINE_UNKNOWN &&
@@ -105,6 +117,25 @@ static void fill_evidence(const struct line *line, struct evidence_fields *out)
 		members[4] = it->rtt_us >= 0 ? SP_REAL("rtt_seconds", (double)it->rtt_us / 1e6)
 					     : SP_NULL("rtt_seconds");
 		out->items[i] = SP_OBJECT("", members, 5);
+	}
+}
+
+struct part_fields {
+	struct sp_field items[SP_OUTAGE_PARTS];
+	struct sp_field members[SP_OUTAGE_PARTS][4];
+};
+
+static void fill_parts(const struct sp_outage *outage, struct part_fields *out)
+{
+	for (size_t i = 0; i < outage->part_count; i++) {
+		const struct sp_outage_part *part = &outage->parts[i];
+		struct sp_field *members = out->members[i];
+		members[0] = SP_TEXT("cause", sp_cause_name(part->cause));
+		members[1] = SP_TEXT("whose", sp_whose_name(part->whose));
+		members[2] = SP_TEXT("state", sp_line_state_name(part->state));
+		members[3] =
+		    seconds_field("seconds", outage->unmeasured == (int)i ? -1 : (double)part->us / 1e6);
+		out->items[i] = SP_OBJECT("", members, 4);
 	}
 }
 
@@ -140,7 +171,9 @@ static void on_outage(void *arg, const struct sp_outage *outage, enum sp_outage_
 {
 	struct line *line = arg;
 	struct evidence_fields evidence;
+	struct part_fields parts;
 	fill_evidence(line, &evidence);
+	fill_parts(outage, &parts);
 	struct sp_field fields[] = {
 	    SP_TEXT("outage", outage->id),
 	    SP_TEXT("phase", phase_name(phase)),
@@ -150,11 +183,11 @@ static void on_outage(void *arg, const struct sp_outage *outage, enum sp_outage_
 	    SP_INT("start_mono_us", outage->start_mono_us),
 	    outage->start_placed ? SP_INT("start_t_ms", outage->start_t_ms) : SP_NULL("start_t_ms"),
 	    SP_TEXT("start_boot", outage->start_boot),
-	    outage->uncertainty_seconds >= 0
-		? SP_REAL("start_uncertainty_seconds", outage->uncertainty_seconds)
-		: SP_NULL("start_uncertainty_seconds"),
+	    seconds_field("start_uncertainty_seconds", outage->uncertainty_seconds),
 	    outage->closed ? SP_INT("end_mono_us", outage->end_mono_us) : SP_NULL("end_mono_us"),
 	    outage->end_placed ? SP_INT("end_t_ms", outage->end_t_ms) : SP_NULL("end_t_ms"),
+	    seconds_field("end_uncertainty_seconds", outage->end_uncertainty_seconds),
+	    SP_LIST("parts", parts.items, outage->part_count),
 	    SP_LIST("evidence", evidence.items, evidence.count),
 	};
 	sp_record_fact(line->lines->config.recorder, "outage", line->name, fields, SP_COUNT(fields));
@@ -227,6 +260,8 @@ static void load(struct line *line)
 	text = config->get(config->arg, key);
 	if (text)
 		load_history(line, text);
+	if (line->closed > 0)
+		sp_ledger_past(line->ledger, &line->history[(line->closed - 1) % HISTORY]);
 	free(text);
 	free(key);
 }
@@ -244,17 +279,22 @@ void sp_lines_add(struct sp_lines *lines, const char *name, const char *provider
 	lines->items[lines->count++] = line;
 }
 
+static struct line *find(const struct sp_lines *lines, const char *name)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		if (strcmp(lines->items[i]->name, name) == 0)
+			return lines->items[i];
+	return NULL;
+}
+
 void sp_lines_report(struct sp_lines *lines, const char *name, const char *device,
 		     const struct sp_rung_report *report, int64_t max_age_us)
 {
-	for (size_t i = 0; i < lines->count; i++) {
-		struct line *line = lines->items[i];
-		if (strcmp(line->name, name) != 0)
-			continue;
-		sp_ledger_report(line->ledger, device, report, max_age_us,
-				 sp_loop_now_us(lines->config.loop));
-		judge_soon(line);
-	}
+	struct line *line = find(lines, name);
+	if (!line)
+		return;
+	sp_ledger_report(line->ledger, device, report, max_age_us, sp_loop_now_us(lines->config.loop));
+	judge_soon(line);
 }
 
 void sp_lines_hub(struct sp_lines *lines, enum sp_rung_status status, int64_t since_us, const char *detail)
@@ -270,6 +310,24 @@ void sp_lines_hub(struct sp_lines *lines, enum sp_rung_status status, int64_t si
 				 sp_loop_now_us(lines->config.loop));
 		judge_soon(lines->items[i]);
 	}
+}
+
+void sp_lines_silence(struct sp_lines *lines, const struct sp_silence *silence)
+{
+	struct sp_clock_reading now = sp_clock_now();
+	for (size_t i = 0; i < lines->count; i++)
+		sp_ledger_silence(lines->items[i]->ledger, silence, &now);
+}
+
+void sp_lines_load(struct sp_lines *lines, const char *name, const char *device, bool loading)
+{
+	(void)device; // each tells its changes only
+	struct line *line = find(lines, name);
+	if (!line || (!loading && line->loads == 0))
+		return;
+	line->loads += loading ? 1 : -1u;
+	sp_ledger_load_line(line->ledger, line->loads > 0, sp_loop_now_us(lines->config.loop));
+	judge_soon(line);
 }
 
 size_t sp_lines_count(const struct sp_lines *lines)

@@ -32,6 +32,12 @@ void sp_lines_report(struct sp_lines *lines, const char *line, const char *devic
 /// The hub's rung, of every line: we know only that our session lives.
 void sp_lines_hub(struct sp_lines *lines, enum sp_rung_status status, int64_t since_us, const char *detail);
 
+/// The agent was not there to measure from that moment until now, whatever the line did: told to every line,
+/// once, after the lines were added and before the first report.
+void sp_lines_silence(struct sp_lines *lines, const struct sp_silence *silence);
+/// A device fills the line by itself, or does so no longer.
+void sp_lines_load(struct sp_lines *lines, const char *line, const char *device, bool loading);
+
 size_t sp_lines_count(const struct sp_lines *lines);
 const char *sp_lines_name(const struct sp_lines *lines, size_t index);
 const char *sp_lines_provider(const struct sp_lines *lines, size_t index);
