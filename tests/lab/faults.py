@@ -5,6 +5,8 @@ links and processes of the lab."""
 import contextlib
 import itertools
 import signal
+import socket
+import threading
 
 import school as places
 
@@ -54,7 +56,34 @@ def address(lab):
     try:
         yield
     finally:
-        lab.space.ip("board", *places.address_lines("board"))
+        lab.space.ip("board", *lab.school.plan.address_lines("board"))
+
+
+@contextlib.contextmanager
+def no_dhcp(lab):
+    """The router gives no addresses any more: broken once the board's lease has ended, mended once it has one."""
+    lab.school.dhcp_stop()
+    lab.wait(lambda: not lab.school.has_address(), "the lease to end", 60)
+    try:
+        yield
+    finally:
+        lab.school.dhcp_start()
+        lab.wait(lab.school.has_address, "the board to get an address", 60)
+
+
+def router_pingless(lab):
+    """The router answers no echo: some never do."""
+    return rules(lab.space, "router", "inet", "chain c { type filter hook input priority -400; "
+                                              "icmp type echo-request drop; icmpv6 type echo-request drop; }")
+
+
+def router_hijacks(lab):
+    """Without a way out the router answers every name and every page itself, to show what is wrong with it."""
+    return together(
+        _server(lab, "router_dns", "hijack"),
+        rules(lab.space, "router", "ip", 'chain d { type nat hook prerouting priority -100; '
+              f'iifname "lan" udp dport 53 dnat to {places.ROUTER_DNS}; '
+              f'iifname "lan" tcp dport 80 dnat to {places.ROUTER_DNS}:{places.PORTAL_PORT}; }}'))
 
 
 def router(lab):
@@ -83,8 +112,108 @@ def access(lab):
     return mute(lab.space, "access")
 
 
+def hop_deaf(lab):
+    """The access hands everything on and says nothing itself."""
+    silent = "icmp type { time-exceeded, echo-reply } drop; icmpv6 type { time-exceeded, echo-reply } drop;"
+    return rules(lab.space, "access", "inet", f"chain c {{ type filter hook output priority -400; {silent} }}")
+
+
+@contextlib.contextmanager
+def redial(lab):
+    """The ONT dials in anew: two seconds of nothing, then another address and another next hop, for good."""
+    address, hop = "203.0.113.34/28", "203.0.113.33"
+    with mute(lab.space, "ont", "wan"):
+        lab.space.ip("access", f"address add {hop}/28 dev ont")
+        lab.space.ip("core", "route add 203.0.113.32/28 via 203.0.113.2")
+        lab.space.ip("ont", "address flush dev wan scope global", f"address add {address} dev wan",
+                     "address add 2001:db8:1:1::2/64 dev wan nodad", f"route add default via {hop}",
+                     "route replace default via 2001:db8:1:1::1")
+        lab.hold(2)
+    yield
+
+
+TWINS = {"access": ("198.51.100.1", "2001:db8:1:1::1"), "access2": ("198.51.100.3", "2001:db8:1:1::3")}
+
+
+def twin_paths(lab):
+    """The ONT spreads its flows over both first hops, so that both carry some anchors of each kind; resolver, broker
+    and page go by the first."""
+    for family in (0, 1):
+        hops = " ".join(f"nexthop via {addresses[family]}" for addresses in TWINS.values())
+        lab.space.ip("ont", f"route replace default {hops}")
+    kinds = [[a for a in group if places.is_v6(a) == six] for six in (False, True)
+             for group in (places.ANCHORS_ALPHA + places.ANCHORS_BETA, places.ANCHORS_ABROAD)]
+    # By source and destination alone, so that `ip route get` can tell (IPv6 adds random flow labels of its own).
+    lab.space.sysctl("ont", net__ipv4__fib_multipath_hash_policy=3, net__ipv4__fib_multipath_hash_fields=3,
+                     net__ipv6__fib_multipath_hash_policy=3, net__ipv6__fib_multipath_hash_fields=3)
+    for seed in range(1, 200):
+        lab.space.sysctl("ont", net__ipv4__fib_multipath_hash_seed=seed)
+        shared = all({_twin(lab, address) for address in kind} == set(TWINS) for kind in kinds)
+        if shared and all(_twin(lab, address) == "access" for address in (places.RESOLVER, places.BROKER, places.PAGE)):
+            return
+    raise RuntimeError("no way to spread the flows over both first hops")
+
+
+def _twin(lab, address):
+    source = "2001:db8:5c:1::10" if places.is_v6(address) else "192.168.100.2"
+    route = lab.space.run("ont", "ip", "route", "get", address, "from", source, "iif", "lan").stdout
+    return next(role for role, hops in TWINS.items() if any(f"via {hop} " in route for hop in hops))
+
+
+@contextlib.contextmanager
+def on_mobile(lab):
+    """The router takes its mobile uplink (IPv4 only), and later its fibre again."""
+    lab.space.ip("router", "route replace default via 100.64.9.1")
+    try:
+        yield
+    finally:
+        lab.space.ip("router", "route replace default via 192.168.100.1")
+
+
+@contextlib.contextmanager
+def flood(lab, streams=6):
+    """Another machine in the school sends as fast as TCP can."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(lab.space.socket("beta"))
+        listener.bind((places.PAGE, 5001))
+        listener.listen(streams)
+        sockets = []
+        for _ in range(streams):
+            sender = stack.enter_context(lab.space.socket("pc"))
+            sender.settimeout(20)
+            sender.connect((places.PAGE, 5001))
+            sockets += [(sender, stack.enter_context(listener.accept()[0]))]
+        over = threading.Event()
+        threads = [threading.Thread(target=_pump, args=(work, over), daemon=True) for pair in sockets for work in (
+            lambda s=pair[0]: s.send(bytes(16384)), lambda s=pair[1]: s.recv(1 << 16))]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for pair in sockets:
+                for sock in pair:
+                    sock.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join(10)
+
+
+def _pump(work, over):
+    while not over.is_set():
+        try:
+            if not work():
+                return
+        except OSError:
+            return
+
+
 def core(lab):
     return mute(lab.space, "core")
+
+
+def centre(lab):
+    return mute(lab.space, "centre")
 
 
 def international(lab):

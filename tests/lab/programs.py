@@ -43,10 +43,8 @@ listen = 127.0.0.1
 port = 8080
 """
 
-REGISTER = """\
-area,school,school_name,site,site_name,line,provider,contract,down_mbps,up_mbps,zone,timetable,device,shard
-Phòng thử,truong-mau,Trường mẫu,chinh,Điểm chính,main,,,80,40,,,board,lab
-"""
+REGISTER = "area,school,school_name,site,site_name,line,provider,contract,down_mbps,up_mbps,zone,timetable,device,shard\n"
+REGISTERED = "Phòng thử,truong-mau,Trường mẫu,chinh,Điểm chính,{line},,,80,40,,,board,lab\n"
 
 # Its times are the agent's own, but for the ways to the hub: those the lab need not wait for.
 AGENT = """\
@@ -69,24 +67,31 @@ reconnect_max = 1s
 [journal]
 bulk_commit = 5s
 
-[line "main"]
+"""
 
-[carrier "cable"]
-line = main
+LINE = """\
+[line "{line}"]
+{line_options}
 
-[gateway "router"]
-line = main
+[carrier "cable{suffix}"]
+line = {line}
+{interface}
 
-[reach "internet"]
-line = main
+[gateway "router{suffix}"]
+line = {line}
+{interface}
+
+[reach "internet{suffix}"]
+line = {line}
 domestic = {domestic}
 international = {international}
 dns_name = *.{zone}
 dns_expect = {zone_address}
 dns_direct = {second_dns}
-resolv_conf = {resolv}
+resolv_conf = {directory}/resolv{suffix}.conf
 portal_url = http://page.{zone}/generate_204
 portal_resolve = {page}
+{interface}
 {reach}
 """
 
@@ -143,11 +148,11 @@ class Program:
 class Programs:
     """Broker, hub and agent of one school; their files stand in `directory`, logs in `logs`."""
 
-    def __init__(self, school, build, directory, logs, reach="", agent_sections=""):
+    def __init__(self, school, build, directory, logs, agent):
         self.directory, self.logs, self.build = pathlib.Path(directory), pathlib.Path(logs), build
         self.db = self.directory / "hub.db"
         self.socket = self.directory / "agent.sock"
-        self._configure(reach, agent_sections)
+        self._configure(agent)
         centre, board = school.space.prefix("centre"), school.space.prefix("board")
         hub = find(build, "schoolpulse-hub")
         self.register = centre + [str(hub), "--config", str(self.directory / "hub.conf"), "import",
@@ -158,19 +163,29 @@ class Programs:
         self.agent = Program(board, [find(build, "schoolpulsed"), "--config", self.directory / "agent.conf"],
                              self.logs / "agent.log")
 
-    def _configure(self, reach, agent_sections):
+    def _lines(self, agent):
+        """The sections of each line. `agent`: a scenario's own values, "lines" of them more than one."""
+        values = {
+            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "",
+            "domestic": ", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
+            "international": ", ".join(places.ANCHORS_ABROAD), "zone": places.ZONE,
+            "zone_address": places.ZONE_ADDRESS, "second_dns": places.SECOND_DNS,
+            "resolver": places.ROUTER_DNS, "page": places.PAGE,
+        }
+        values["directory"] = self.directory
+        return [values | agent | own for own in agent.get("lines", ({},))]
+
+    def _configure(self, agent):
+        lines = self._lines(agent)
         files = {
             "mosquitto.conf": BROKER.format(address=places.BROKER),
             "hub.conf": HUB.format(db=self.db, address=places.BROKER),
-            "register.csv": REGISTER,
-            "resolv.conf": f"nameserver {places.ROUTER_DNS}\n",
-            "agent.conf": AGENT.format(
-                state=self.directory / "agent", socket=self.socket, address=places.BROKER,
-                domestic=", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
-                international=", ".join(places.ANCHORS_ABROAD), zone=places.ZONE, zone_address=places.ZONE_ADDRESS,
-                second_dns=places.SECOND_DNS, resolv=self.directory / "resolv.conf", page=places.PAGE,
-                reach=reach) + agent_sections,
+            "register.csv": REGISTER + "".join(REGISTERED.format(**line) for line in lines),
+            "agent.conf": AGENT.format(state=self.directory / "agent", socket=self.socket, address=places.BROKER)
+            + "".join(LINE.format(**line) for line in lines),
         }
+        for line in lines:
+            files[f"resolv{line['suffix']}.conf"] = f"nameserver {line['resolver']}\n"
         (self.directory / "agent").mkdir()
         for name, text in files.items():
             (self.directory / name).write_text(text, encoding="utf-8")
@@ -199,9 +214,9 @@ class Programs:
         except ValueError:
             return None
 
-    def line(self):
+    def line(self, name="main"):
         status = self.ask("status")
-        return status["lines"][0] if status and status.get("lines") else None
+        return next((line for line in status.get("lines", ()) if line["name"] == name), None) if status else None
 
     def check(self):
         """Raises when a program ended that nobody ended."""

@@ -1,13 +1,8 @@
 # SPDX-FileCopyrightText: The SchoolPulse authors
 # SPDX-License-Identifier: Apache-2.0
 """The lab's map: a school, its provider's access, a core with two operators, a far side and a data
-centre, as data; and how it is built. README.md has the picture. Addresses are private or reserved for
-documentation, and there is no way out."""
-import json
-import pathlib
-import subprocess
-
-import space as spaces
+centre, as data; and what some scenarios have more of. README.md has the picture. Addresses are private or
+reserved for documentation, and there is no way out."""
 
 # Role: what stands there. Each is a namespace of its own.
 ROLES = {
@@ -48,10 +43,12 @@ ADDRESSES = {
     "core": {"access": ("203.0.113.1/30", "2001:db8:1:2::1/64"), "alpha": ("192.0.2.1/26", "2001:db8:a::1/64"),
              "beta": ("192.0.2.65/26", "2001:db8:b::1/64"), "sea": ("203.0.113.129/25", "2001:db8:f::1/64"),
              "centre": ("192.0.2.129/26", "2001:db8:d::1/64")},
-    "alpha": {"net": ("192.0.2.10/26", "192.0.2.11/26", "192.0.2.53/26", "2001:db8:a::10/64", "2001:db8:a::11/64")},
-    "beta": {"net": ("192.0.2.74/26", "192.0.2.75/26", "192.0.2.76/26", "192.0.2.77/26", "2001:db8:b::10/64", "2001:db8:b::11/64")},
+    "alpha": {"net": ("192.0.2.10/26", "192.0.2.11/26", "192.0.2.53/26", "2001:db8:a::10/64",
+                      "2001:db8:a::11/64")},
+    "beta": {"net": ("192.0.2.74/26", "192.0.2.75/26", "192.0.2.76/26", "192.0.2.77/26", "2001:db8:b::10/64",
+                     "2001:db8:b::11/64")},
     "abroad": {"net": ("203.0.113.130/25", "203.0.113.131/25", "2001:db8:f::10/64", "2001:db8:f::11/64")},
-    "centre": {"net": ("192.0.2.130/26", "2001:db8:d::10/64")},
+    "centre": {"net": ("192.0.2.130/26", "192.0.2.131/26", "2001:db8:d::10/64", "2001:db8:d::11/64")},
 }
 
 # Role: routes.
@@ -68,12 +65,15 @@ ROUTES = {
     "centre": ("default via 192.0.2.129", "default via 2001:db8:d::1"),
 }
 
-NAT = ("router", "ont")  # IPv4 only, out of `wan`
+SWITCHES = ("lan",)
+FORWARDERS = ("router", "ont", "access", "core")
+NAT = {"router": ("wan",), "ont": ("wan",)}  # IPv4 only, out of these
 RATE = {("ont", "wan"): "40mbit", ("access", "ont"): "80mbit"}  # what was bought: up, down
 SEA_MS = 40
 
 ANCHORS_ALPHA = ("192.0.2.10", "192.0.2.11", "2001:db8:a::10", "2001:db8:a::11")
 ANCHORS_BETA = ("192.0.2.74", "192.0.2.75", "2001:db8:b::10", "2001:db8:b::11")
+ANCHORS_CENTRE = ("192.0.2.130", "192.0.2.131", "2001:db8:d::10", "2001:db8:d::11")  # beside the hub
 ANCHORS_ABROAD = ("203.0.113.130", "203.0.113.131", "2001:db8:f::10", "2001:db8:f::11")
 RESOLVER, SECOND_DNS, ROUTER_DNS = "192.0.2.53", "192.0.2.76", "192.168.1.1"
 BROKER = "192.0.2.130"
@@ -88,118 +88,103 @@ SERVERS = (
     {"name": "resolver", "kind": "dns", "role": "alpha", "address": RESOLVER},
     {"name": "second_dns", "kind": "dns", "role": "beta", "address": SECOND_DNS},
     {"name": "page", "kind": "page", "role": "beta", "address": PAGE, "port": 80},
+    {"name": "router_page", "kind": "portal", "role": "router", "address": ROUTER_DNS, "port": PORTAL_PORT},
     {"name": "portal", "kind": "portal", "role": "access", "address": PORTAL, "port": PORTAL_PORT},
 )
+
+
+# What a scenario may have beside or instead of that: name → changes.
+EXTRAS = {
+    # Another machine in the school.
+    "pc": {
+        "roles": {"pc": "another machine in the school"},
+        "cables": (("lan", "pc", "pc", "eth0"),),
+        "addresses": {"pc": {"eth0": ("192.168.1.20/24",)}},
+        "routes": {"pc": ("default via 192.168.1.1",)},
+    },
+    # Two first hops side by side; the ONT spreads its flows over both (twin_paths() in faults.py).
+    "twin": {
+        "roles": {"olt": "the switch before the access", "access2": "the access's twin"},
+        "switches": ("olt",), "forwarders": ("access2",),
+        "without": (("ont", "wan", "access", "ont"),),
+        "cables": (("ont", "wan", "olt", "ont"), ("access", "ont", "olt", "access"), ("access2", "ont", "olt", "access2"),
+                   ("access2", "core", "core", "access2")),
+        "addresses": {"access2": {"ont": ("198.51.100.3/24", "2001:db8:1:1::3/64"),
+                                  "core": ("203.0.113.6/30", "2001:db8:1:3::2/64")},
+                      "core": {"access2": ("203.0.113.5/30", "2001:db8:1:3::1/64")}},
+        "routes": {"access2": ("default via 203.0.113.5", "default via 2001:db8:1:3::1",
+                               "2001:db8:5c::/48 via 2001:db8:1:1::2")},
+    },
+    # The router has a second uplink, which it takes when told (on_mobile() in faults.py). IPv4 only.
+    "mobile": {
+        "roles": {"mobile": "a mobile network, with NAT"},
+        "forwarders": ("mobile",), "nat": {"mobile": ("core",), "router": ("wan", "mobile")},
+        "cables": (("router", "mobile", "mobile", "router"), ("mobile", "core", "core", "mobile")),
+        "addresses": {"router": {"mobile": ("100.64.9.2/24",)},
+                      "mobile": {"router": ("100.64.9.1/24",), "core": ("203.0.113.66/30",)},
+                      "core": {"mobile": ("203.0.113.65/30",)}},
+        "routes": {"mobile": ("default via 203.0.113.65",)},
+    },
+    # The board has a second interface, with a line of its own. IPv4 only.
+    "second": {
+        "roles": {"router_b": "the second line's router, with NAT", "access_b": "the second line's access"},
+        "forwarders": ("router_b", "access_b"), "nat": {"router_b": ("wan",)},
+        "cables": (("board", "eth1", "router_b", "lan"), ("router_b", "wan", "access_b", "line"),
+                   ("access_b", "core", "core", "access_b")),
+        "addresses": {"board": {"eth1": ("192.168.2.10/24",)},
+                      "router_b": {"lan": ("192.168.2.1/24",), "wan": ("203.0.113.50/29",)},
+                      "access_b": {"line": ("203.0.113.49/29",), "core": ("203.0.113.10/30",)},
+                      "core": {"access_b": ("203.0.113.9/30",)}},
+        "routes": {"board": ("default via 192.168.2.1 metric 200",), "router_b": ("default via 203.0.113.49",),
+                   "access_b": ("default via 203.0.113.9",), "core": ("203.0.113.48/29 via 203.0.113.10",)},
+        "servers": ({"name": "router_b_dns", "kind": "forwarder", "role": "router_b", "address": "192.168.2.1",
+                     "upstream": RESOLVER},),
+    },
+    # No IPv6, and the board's address comes from the router by DHCP (building.py).
+    "dhcp": {},
+    # The same, but the router gives none at first.
+    "no lease": {},
+}
 
 
 def is_v6(text):
     return ":" in text
 
 
-def address_lines(role):
-    """Lines for `ip -batch` that give a role its addresses and routes."""
-    lines = [f"address add {address} dev {interface}" + (" nodad" if is_v6(address) else "")
-             for interface, addresses in ADDRESSES.get(role, {}).items() for address in addresses]
-    return lines + [f"route add {route}" for route in ROUTES.get(role, ())]
+class Plan:
+    """The map with a scenario's extras."""
 
+    def __init__(self, extras=()):
+        self.extras = tuple(extras)
+        self.roles, self.cables = dict(ROLES), list(CABLES)
+        self.addresses = {role: dict(interfaces) for role, interfaces in ADDRESSES.items()}
+        self.routes, self.rate, self.servers = dict(ROUTES), dict(RATE), list(SERVERS)
+        self.switches, self.forwarders, self.nat = list(SWITCHES), list(FORWARDERS), dict(NAT)
+        for name in extras:
+            self._add(EXTRAS[name])
+        if "dhcp" in extras:
+            self.addresses["board"], self.routes["board"] = {}, ()
 
-class School:
-    """One lab: namespaces, shaping, the cable abroad and the servers. Use it as a context."""
+    def _add(self, extra):
+        self.roles.update(extra.get("roles", {}))
+        self.cables = [cable for cable in self.cables if cable not in extra.get("without", ())]
+        self.cables += extra.get("cables", ())
+        for role, interfaces in extra.get("addresses", {}).items():
+            self.addresses.setdefault(role, {}).update(interfaces)
+        for role, routes in extra.get("routes", {}).items():
+            self.routes[role] = self.routes.get(role, ()) + routes
+        self.servers += extra.get("servers", ())
+        self.switches += extra.get("switches", ())
+        self.forwarders += extra.get("forwarders", ())
+        self.nat.update(extra.get("nat", {}))
 
-    def __init__(self, relay, logs):
-        self.space = spaces.Space()
-        self.relay_program = relay
-        self.logs = pathlib.Path(logs)
-        self.relay = self.servers = None
+    def address_lines(self, role):
+        """Lines for `ip -batch` that give a role its addresses and routes."""
+        lines = [f"address add {address} dev {interface}" + (" nodad" if is_v6(address) else "")
+                 for interface, addresses in self.addresses.get(role, {}).items() for address in addresses]
+        return lines + [f"route add {route}" for route in self.routes.get(role, ())]
 
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        for process in (self.servers, self.relay):
-            if process:
-                process.kill()
-                process.wait()
-                process.stdout.close()
-                if process.stdin:
-                    process.stdin.close()
-        self.servers = self.relay = None
-        self.space.__exit__()
-
-    # ---- building ------------------------------------------------------------------------------
-
-    def _build(self):
-        for role in ROLES:
-            self.space.add(role)
-            self._prepare(role)
-        for cable in CABLES:
-            self.space.cable(*cable)
-        self.space.ip("lan", "link add br0 type bridge forward_delay 0", "link set board master br0",
-                      "link set router master br0", "link set br0 up")
-        for role in ROLES:
-            self._address(role)
-        for (role, interface), rate in RATE.items():
-            self.space.shape(role, interface, rate)
-        for role in NAT:
-            self.space.nft(role, 'table ip nat { chain out { type nat hook postrouting priority 100; '
-                                 'oifname "wan" masquerade; }; }\n')
-        self._lay_cable_abroad()
-        self._serve()
-        self._wait_until_connected()
-
-    def _prepare(self, role):
-        """Before there are interfaces, so that they inherit it."""
-        ends = role in ("lan", "sea")
-        self.space.sysctl(role, net__ipv6__conf__default__accept_dad=0, net__ipv6__conf__default__accept_ra=0,
-                          net__ipv6__conf__default__disable_ipv6=int(ends))
-        if role in ("router", "ont", "access", "core"):
-            self.space.sysctl(role, net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1,
-                              net__ipv6__conf__default__forwarding=1)
-        if role == "board":
-            # As systemd has it: echo without privileges.
-            self.space.sysctl(role, net__ipv4__ping_group_range="0 2147483647")
-
-    def _address(self, role):
-        lines = ["link set lo up"] + [f"link set {name} up" for name in self.space.interfaces(role)]
-        self.space.ip(role, *lines, *address_lines(role))
-
-    def _spawn(self, arguments, name, **options):
-        log = open(self.logs / f"{name}.log", "ab")
-        process = subprocess.Popen([str(argument) for argument in arguments], stdout=subprocess.PIPE, stderr=log,
-                                   preexec_fn=spaces.die_with_parent, **options)
-        log.close()
-        return process
-
-    def _lay_cable_abroad(self):
-        self.relay = self._spawn(self.space.prefix("sea") + [self.relay_program, "near", "far", SEA_MS], "relay")
-        if self.relay.stdout.readline() != b"relaying\n":
-            raise RuntimeError(f"the relay does not run: {(self.logs / 'relay.log').read_text().strip()}")
-
-    def _serve(self):
-        services = [dict(service, path=self.space.path(service["role"])) for service in SERVERS]
-        here = pathlib.Path(__file__).resolve().parent
-        self.servers = self._spawn(["/usr/bin/python3", "-B", here / "servers.py", json.dumps(services)], "servers",
-                                   stdin=subprocess.PIPE)
-        if self.servers.stdout.readline() != b"serving\n":
-            raise RuntimeError(f"the servers do not run: {(self.logs / 'servers.log').read_text().strip()}")
-
-    def _wait_until_connected(self):
-        """A switch forwards a moment after its ports came up."""
-        for address in (ANCHORS_ALPHA[0], ANCHORS_ALPHA[2], ANCHORS_ABROAD[0], ANCHORS_ABROAD[2], BROKER):
-            done = self.space.run("board", "ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", "20", address, check=False)
-            if done.returncode:
-                raise RuntimeError(f"the board does not reach {address}: {done.stdout.strip()}")
-
-    # ---- while it stands -----------------------------------------------------------------------
-
-    def server_mode(self, name, mode):
-        """One of servers.MODES."""
-        self.servers.stdin.write(f"{name} {mode}\n".encode())
-        self.servers.stdin.flush()
-        if self.servers.stdout.readline() != b"ok\n":
-            raise RuntimeError(f"the servers do not take {name} {mode}")
+    @property
+    def families(self):
+        """In which the board is on the net."""
+        return ("ipv4",) if "dhcp" in self.extras else ("ipv4", "ipv6")

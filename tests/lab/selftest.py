@@ -8,6 +8,7 @@ import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
 
+import building
 import faults
 import school as places
 import space as spaces
@@ -176,7 +177,7 @@ def look_at_rate(report, school):
 def run(relay):
     report = Report()
     spaces.sweep()
-    with spaces.folder() as logs, places.School(relay, logs) as school:
+    with spaces.folder() as logs, building.School(relay, logs) as school:
         board, lab = Board(school), types.SimpleNamespace(space=school.space, school=school)
         look_at_map(report, board, school)
         look_at_faults(report, board, lab)

@@ -11,18 +11,18 @@ import sys
 import school
 import space
 
-MODES = {"dns": ("normal", "silent", "lie", "refuse"), "forwarder": ("normal", "silent"),
+MODES = {"dns": ("normal", "silent", "lie", "refuse"), "forwarder": ("normal", "silent", "hijack"),
          "page": ("normal", "silent"), "portal": ("normal", "silent")}
 
 
-def answer(query, address):
-    """The response to an A or AAAA question for a name in our zone; others do not exist. None: no question."""
+def answer(query, address, every=False):
+    """The response to an A or AAAA question for a name in our zone (or any); others do not exist. None: no question."""
     end = query.find(b"\0", 12) + 5
     if len(query) < 17 or end < 17 or end > len(query) or query[2] & 0x80:
         return None
     kind = query[end - 4:end - 2]
     labels = b"".join(bytes([len(label)]) + label for label in school.ZONE.encode().split(b"."))
-    ours = query[12:end - 4].lower().endswith(labels + b"\0")
+    ours = every or query[12:end - 4].lower().endswith(labels + b"\0")
     found = ours and kind == b"\0\1" and address is not None
     code = b"\x85\x80" if ours else b"\x81\x83"
     record = b"\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4" + socket.inet_aton(address) if found else b""
@@ -69,6 +69,11 @@ class Forwarder(asyncio.DatagramProtocol):
             if asker:
                 self.transport.sendto(data, asker)
             return
+        if self.service["mode"] == "hijack":
+            reply = answer(data, self.service["address"], every=True)
+            if reply:
+                self.transport.sendto(reply, address)
+            return
         if len(self.asked) >= self.LIMIT:
             self.asked.pop(next(iter(self.asked)))
         self.asked[data[:2]] = address
@@ -79,9 +84,9 @@ class Forwarder(asyncio.DatagramProtocol):
 
 
 PAGES = {
-    "page": b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-    "portal": (f"HTTP/1.1 302 Found\r\nLocation: http://{school.PORTAL}:{school.PORTAL_PORT}/login\r\n"
-               "Content-Length: 0\r\nConnection: close\r\n\r\n").encode(),
+    "page": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+    "portal": "HTTP/1.1 302 Found\r\nLocation: http://{address}:{port}/login\r\nContent-Length: 0\r\n"
+              "Connection: close\r\n\r\n",
 }
 
 
@@ -89,7 +94,7 @@ async def serve_page(service, reader, writer):
     try:
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
         if service["mode"] == "normal":
-            writer.write(PAGES[service["kind"]])
+            writer.write(PAGES[service["kind"]].format(**service).encode())
             await writer.drain()
         else:
             await asyncio.sleep(60)

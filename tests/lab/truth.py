@@ -15,10 +15,12 @@ class Fact:
     seq: int
     type: str
     data: dict
+    line: str = "main"
 
     def __str__(self):
-        keys = ("phase", "state", "previous", "cause", "whose", "ipv4", "ipv6", "reason", "outage")
-        return f"{self.type} " + " ".join(f"{key}={self.data[key]}" for key in keys if self.data.get(key) is not None)
+        keys = ("phase", "state", "previous", "cause", "whose", "ipv4", "ipv6", "egress", "event", "hop", "position",
+                "prefix", "reason", "outage")
+        return f"{self.type} {self.line} " + " ".join(f"{key}={self.data[key]}" for key in keys if self.data.get(key) is not None)
 
 
 @dataclasses.dataclass
@@ -28,6 +30,7 @@ class Outage:
     facts: list
     cause: str
     closed: bool
+    line: str = "main"
 
     @property
     def start(self):
@@ -71,19 +74,21 @@ class Store:
         except sqlite3.OperationalError:
             return []  # not made yet
 
-    def facts(self, *types):
+    def facts(self, *types, line="main"):
+        """Of one line and of the agent itself, or of all (None)."""
         wanted = ", ".join(f"'{name}'" for name in types)
-        rows = self._rows("SELECT mono_us, seq, type, data FROM event WHERE type IN "
-                          f"({wanted}) AND instance IN ('main', '') ORDER BY mono_us, stream, seq")
-        return [Fact(mono / 1e6, seq, kind, json.loads(data)) for mono, seq, kind, data in rows]
+        of = "" if line is None else f"AND instance IN ('{line}', '') "
+        rows = self._rows("SELECT mono_us, seq, type, data, instance FROM event WHERE type IN "
+                          f"({wanted}) {of}ORDER BY mono_us, stream, seq")
+        return [Fact(mono / 1e6, seq, kind, json.loads(data), name) for mono, seq, kind, data, name in rows]
 
     def outages(self):
-        """As the hub's own table of outages has them, oldest first."""
-        rows = self._rows("SELECT name, cause, end_ms IS NOT NULL FROM outage ORDER BY start_ms")
+        """As the hub's own table of outages has them, of all lines, oldest first."""
+        rows = self._rows("SELECT name, cause, end_ms IS NOT NULL, line FROM outage ORDER BY start_ms")
         by_name = {}
-        for fact in self.facts("outage"):
+        for fact in self.facts("outage", line=None):
             by_name.setdefault(fact.data["outage"], []).append(fact)
-        found = [Outage(name, by_name.get(name, []), cause, bool(closed)) for name, cause, closed in rows]
+        found = [Outage(name, by_name.get(name, []), cause, bool(closed), line) for name, cause, closed, line in rows]
         unfounded = [outage.name for outage in found if not outage.facts]
         if unfounded:
             raise AssertionError(f"the hub shows outages of which it has no fact: {unfounded}")
@@ -95,15 +100,17 @@ class Injected:
     """One fault as it was done."""
     name: str
     began: float
+    line: str = "main"
     ended: float = None
 
 
-def match(faults, outages):
+def match(faults, outages, tolerated=()):
     """Pairs (fault, its outage or None), and the outages that are nobody's."""
-    left = list(outages)
+    left = [outage for outage in outages if not any(
+        began - EARLY_S <= outage.start and outage.closed and outage.closed_at <= until for began, until in tolerated)]
     pairs = []
     for fault in faults:
-        own = next((outage for outage in left if fault.began - EARLY_S <= outage.start
+        own = next((outage for outage in left if outage.line == fault.line and fault.began - EARLY_S <= outage.start
                     and outage.opened_at <= (fault.ended or float("inf")) + EARLY_S
                     and outage.opened_at >= fault.began), None)
         if own:
