@@ -12,39 +12,43 @@
 
 #include "agent/base/config.h"
 #include "agent/cli/client.h"
+#include "agent/cli/language.h"
 #include "agent/cli/show.h"
 
 enum { EXIT_DONE = 0, EXIT_ANSWER = 1, EXIT_USAGE = 2, EXIT_ABSENT = 3 };
 enum { PAGE_MAX = 1024 * 1024 };
 
 static const char help[] =
-    "Usage: schoolpulse [--socket PATH] COMMAND [--json]\n"
-    "\n"
-    "Shows what the agent on this board knows.\n"
-    "\n"
-    "  status [--watch]   the line, the devices, the journal, the hub and the board;\n"
-    "                     --watch draws it anew every second\n"
-    "  outages            when the line was out, how long, and whose fault it was\n"
-    "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
-    "\n"
-    "      --json         the agent's answer as JSON\n"
-    "      --socket PATH  the agent's socket (also SCHOOLPULSE_SOCKET; else\n"
-    "                     " SP_CLIENT_SOCKET ")\n"
-    "      --version      print the version and end\n"
-    "  -h, --help         print this and end\n"
-    "\n"
-    "Exit status: 0 done; 1 the agent's answer is an error or cannot be read; 2 the command\n"
-    "line has mistakes; 3 the agent is not there.\n";
+    N_("Usage: schoolpulse [--socket PATH] COMMAND [--json]\n"
+       "\n"
+       "Shows what the agent on this board knows.\n"
+       "\n"
+       "  status [--watch]   the line, the devices, the journal, the hub and the board;\n"
+       "                     --watch draws it anew every second\n"
+       "  outages [--long]   when the line was out, how long, and whose fault it was;\n"
+       "                     --long shows the evidence of each, not only of the latest\n"
+       "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
+       "\n"
+       "      --json         the agent's answer as JSON\n"
+       "      --socket PATH  the agent's socket (also SCHOOLPULSE_SOCKET; else\n"
+       "                     %s)\n"
+       "      --lang LANG    vi or en, whatever the locale says\n"
+       "      --version      print the version and end\n"
+       "  -h, --help         print this and end\n"
+       "\n"
+       "Exit status: 0 done; 1 the agent's answer is an error or cannot be read; 2 the command\n"
+       "line has mistakes; 3 the agent is not there.\n");
 
 struct arguments {
-	const char *socket, *command, *name;
-	bool json, watch;
+	const char *socket, *command, *name, *language;
+	bool json, watch, detailed;
 };
 
 static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
     {"watch", no_argument, NULL, 'w'},        {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},         {0},
+    {"help", no_argument, NULL, 'h'},         {"long", no_argument, NULL, 'l'},
+    {"lang", required_argument, NULL, 'g'},   {0},
 };
 
 static const char *const commands[] = {"status", "outages", "drivers"};
@@ -88,6 +92,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		case 'j':
 			out->json = true;
 			break;
+		case 'l':
+			out->detailed = true;
+			break;
+		case 'g':
+			out->language = optarg;
+			break;
 		case 'w':
 			out->watch = true;
 			break;
@@ -95,7 +105,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 			puts("schoolpulse " SP_VERSION);
 			return EXIT_DONE;
 		case 'h':
-			fputs(help, stdout);
+			sp_language_choose(out->language);
+			printf(_(help), SP_CLIENT_SOCKET);
 			return EXIT_DONE;
 		default:
 			fputs("Try schoolpulse --help.\n", stderr);
@@ -112,6 +123,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		return usage("too many arguments");
 	if (out->watch && strcmp(out->command, "status") != 0)
 		return usage("--watch goes with status");
+	if (out->detailed && strcmp(out->command, "outages") != 0)
+		return usage("--long goes with outages");
 	return check_command(out);
 }
 
@@ -120,7 +133,7 @@ static void build_page(struct sp_page *page, const struct arguments *arguments, 
 	if (strcmp(arguments->command, "status") == 0)
 		sp_show_status(page, document);
 	else if (strcmp(arguments->command, "outages") == 0)
-		sp_show_outages(page, document);
+		sp_show_outages(page, document, arguments->detailed);
 	else
 		sp_show_drivers(page, document, arguments->name != NULL);
 }
@@ -229,5 +242,6 @@ int main(int argc, char **argv)
 	int code = parse_arguments(argc, argv, &arguments);
 	if (code >= 0)
 		return code;
+	sp_language_choose(arguments.language);
 	return arguments.watch ? watch(&arguments) : show_once(&arguments);
 }

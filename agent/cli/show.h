@@ -8,7 +8,8 @@
 #include "agent/cli/page.h"
 
 void sp_show_status(struct sp_page *page, const cJSON *status);
-void sp_show_outages(struct sp_page *page, const cJSON *outages);
+/// `detailed`: with the evidence of each; else of the latest only.
+void sp_show_outages(struct sp_page *page, const cJSON *outages, bool detailed);
 /// `detailed`: options and metrics, too.
 void sp_show_drivers(struct sp_page *page, const cJSON *drivers, bool detailed);
 
@@ -20,6 +21,11 @@ bool sp_json_true(const cJSON *json, const char *name);
 const cJSON *sp_json_member(const cJSON *json, const char *name);
 
 enum sp_style sp_show_style(const char *state);
+const char *sp_show_state(const char *state); ///< also of rungs, journals and storages
+const char *sp_show_rung(const char *rung);
+const char *sp_show_family(const char *family); ///< "" for any
+/// What a rung's evidence says, as a half sentence: by its reason, or else its detail.
+const char *sp_show_reason(const cJSON *evidence, char out[256]);
 /// What a cause means, in a sentence's second half: "nothing beyond the gateway answers".
 const char *sp_show_cause(const char *cause);
 /// "the provider's", "ours", …

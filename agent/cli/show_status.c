@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/cli/language.h"
 #include "agent/cli/show.h"
 
 static void heading(struct sp_page *page, const char *text)
@@ -18,15 +19,15 @@ static void show_head(struct sp_page *page, const cJSON *status)
 {
 	char span[48];
 	sp_page_printf(page, SP_STYLE_BOLD, "SchoolPulse %s", sp_json_text(status, "version"));
-	sp_page_printf(page, SP_STYLE_PLAIN, "   board %s/%s   running for %s   ",
+	sp_page_printf(page, SP_STYLE_PLAIN, _("   board %s/%s   running for %s   "),
 		       sp_json_text(status, "shard"), sp_json_text(status, "device"),
 		       sp_text_span(sp_json_number(status, "seconds"), span));
 	const cJSON *clock = sp_json_member(status, "clock");
 	if (sp_json_true(clock, "synced"))
-		sp_page_printf(page, SP_STYLE_PLAIN, "clock synchronised, ±%.0f ms",
+		sp_page_printf(page, SP_STYLE_PLAIN, _("clock synchronised, ±%.0f ms"),
 			       sp_json_number(clock, "err_ms"));
 	else
-		sp_page_add(page, SP_STYLE_WARN, "clock not synchronised");
+		sp_page_add(page, SP_STYLE_WARN, _("clock not synchronised"));
 	sp_page_end(page);
 }
 
@@ -39,34 +40,35 @@ static void show_since(struct sp_page *page, const cJSON *clock, double seconds)
 	sp_text_span(seconds, span);
 	double now = sp_json_number(clock, "t_ms");
 	if (sp_json_true(clock, "synced") && now > 0 && now < 1e15)
-		sp_page_printf(page, SP_STYLE_PLAIN, " since %s (%s)",
+		sp_page_printf(page, SP_STYLE_PLAIN, _(" since %s (%s)"),
 			       sp_text_when((int64_t)(now - seconds * 1000), (int64_t)now, when), span);
 	else
-		sp_page_printf(page, SP_STYLE_PLAIN, " for %s", span);
+		sp_page_printf(page, SP_STYLE_PLAIN, _(" for %s"), span);
 }
 
 static void show_family(struct sp_page *page, const char *label, const char *state)
 {
 	sp_page_printf(page, SP_STYLE_PLAIN, "   %s ", label);
-	sp_page_add(page, state[0] ? sp_show_style(state) : SP_STYLE_DIM, state[0] ? state : "not offered");
+	sp_page_add(page, state[0] ? sp_show_style(state) : SP_STYLE_DIM,
+		    state[0] ? sp_show_state(state) : _("not offered"));
 }
 
 static void show_line(struct sp_page *page, const cJSON *line, const cJSON *clock)
 {
 	const char *state = sp_json_text(line, "state"), *cause = sp_json_text(line, "cause");
 	const char *provider = sp_json_text(line, "provider");
-	sp_page_printf(page, SP_STYLE_BOLD, "Line %s", sp_json_text(line, "name"));
+	sp_page_printf(page, SP_STYLE_BOLD, _("Line %s"), sp_json_text(line, "name"));
 	if (provider[0])
 		sp_page_printf(page, SP_STYLE_PLAIN, " (%s)", provider);
-	sp_page_add(page, SP_STYLE_PLAIN, " is ");
-	sp_page_add(page, sp_show_style(state), state);
+	sp_page_add(page, SP_STYLE_PLAIN, _(" is "));
+	sp_page_add(page, sp_show_style(state), sp_show_state(state));
 	show_since(page, clock, sp_json_number(line, "seconds"));
 	show_family(page, "IPv4", sp_json_text(line, "ipv4"));
 	show_family(page, "IPv6", sp_json_text(line, "ipv6"));
 	sp_page_end(page);
 	bool fine = strcmp(state, "up") == 0 && strcmp(cause, "none") == 0;
 	if (!fine) {
-		sp_page_printf(page, SP_STYLE_PLAIN, "  because %s", sp_show_cause(cause));
+		sp_page_printf(page, SP_STYLE_PLAIN, _("  because %s"), sp_show_cause(cause));
 		if (strcmp(cause, "none") != 0)
 			sp_page_printf(page, SP_STYLE_PLAIN, " [%s], %s", cause,
 				       sp_show_whose(sp_json_text(line, "whose")));
@@ -74,7 +76,7 @@ static void show_line(struct sp_page *page, const cJSON *line, const cJSON *cloc
 	}
 	// An outage of the last run, whose end nobody has seen yet.
 	if (strcmp(cause, "none") == 0 && cJSON_IsObject(sp_json_member(line, "outage"))) {
-		sp_page_add(page, SP_STYLE_WARN, "  an outage is open: its end has not been seen yet");
+		sp_page_add(page, SP_STYLE_WARN, _("  an outage is open: its end has not been seen yet"));
 		sp_page_end(page);
 	}
 }
@@ -99,31 +101,26 @@ static void rung_row(struct sp_table *table, const char *label, const cJSON *run
 	sp_table_row(table);
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", label);
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", family);
-	sp_table_cell(table, sp_show_style(status), "%s", status);
+	sp_table_cell(table, sp_show_style(status), "%s", sp_show_state(status));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", isnan(seconds) ? "" : sp_text_rtt(seconds, rtt));
-	sp_table_cell(table, SP_STYLE_DIM, "%s", sp_json_text(rung, "detail"));
+	char text[256];
+	sp_table_cell(table, SP_STYLE_DIM, "%s", sp_show_reason(rung, text));
 }
 
 static void show_rungs(struct sp_page *page, const cJSON *rungs)
 {
-	static const struct {
-		const char *word, *label;
-	} names[] = {
-	    {"cable", "cable"},       {"address", "address"},
-	    {"gateway", "gateway"},   {"isp_access", "first hop"},
-	    {"isp_core", "domestic"}, {"international", "international"},
-	    {"dns", "DNS"},           {"portal", "portal check"},
-	    {"hub", "hub"},
-	};
-	static const char *const families[][2] = {{"any", ""}, {"ipv4", "IPv4"}, {"ipv6", "IPv6"}};
+	static const char *const names[] = {"cable",    "address",       "gateway", "isp_access",
+					    "isp_core", "international", "dns",     "portal",
+					    "service",  "full_size",     "hub"};
+	static const char *const families[] = {"any", "ipv4", "ipv6"};
 	struct sp_table table = {.right = 1u << 3};
 	for (size_t i = 0; i < SP_COUNT(names); i++) {
-		const char *label = names[i].label;
+		const char *label = sp_show_rung(names[i]);
 		for (size_t f = 0; f < SP_COUNT(families); f++) {
-			const cJSON *rung = find_rung(rungs, names[i].word, families[f][0]);
+			const cJSON *rung = find_rung(rungs, names[i], families[f]);
 			if (!rung)
 				continue;
-			rung_row(&table, label, rung, families[f][1]);
+			rung_row(&table, label, rung, sp_show_family(families[f]));
 			label = "";
 		}
 	}
@@ -149,7 +146,7 @@ static void loss_cell(struct sp_table *table, const cJSON *loss)
 	if (!loss)
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", "");
 	else if (isnan(ratio))
-		sp_table_cell(table, SP_STYLE_DIM, "not known");
+		sp_table_cell(table, SP_STYLE_DIM, _("not known"));
 	else
 		sp_table_cell(table,
 			      ratio > 0.5 ? SP_STYLE_BAD
@@ -167,7 +164,7 @@ static void path_row(struct sp_table *table, const cJSON *device, const char *ta
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "name"));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", target);
 	if (isnan(seconds)) {
-		sp_table_cell(table, SP_STYLE_DIM, "no answer");
+		sp_table_cell(table, SP_STYLE_DIM, _("no answer"));
 		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
 	} else {
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_text_rtt(seconds, mean));
@@ -229,7 +226,7 @@ static bool has_paths(const cJSON *device)
 
 static void show_paths(struct sp_page *page, const cJSON *devices)
 {
-	static const char *const titles[] = {"by", "to", "RTT", "least … most", "loss"};
+	static const char *const titles[] = {N_("by"), N_("to"), N_("RTT"), N_("least … most"), N_("loss")};
 	struct sp_table table = {.right = 1u << 2 | 1u << 4};
 	const cJSON *device;
 	bool any = false;
@@ -239,10 +236,10 @@ static void show_paths(struct sp_page *page, const cJSON *devices)
 	}
 	if (!any)
 		return;
-	heading(page, "Round trips (last window)");
+	heading(page, _("Round trips (last window)"));
 	sp_table_row(&table);
 	for (size_t i = 0; i < SP_COUNT(titles); i++)
-		sp_table_cell(&table, SP_STYLE_DIM, "%s", titles[i]);
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", _(titles[i]));
 	cJSON_ArrayForEach(device, devices)
 	{
 		path_rows(&table, device);
@@ -252,9 +249,9 @@ static void show_paths(struct sp_page *page, const cJSON *devices)
 
 static void show_devices(struct sp_page *page, const cJSON *devices)
 {
-	heading(page, "Devices");
+	heading(page, _("Devices"));
 	if (cJSON_GetArraySize(devices) == 0) {
-		sp_page_add(page, SP_STYLE_DIM, "  none configured");
+		sp_page_add(page, SP_STYLE_DIM, _("  none configured"));
 		sp_page_end(page);
 		return;
 	}
@@ -268,7 +265,8 @@ static void show_devices(struct sp_page *page, const cJSON *devices)
 		sp_table_row(&table);
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "name"));
 		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_json_text(device, "driver"));
-		sp_table_cell(&table, enabled ? sp_show_style(state) : SP_STYLE_DIM, "%s", state);
+		sp_table_cell(&table, enabled ? sp_show_style(state) : SP_STYLE_DIM, "%s",
+			      sp_show_state(state));
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s",
 			      enabled ? sp_text_span(sp_json_number(device, "seconds"), span) : "");
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "text"));
@@ -281,23 +279,23 @@ static void show_journal(struct sp_page *page, const cJSON *journal)
 	char bytes[32], cap[32];
 	const char *state = sp_json_text(journal, "state");
 	const cJSON *unsettled = sp_json_member(journal, "unsettled");
-	heading(page, "Journal");
+	heading(page, _("Journal"));
 	sp_page_add(page, SP_STYLE_PLAIN, "  ");
-	sp_page_add(page, sp_show_style(state), state);
+	sp_page_add(page, sp_show_style(state), sp_show_state(state));
 	if (sp_json_text(journal, "error")[0])
 		sp_page_printf(page, SP_STYLE_PLAIN, " (%s)", sp_json_text(journal, "error"));
-	sp_page_printf(page, SP_STYLE_PLAIN, ", %s of %s",
+	sp_page_printf(page, SP_STYLE_PLAIN, _(", %s of %s"),
 		       sp_text_bytes(sp_json_number(journal, "bytes"), bytes),
 		       sp_text_bytes(sp_json_number(journal, "cap_bytes"), cap));
-	sp_page_printf(page, SP_STYLE_PLAIN, "; not yet settled: %.0f facts, %.0f attendance, %.0f bulk",
+	sp_page_printf(page, SP_STYLE_PLAIN, _("; not yet settled: %.0f facts, %.0f attendance, %.0f bulk"),
 		       sp_json_number(unsettled, "facts"), sp_json_number(unsettled, "attendance"),
 		       sp_json_number(unsettled, "bulk"));
-	sp_page_printf(page, SP_STYLE_PLAIN, "; %.0f in memory", sp_json_number(journal, "waiting"));
+	sp_page_printf(page, SP_STYLE_PLAIN, _("; %.0f in memory"), sp_json_number(journal, "waiting"));
 	if (sp_json_number(journal, "dropped") > 0)
-		sp_page_printf(page, SP_STYLE_BAD, "; %.0f dropped", sp_json_number(journal, "dropped"));
+		sp_page_printf(page, SP_STYLE_BAD, _("; %.0f dropped"), sp_json_number(journal, "dropped"));
 	sp_page_end(page);
 	sp_page_printf(page, SP_STYLE_PLAIN,
-		       "  last settled by the hub: fact %.0f of this run, %.0f committed here",
+		       _("  last settled by the hub: fact %.0f of this run, %.0f committed here"),
 		       sp_json_number(journal, "settled_seq"), sp_json_number(journal, "committed"));
 	sp_page_end(page);
 }
@@ -307,31 +305,33 @@ static void show_hub(struct sp_page *page, const cJSON *publisher)
 	char span[48];
 	bool connected = sp_json_true(publisher, "connected");
 	bool hub = strcmp(sp_json_text(publisher, "ack_mode"), "hub") == 0;
-	heading(page, "Hub");
-	sp_page_printf(page, SP_STYLE_PLAIN, "  broker %s ", sp_json_text(publisher, "broker"));
+	heading(page, _("Hub"));
+	sp_page_printf(page, SP_STYLE_PLAIN, _("  broker %s "), sp_json_text(publisher, "broker"));
 	if (connected) {
-		sp_page_add(page, SP_STYLE_GOOD, "connected");
-		sp_page_printf(page, SP_STYLE_PLAIN, " for %s",
+		sp_page_add(page, SP_STYLE_GOOD, _("connected"));
+		sp_page_printf(page, SP_STYLE_PLAIN, _(" for %s"),
 			       sp_text_span(sp_json_number(publisher, "seconds"), span));
 	} else {
-		sp_page_add(page, SP_STYLE_BAD, "not connected");
+		sp_page_add(page, SP_STYLE_BAD, _("not connected"));
 		sp_page_printf(page, SP_STYLE_PLAIN, ": %s", sp_json_text(publisher, "reason"));
 		double next = sp_json_number(publisher, "next_attempt_seconds");
 		if (next >= 0)
-			sp_page_printf(page, SP_STYLE_DIM, ", next attempt in %s", sp_text_span(next, span));
+			sp_page_printf(page, SP_STYLE_DIM, _(", next attempt in %s"),
+				       sp_text_span(next, span));
 	}
 	if (hub && connected) {
-		sp_page_add(page, SP_STYLE_PLAIN, "; hub ");
+		sp_page_add(page, SP_STYLE_PLAIN, _("; hub "));
 		bool online = sp_json_true(publisher, "hub_online");
-		sp_page_add(page, online ? SP_STYLE_GOOD : SP_STYLE_BAD, online ? "online" : "not heard");
+		sp_page_add(page, online ? SP_STYLE_GOOD : SP_STYLE_BAD,
+			    online ? _("online") : _("not heard"));
 	}
 	sp_page_end(page);
 	sp_page_printf(page, SP_STYLE_PLAIN,
-		       "  batches: %.0f sent, %.0f acknowledged, %.0f sent again, %.0f under way",
+		       _("  batches: %.0f sent, %.0f acknowledged, %.0f sent again, %.0f under way"),
 		       sp_json_number(publisher, "sent"), sp_json_number(publisher, "acknowledged"),
 		       sp_json_number(publisher, "resent"), sp_json_number(publisher, "in_flight"));
 	if (sp_json_number(publisher, "refused") > 0)
-		sp_page_printf(page, SP_STYLE_BAD, ", %.0f refused", sp_json_number(publisher, "refused"));
+		sp_page_printf(page, SP_STYLE_BAD, _(", %.0f refused"), sp_json_number(publisher, "refused"));
 	sp_page_end(page);
 }
 
@@ -340,13 +340,13 @@ static void show_power(struct sp_page *page, const cJSON *reading)
 	double now = sp_json_number(reading, "undervoltage_now");
 	double before = sp_json_number(reading, "undervoltage_since_boot");
 	if (now > 0)
-		sp_page_add(page, SP_STYLE_BAD, "power too low");
+		sp_page_add(page, SP_STYLE_BAD, _("power too low"));
 	else if (before > 0)
-		sp_page_add(page, SP_STYLE_WARN, "power was too low");
+		sp_page_add(page, SP_STYLE_WARN, _("power was too low"));
 	else if (now == 0)
-		sp_page_add(page, SP_STYLE_GOOD, "power fine");
+		sp_page_add(page, SP_STYLE_GOOD, _("power fine"));
 	else
-		sp_page_add(page, SP_STYLE_DIM, "power not known");
+		sp_page_add(page, SP_STYLE_DIM, _("power not known"));
 }
 
 static void show_board(struct sp_page *page, const cJSON *board)
@@ -355,24 +355,24 @@ static void show_board(struct sp_page *page, const cJSON *board)
 	const cJSON *reading = sp_json_member(board, "reading");
 	const char *model = sp_json_text(board, "model");
 	const char *state = sp_json_text(board, "storage_state");
-	heading(page, "Board");
+	heading(page, _("Board"));
 	sp_page_printf(page, SP_STYLE_PLAIN, "  %s", model[0] ? model : sp_json_text(board, "name"));
 	double celsius = sp_json_number(reading, "temperature_celsius");
 	if (isnan(celsius))
-		sp_page_add(page, SP_STYLE_DIM, ", temperature not known, ");
+		sp_page_add(page, SP_STYLE_DIM, _(", temperature not known, "));
 	else
 		sp_page_printf(page, celsius >= 80 ? SP_STYLE_BAD : SP_STYLE_PLAIN, ", %.1f °C, ", celsius);
 	show_power(page, reading);
-	sp_page_printf(page, SP_STYLE_PLAIN, ", storage %s ", sp_json_text(board, "storage"));
-	sp_page_add(page, sp_show_style(state), state);
+	sp_page_printf(page, SP_STYLE_PLAIN, _(", storage %s "), sp_json_text(board, "storage"));
+	sp_page_add(page, sp_show_style(state), sp_show_state(state));
 	double written = sp_json_number(reading, "storage_written_bytes");
 	if (!isnan(written))
-		sp_page_printf(page, SP_STYLE_PLAIN, " (%s written since boot)",
+		sp_page_printf(page, SP_STYLE_PLAIN, _(" (%s written since boot)"),
 			       sp_text_bytes(written, bytes));
 	double left = sp_json_number(reading, "memory_available_bytes");
 	double all = sp_json_number(reading, "memory_total_bytes");
 	if (!isnan(left) && !isnan(all))
-		sp_page_printf(page, SP_STYLE_PLAIN, ", memory %s of %s free", sp_text_bytes(left, bytes),
+		sp_page_printf(page, SP_STYLE_PLAIN, _(", memory %s of %s free"), sp_text_bytes(left, bytes),
 			       sp_text_bytes(all, total));
 	sp_page_end(page);
 }

@@ -1,9 +1,11 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Words shared by the pages, and access to the documents. Kept apart for translation.
+// The feed's words in people's language, and access to the documents.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "agent/cli/language.h"
 #include "agent/cli/show.h"
 
 const cJSON *sp_json_member(const cJSON *json, const char *name)
@@ -32,30 +34,35 @@ struct word {
 	const char *word, *text;
 };
 
+/// A word that this program is too old to know shows as it is.
 static const char *look_up(const struct word *words, size_t count, const char *word)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(words[i].word, word) == 0)
-			return words[i].text;
+			return _(words[i].text);
 	return word;
 }
 
 const char *sp_show_cause(const char *cause)
 {
 	static const struct word words[] = {
-	    {"none", "nothing decisive is measured"},
-	    {"cable", "no carrier on the cable"},
-	    {"address", "no address or no default route"},
-	    {"gateway", "the router does not answer"},
-	    {"isp_access", "the provider's first hop is silent"},
-	    {"isp_core", "the provider's network is reached, domestic hosts are not"},
-	    {"isp", "nothing beyond the router answers"},
-	    {"international", "hosts abroad are silent"},
-	    {"dns", "names are not resolved"},
-	    {"captive_portal", "a login page answers in place of the Internet"},
-	    {"hub", "the line works, our hub does not answer"},
-	    {"ipv4", "IPv4 does not work"},
-	    {"ipv6", "IPv6 does not work"},
+	    {"none", N_("nothing decisive is measured")},
+	    {"cable", N_("no carrier on the cable")},
+	    {"address", N_("no address or no default route")},
+	    {"gateway", N_("the router does not answer")},
+	    {"isp_access", N_("the provider's first hop is silent")},
+	    {"isp_core", N_("the provider's first hop answers, domestic hosts do not")},
+	    {"isp", N_("nothing beyond the router answers")},
+	    {"international", N_("hosts abroad are silent")},
+	    {"dns", N_("names are not resolved")},
+	    {"captive_portal", N_("a login page answers in place of the Internet")},
+	    {"hub", N_("the line works, our hub does not answer")},
+	    {"ipv4", N_("IPv4 does not work")},
+	    {"ipv6", N_("IPv6 does not work")},
+	    {"mtu", N_("large packets vanish on the way")},
+	    {"power", N_("the board had no power")},
+	    {"reboot", N_("the board restarted")},
+	    {"agent", N_("the agent was not running")},
 	};
 	return look_up(words, SP_COUNT(words), cause);
 }
@@ -63,15 +70,61 @@ const char *sp_show_cause(const char *cause)
 const char *sp_show_whose(const char *whose)
 {
 	static const struct word words[] = {
-	    {"school", "the school's"},
-	    {"provider", "the provider's"},
-	    {"resolver", "the resolver's"},
-	    {"account", "the account's"},
-	    {"ours", "ours"},
-	    {"nobody", "nobody's"},
-	    {"unresolved", "not known whose"},
+	    {"school", N_("the school's")},
+	    {"provider", N_("the provider's")},
+	    {"resolver", N_("the resolver's")},
+	    {"account", N_("the account's")},
+	    {"ours", N_("ours")},
+	    {"nobody", N_("nobody's")},
+	    {"unresolved", N_("not known whose")},
 	};
 	return look_up(words, SP_COUNT(words), whose);
+}
+
+const char *sp_show_state(const char *state)
+{
+	static const struct word words[] = {
+	    {"up", N_("up")},
+	    {"degraded", N_("degraded")},
+	    {"down", N_("down")},
+	    {"unknown", N_("unknown")},
+	    {"ok", N_("ok")},
+	    {"silent", N_("silent")},
+	    {"wrong", N_("wrong")},
+	    {"disabled", N_("disabled")},
+	    {"writable", N_("writable")},
+	    {"read_only", N_("read-only")},
+	    {"full", N_("full")},
+	    {"failed", N_("failed")},
+	};
+	return look_up(words, SP_COUNT(words), state);
+}
+
+const char *sp_show_rung(const char *rung)
+{
+	static const struct word words[] = {
+	    {"cable", N_("cable")},
+	    {"address", N_("address")},
+	    {"gateway", N_("gateway")},
+	    {"isp_access", N_("first hop")},
+	    {"isp_core", N_("domestic")},
+	    {"international", N_("international")},
+	    {"dns", N_("DNS")},
+	    {"portal", N_("portal check")},
+	    {"hub", N_("hub")},
+	    {"service", N_("platforms")},
+	    {"full_size", N_("full-size packet")},
+	};
+	return look_up(words, SP_COUNT(words), rung);
+}
+
+const char *sp_show_family(const char *family)
+{
+	static const struct word words[] = {{"any", ""}, {"ipv4", "IPv4"}, {"ipv6", "IPv6"}};
+	for (size_t i = 0; i < SP_COUNT(words); i++)
+		if (strcmp(words[i].word, family) == 0)
+			return words[i].text;
+	return family;
 }
 
 enum sp_style sp_show_style(const char *state)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "agent/cli/language.h"
 #include "agent/cli/page.h"
 
 const char *sp_text_rtt(double seconds, char out[32])
@@ -23,13 +24,13 @@ const char *sp_text_span(double seconds, char out[48])
 	// Neither NAN nor what no clock shows may reach the conversion.
 	long long s = seconds > 0 && seconds < 1e15 ? (long long)seconds : 0;
 	if (s < 60)
-		snprintf(out, 48, "%lld s", s);
+		snprintf(out, 48, _("%lld s"), s);
 	else if (s < 3600)
-		snprintf(out, 48, "%lld min %lld s", s / 60, s % 60);
+		snprintf(out, 48, _("%lld min %lld s"), s / 60, s % 60);
 	else if (s < 86400)
-		snprintf(out, 48, "%lld h %lld min", s / 3600, s / 60 % 60);
+		snprintf(out, 48, _("%lld h %lld min"), s / 3600, s / 60 % 60);
 	else
-		snprintf(out, 48, "%lld d %lld h", s / 86400, s / 3600 % 24);
+		snprintf(out, 48, _("%lld d %lld h"), s / 86400, s / 3600 % 24);
 	return out;
 }
 
@@ -52,7 +53,7 @@ const char *sp_text_when(int64_t t_ms, int64_t now_ms, char out[32])
 	localtime_r(&then, &then_tm);
 	localtime_r(&now, &now_tm);
 	bool today = then_tm.tm_year == now_tm.tm_year && then_tm.tm_yday == now_tm.tm_yday;
-	if (strftime(out, 32, today ? "%H:%M:%S" : "%d %b %H:%M", &then_tm) == 0)
+	if (strftime(out, 32, today ? "%H:%M:%S" : _("%d %b %H:%M"), &then_tm) == 0)
 		out[0] = '\0';
 	return out;
 }

@@ -15,6 +15,13 @@ static void add_outage(cJSON *list, struct sp_agent *agent, size_t line, const s
 	struct sp_clock_reading now = sp_clock_now();
 	bool placed = outage->closed ? outage->end_placed : now.synced;
 	int64_t end_ms = outage->closed ? outage->end_t_ms : now.wall_ms;
+	// Where no clock is known, how long ago is what can be said.
+	if (strcmp(outage->start_boot, agent->boot) == 0)
+		cJSON_AddNumberToObject(json, "start_seconds_ago",
+					(double)(now.mono_us - outage->start_mono_us) / 1e6);
+	if (outage->closed && strcmp(outage->end_boot, agent->boot) == 0)
+		cJSON_AddNumberToObject(json, "end_seconds_ago",
+					(double)(now.mono_us - outage->end_mono_us) / 1e6);
 	// Within one boot the monotonic clock is the truth; across boots only wall time spans the gap.
 	if (strcmp(outage->start_boot, end_boot) == 0)
 		cJSON_AddNumberToObject(json, "seconds", (double)(end_us - outage->start_mono_us) / 1e6);

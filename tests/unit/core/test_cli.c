@@ -153,7 +153,7 @@ static void test_the_status_page(void **state)
 	assert_contains("2 refused");
 	// what cannot be read is said to be unknown, never shown as fine
 	assert_contains("temperature not known, power not known");
-	assert_contains("storage sd read_only");
+	assert_contains("storage sd read-only");
 	assert_lacks("power fine");
 	assert_lacks("\033");
 }
@@ -180,7 +180,7 @@ static void test_an_empty_or_strange_document_is_shown_without_harm(void **state
 	for (size_t i = 0; i < SP_COUNT(texts); i++) {
 		cJSON *json = parse(texts[i]);
 		sp_show_status(&page, json);
-		sp_show_outages(&page, json);
+		sp_show_outages(&page, json, true);
 		sp_show_drivers(&page, json, true);
 		sp_show_drivers(&page, json, false);
 		cJSON_Delete(json);
@@ -196,12 +196,39 @@ static void test_outages(void **state)
 		  "\"whose\":\"provider\",\"seconds\":61},"
 		  "{\"line\":\"main\",\"open\":false,\"state\":\"unknown\",\"cause\":\"gateway\","
 		  "\"whose\":\"school\",\"start_t_ms\":1700000000000,\"end_t_ms\":1700000100000}]}");
-	sp_show_outages(&page, json);
+	sp_show_outages(&page, json, true);
 	cJSON_Delete(json);
 	assert_contains("clock not known  goes on");
-	assert_contains("1 min 1 s  down     isp      the provider's");
-	assert_contains("?          unknown  gateway  the school's");
+	assert_contains("1 min 1 s  down     nothing beyond the router answers  the provider's");
+	assert_contains("?          unknown  the router does not answer         the school's");
 	assert_contains("Nov ");
+}
+
+static void test_what_stood_behind_an_outage(void **state)
+{
+	(void)state;
+	cJSON *json = parse(
+	    "{\"outages\":[{\"line\":\"main\",\"open\":true,\"state\":\"down\",\"cause\":\"isp_core\","
+	    "\"whose\":\"provider\",\"seconds\":95,\"start_seconds_ago\":95,"
+	    "\"parts\":[{\"cause\":\"isp_core\",\"whose\":\"provider\",\"state\":\"down\",\"seconds\":61},"
+	    "{\"cause\":\"cable\",\"whose\":\"school\",\"state\":\"unknown\",\"seconds\":null}],"
+	    "\"evidence\":[{\"rung\":\"isp_core\",\"family\":\"ipv4\",\"status\":\"silent\","
+	    "\"detail\":\"4 of 4 silent\"}]},"
+	    "{\"line\":\"main\",\"open\":false,\"state\":\"degraded\",\"cause\":\"dns\","
+	    "\"start_t_ms\":1700000000000,\"start_uncertainty_seconds\":4,\"evidence\":[{\"rung\":\"dns\","
+	    "\"status\":\"wrong\",\"detail\":\"server failure\"}]}]}");
+	sp_show_outages(&page, json, false);
+	assert_contains("1 min 35 s ago    goes on");
+	assert_contains(" ±4 s");
+	assert_contains(
+	    "1 min 1 s  down     the provider's first hop answers, domestic hosts do not, the provider's");
+	assert_contains("?  unknown  no carrier on the cable, the school's");
+	assert_contains("domestic  IPv4  silent  4 of 4 silent");
+	assert_lacks("server failure");
+	sp_buf_reset(&page.text);
+	sp_show_outages(&page, json, true);
+	cJSON_Delete(json);
+	assert_contains("server failure");
 }
 
 static void test_drivers(void **state)
@@ -256,6 +283,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_an_empty_or_strange_document_is_shown_without_harm, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(test_outages, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_stood_behind_an_outage, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_drivers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
 	};
