@@ -137,7 +137,7 @@ static void test_the_status_page(void **state)
 	cJSON_Delete(status);
 	assert_contains("board s1/board-7   running for 2 min 5 s   clock not synchronised");
 	assert_contains("Line main (VNPT) is down for 1 min 15 s   IPv4 down   IPv6 not offered");
-	assert_contains("domestic hosts are not [isp_core], the provider's");
+	assert_contains("domestic hosts do not [isp_core], the provider's");
 	assert_contains("  gateway   IPv4  ok      0.50 ms  192.0.2.1");
 	assert_contains("  domestic  IPv4  silent           4 of 4 anchors silent");
 	assert_contains("12.3 ms  11.0 ms … 15.0 ms   25.0 %");
@@ -218,7 +218,7 @@ static void test_what_stood_behind_an_outage(void **state)
 	    "\"start_t_ms\":1700000000000,\"start_uncertainty_seconds\":4,\"evidence\":[{\"rung\":\"dns\","
 	    "\"status\":\"wrong\",\"detail\":\"server failure\"}]}]}");
 	sp_show_outages(&page, json, false);
-	assert_contains("1 min 35 s ago    goes on");
+	assert_contains("1 min 35 s ago     goes on");
 	assert_contains(" ±4 s");
 	assert_contains(
 	    "1 min 1 s  down     the provider's first hop answers, domestic hosts do not, the provider's");
