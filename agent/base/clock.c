@@ -128,3 +128,11 @@ bool sp_clock_hub(int64_t mono_us, int64_t *t_ms, int64_t *err_ms)
 	pthread_mutex_unlock(&trust_lock);
 	return known;
 }
+
+bool sp_clock_possible(int64_t t_ms, int64_t err_ms)
+{
+	pthread_mutex_lock(&trust_lock);
+	bool can_be = sp_clock_trust_possible(&trust, t_ms, err_ms);
+	pthread_mutex_unlock(&trust_lock);
+	return can_be;
+}

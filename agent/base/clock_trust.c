@@ -37,7 +37,7 @@ int sp_clock_trust_learn(struct sp_clock_trust *trust, int64_t sent_us, int64_t 
 		return -EINVAL;
 	if (t_ms < SP_CLOCK_BUILT_MS - SP_CLOCK_REACH_MS || t_ms > SP_CLOCK_BUILT_MS + 10 * SP_CLOCK_REACH_MS)
 		return -ERANGE;
-	int64_t half_us = (heard_us - sent_us) / 2 + 1;
+	int64_t half_us = (heard_us - sent_us) / 2;
 	// Half of the way there and back, and the part of a millisecond that t_ms does not show.
 	struct sp_clock_sample sample = {true, sent_us + half_us, t_ms, err_ms + half_us / 1000 + 2};
 	if (!possible(sample.t_ms, sample.err_ms, SP_CLOCK_BUILT_MS))
@@ -48,6 +48,12 @@ int sp_clock_trust_learn(struct sp_clock_trust *trust, int64_t sent_us, int64_t 
 		trust->hub = sample;
 	// Kept all the same: it may yet show that what was saved is wrong.
 	return possible(sample.t_ms, sample.err_ms, earliest(trust)) ? 0 : -ERANGE;
+}
+
+bool sp_clock_trust_possible(const struct sp_clock_trust *trust, int64_t t_ms, int64_t err_ms)
+{
+	return err_ms >= 0 && err_ms <= SP_CLOCK_REACH_MS && t_ms >= 0 &&
+	       t_ms <= SP_CLOCK_BUILT_MS + 10 * SP_CLOCK_REACH_MS && possible(t_ms, err_ms, earliest(trust));
 }
 
 bool sp_clock_trust_hub(const struct sp_clock_trust *trust, int64_t mono_us, int64_t *t_ms, int64_t *err_ms)

@@ -35,6 +35,8 @@ struct sp_clock_trust {
 /// true, and nothing is learnt; -EINVAL: heard before it was sent.
 int sp_clock_trust_learn(struct sp_clock_trust *trust, int64_t sent_us, int64_t heard_us, int64_t t_ms,
 			 int64_t err_ms) SP_MUST_CHECK;
+/// Not before the build and the saved time, nor too far behind them.
+bool sp_clock_trust_possible(const struct sp_clock_trust *trust, int64_t t_ms, int64_t err_ms);
 /// What the hub's word comes to at `mono_us`, with the error that grew since.
 bool sp_clock_trust_hub(const struct sp_clock_trust *trust, int64_t mono_us, int64_t *t_ms, int64_t *err_ms);
 /// From what the kernel says to what is believed. The kernel always comes first; what it says is doubted if
@@ -49,5 +51,7 @@ void sp_clock_trust_judge(struct sp_clock_trust *trust, struct sp_clock_reading 
 void sp_clock_saved(int64_t saved_ms);
 /// sp_clock_trust_learn().
 int sp_clock_hub_says(int64_t sent_us, int64_t heard_us, int64_t t_ms, int64_t err_ms) SP_MUST_CHECK;
+/// sp_clock_trust_possible().
+bool sp_clock_possible(int64_t t_ms, int64_t err_ms);
 /// sp_clock_trust_hub().
 bool sp_clock_hub(int64_t mono_us, int64_t *t_ms, int64_t *err_ms);

@@ -132,6 +132,12 @@ struct sp_feed_ack {
 		int64_t from, to;
 	} have[SP_FEED_HAVE_MAX]; ///< beyond upto, ascending, disjoint
 	size_t have_count;
+	/// The hub read its clock after it had heard what this board sent at `echo_mono_us` of `echo_boot`:
+	/// so the board knows how old t_ms ± err_ms is at most, however long the message lay about.
+	bool timed;
+	int64_t t_ms, err_ms;
+	char echo_boot[SP_FEED_BOOT_LENGTH + 1];
+	int64_t echo_mono_us;
 };
 
 int sp_feed_ack_encode(struct sp_buf *out, const struct sp_feed_ack *ack) SP_MUST_CHECK;

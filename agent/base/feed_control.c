@@ -166,8 +166,30 @@ int sp_feed_ack_encode(struct sp_buf *out, const struct sp_feed_ack *ack)
 	for (size_t i = 0; i < ack->have_count; i++)
 		sp_buf_printf(out, "%s[%" PRId64 ",%" PRId64 "]", i ? "," : "", ack->have[i].from,
 			      ack->have[i].to);
-	sp_buf_text(out, "]}");
+	sp_buf_text(out, "]");
+	if (ack->timed) {
+		sp_buf_printf(out,
+			      ",\"t_ms\":%" PRId64 ",\"err_ms\":%" PRId64 ",\"echo\":{\"boot\":", ack->t_ms,
+			      ack->err_ms);
+		sp_json_text(out, ack->echo_boot);
+		sp_buf_printf(out, ",\"mono_us\":%" PRId64 "}", ack->echo_mono_us);
+	}
+	sp_buf_text(out, "}");
 	return finish(out, start);
+}
+
+/// All of it or nothing.
+static bool read_time(const cJSON *root, struct sp_feed_ack *out)
+{
+	const cJSON *t_ms = sp_feed_member(root, "t_ms"), *err_ms = sp_feed_member(root, "err_ms");
+	const cJSON *echo = sp_feed_member(root, "echo");
+	if (!t_ms && !err_ms && !echo)
+		return true;
+	out->timed = true;
+	return sp_feed_int(t_ms, 0, &out->t_ms) && sp_feed_int(err_ms, 0, &out->err_ms) &&
+	       sp_feed_text(sp_feed_member(echo, "boot"), sp_feed_is_boot, out->echo_boot,
+			    sizeof(out->echo_boot)) &&
+	       sp_feed_int(sp_feed_member(echo, "mono_us"), 0, &out->echo_mono_us);
 }
 
 /// Ranges ascend, are disjoint and lie beyond `upto`: anything else is no acknowledgement that
@@ -210,6 +232,8 @@ enum sp_feed_fault sp_feed_ack_decode(struct sp_feed_ack *out, const void *paylo
 		fault = wrong(why, "upto");
 	else if (!read_have(sp_feed_member(root, "have"), out))
 		fault = wrong(why, "have");
+	else if (!read_time(root, out))
+		fault = wrong(why, "t_ms");
 	cJSON_Delete(root);
 	return fault;
 }

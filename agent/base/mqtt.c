@@ -68,6 +68,8 @@ struct sp_mqtt *sp_mqtt_new(const struct sp_mqtt_config *config, const struct sp
 			errno = error;
 			return NULL;
 		}
+		if (config->trust)
+			sp_tls_undated(mqtt->tls, config->trust);
 	}
 	return mqtt;
 }
@@ -90,6 +92,19 @@ void sp_mqtt_free(struct sp_mqtt *mqtt)
 bool sp_mqtt_connected(const struct sp_mqtt *mqtt)
 {
 	return mqtt->phase == SP_MQTT_ONLINE && !mqtt->ended && mqtt->wish == SP_MQTT_STAY;
+}
+
+bool sp_mqtt_provisional(const struct sp_mqtt *mqtt)
+{
+	return sp_mqtt_connected(mqtt) && sp_tls_provisional(mqtt->relay.tls);
+}
+
+int sp_mqtt_verify(struct sp_mqtt *mqtt, int64_t t_ms)
+{
+	int result = sp_mqtt_provisional(mqtt) ? sp_tls_verify(mqtt->relay.tls, t_ms) : 0;
+	if (result < 0)
+		sp_mqtt_over_connection(mqtt, result);
+	return result;
 }
 
 int sp_mqtt_connect(struct sp_mqtt *mqtt, char why[256])

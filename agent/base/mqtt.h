@@ -12,6 +12,7 @@
 #include "schoolpulse/err.h"
 
 struct sp_mqtt;
+struct sp_tls_trust;
 
 struct sp_mqtt_config {
 	const char *host;
@@ -19,6 +20,9 @@ struct sp_mqtt_config {
 	const char *client_id;
 	const char *username, *password;            ///< NULL: none
 	const char *ca_file, *cert_file, *key_file; ///< ca_file NULL: no TLS
+	/// Not NULL: connect also before this machine knows the time (sp_tls_undated()); outlives the
+	/// session.
+	struct sp_tls_trust *trust;
 	int64_t keepalive_seconds;
 	int64_t session_expiry_seconds;
 	bool clean_start;
@@ -65,6 +69,11 @@ void sp_mqtt_disconnect(struct sp_mqtt *mqtt, bool with_will);
 /// Drops the socket without a word, as a power cut would.
 void sp_mqtt_abort(struct sp_mqtt *mqtt);
 bool sp_mqtt_connected(const struct sp_mqtt *mqtt);
+/// The broker's certificate was verified without its dates.
+bool sp_mqtt_provisional(const struct sp_mqtt *mqtt);
+/// Verifies it again in full, as of `t_ms`. -EPROTO: it fails, and the session ends; disconnected() is called
+/// in the next turn at the latest.
+int sp_mqtt_verify(struct sp_mqtt *mqtt, int64_t t_ms) SP_MUST_CHECK;
 
 /// QoS 1, `content_type` may be NULL. 0 or -errno; *mid identifies the PUBACK. -ENOBUFS: 20 publishes
 /// wait for their PUBACK; -EMSGSIZE: more than this program or the broker takes; -ENOTCONN.

@@ -17,12 +17,15 @@
 #include <openssl/x509v3.h>
 
 #include "agent/base/mem.h"
+#include "schoolpulse/clock.h"
 
 struct sp_tls {
 	SSL_CTX *context;
 	char *host;
 	bool literal; ///< host is an address, which has no place in SNI (RFC 6066 §3)
 	char problem[160];
+	struct sp_tls_trust *trust; ///< NULL: dates always count
+	bool provisional;           ///< the connection: they did not
 	BIO_METHOD *method;
 };
 
@@ -145,6 +148,11 @@ void sp_tls_free(struct sp_tls *tls)
 	free(tls);
 }
 
+void sp_tls_undated(struct sp_tls *tls, struct sp_tls_trust *trust)
+{
+	tls->trust = trust;
+}
+
 const char *sp_tls_problem(const struct sp_tls *tls)
 {
 	return tls->problem;
@@ -201,6 +209,19 @@ static bool make_method(struct sp_tls *tls)
 	       BIO_meth_set_destroy(tls->method, wire_free);
 }
 
+static void choose_time(struct sp_tls *tls, SSL *ssl)
+{
+	tls->provisional = false;
+	if (!tls->trust)
+		return;
+	struct sp_clock_reading now = sp_clock_now();
+	tls->provisional = !now.synced;
+	if (now.synced)
+		X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), (time_t)(now.wall_ms / 1000));
+	else
+		X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NO_CHECK_TIME);
+}
+
 struct ssl_st *sp_tls_open(struct sp_tls *tls, int fd)
 {
 	tls->problem[0] = '\0';
@@ -220,6 +241,7 @@ struct ssl_st *sp_tls_open(struct sp_tls *tls, int fd)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_connect_state(ssl);
+	choose_time(tls, ssl);
 	return ssl;
 }
 
@@ -264,12 +286,83 @@ static int meaning(SSL *ssl, int result, short *wants)
 	return wire->error ? -wire->error : 0;
 }
 
+static struct sp_tls *tls_of(const SSL *ssl)
+{
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+static bool fingerprint(const SSL *ssl, unsigned char out[32])
+{
+	X509 *leaf = SSL_get0_peer_certificate(ssl);
+	return leaf && X509_digest(leaf, EVP_sha256(), out, NULL) == 1;
+}
+
+/// Whoever was once found out of date does not get a second try to be found so: a board would come back every
+/// minute, and the time that it learns there would be that of a peer which is not to be trusted.
+static int accept_again(SSL *ssl)
+{
+	struct sp_tls *tls = tls_of(ssl);
+	unsigned char leaf[32];
+	if (!tls->provisional || !tls->trust->refused)
+		return 0;
+	if (fingerprint(ssl, leaf) && memcmp(leaf, tls->trust->leaf, sizeof(leaf)) != 0)
+		return 0; // it was renewed
+	snprintf(
+	    tls->problem, sizeof(tls->problem),
+	    "the certificate was out of date when time was learnt; refused until the clock is synchronised");
+	return -EPROTO;
+}
+
+bool sp_tls_provisional(const struct ssl_st *ssl)
+{
+	return ssl && SSL_is_init_finished(ssl) && tls_of(ssl)->provisional;
+}
+
+/// As OpenSSL does it in the handshake, but at that time. The error, X509_V_OK: none.
+static int verify_at(SSL *ssl, time_t at)
+{
+	X509 *leaf = SSL_get0_peer_certificate(ssl);
+	X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	int error = X509_V_ERR_UNSPECIFIED;
+	if (context && leaf && X509_STORE_CTX_init(context, store, leaf, SSL_get_peer_cert_chain(ssl)) == 1 &&
+	    X509_STORE_CTX_set_default(context, "ssl_server") == 1) {
+		X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+		X509_VERIFY_PARAM_set1(param, SSL_get0_param(ssl));
+		X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_NO_CHECK_TIME);
+		X509_VERIFY_PARAM_set_time(param, at);
+		if (X509_verify_cert(context) == 1)
+			error = X509_V_OK;
+		else if (X509_STORE_CTX_get_error(context) != X509_V_OK)
+			error = X509_STORE_CTX_get_error(context);
+	}
+	X509_STORE_CTX_free(context);
+	ERR_clear_error();
+	return error;
+}
+
+int sp_tls_verify(struct ssl_st *ssl, int64_t t_ms)
+{
+	struct sp_tls *tls = tls_of(ssl);
+	if (!sp_tls_provisional(ssl))
+		return 0;
+	int error = verify_at(ssl, (time_t)(t_ms / 1000));
+	if (error == X509_V_OK) {
+		tls->provisional = false;
+		return 0;
+	}
+	tls->trust->refused = fingerprint(ssl, tls->trust->leaf);
+	snprintf(tls->problem, sizeof(tls->problem), "%s, by the time that was learnt",
+		 X509_verify_cert_error_string(error));
+	return -EPROTO;
+}
+
 int sp_tls_handshake(struct ssl_st *ssl, short *wants)
 {
 	ERR_clear_error();
 	int result = SSL_do_handshake(ssl);
 	if (result == 1)
-		return 0;
+		return accept_again(ssl);
 	result = meaning(ssl, result, wants);
 	return result == 0 ? -ECONNRESET : result;
 }

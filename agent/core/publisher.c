@@ -236,6 +236,16 @@ static void take_flags(struct sp_publisher *p, int64_t now)
 	}
 }
 
+/// The kernel may have learnt the time while the session stood on a certificate without dates.
+static void verify_again(struct sp_publisher *p)
+{
+	if (!p->mqtt || !sp_mqtt_provisional(p->mqtt))
+		return;
+	struct sp_clock_reading now = sp_clock_now();
+	if (now.synced && sp_mqtt_verify(p->mqtt, now.wall_ms) == 0)
+		sp_notice("publisher", "the broker's certificate is good at the time that is now known");
+}
+
 /// One round of everything that time or an event may have made due.
 static void step(struct sp_publisher *p)
 {
@@ -247,6 +257,7 @@ static void step(struct sp_publisher *p)
 		sp_publisher_drop(p, now);
 		return;
 	}
+	verify_again(p);
 	sp_publisher_greet(p, now);
 	sp_window_expire(&p->window, now, &mute);
 	if (mute && p->phase == SP_PUBLISHER_UP) {

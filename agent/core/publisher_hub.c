@@ -4,10 +4,13 @@
 // bounded here: a hub that lies can make us send again, a few batches in some minutes, and no more.
 #include "agent/core/publisher_thread.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/clock_trust.h"
 #include "agent/base/ids.h"
+#include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
 
 enum {
@@ -79,6 +82,23 @@ static bool stale(struct sp_publisher *p, const struct sp_feed_ack *ack)
 	return false;
 }
 
+/// What the hub says of the time. It is believed only from a broker whose certificate is good at that very
+/// time, and only when it answers what was sent in this session: the echo says how old it can be.
+static void learn_time(struct sp_publisher *p, const struct sp_feed_ack *ack)
+{
+	int64_t now_us = sp_clock_mono_us();
+	if (!ack->timed || strcmp(ack->echo_boot, p->config.boot) != 0 ||
+	    ack->echo_mono_us < p->connected_us || ack->echo_mono_us > now_us)
+		return;
+	if (sp_clock_possible(ack->t_ms, ack->err_ms) && sp_mqtt_verify(p->mqtt, ack->t_ms) < 0)
+		return; // the session is over, and says why
+	int result = sp_clock_hub_says(ack->echo_mono_us, now_us, ack->t_ms, ack->err_ms);
+	if (result < 0 && !p->time_refused)
+		sp_warning("publisher", "the hub's time, %" PRId64 " ms, cannot be true: not learnt",
+			   ack->t_ms);
+	p->time_refused = result < 0;
+}
+
 void sp_publisher_ack_says(struct sp_publisher *p, const struct sp_mqtt_message *message)
 {
 	struct sp_feed_ack ack;
@@ -92,6 +112,7 @@ void sp_publisher_ack_says(struct sp_publisher *p, const struct sp_mqtt_message 
 		sp_debug("publisher", "a stale acknowledgement for stream %s", ack.stream);
 		return;
 	}
+	learn_time(p, &ack);
 	p->acknowledged += (int64_t)sp_window_ack(&p->window, &ack);
 	sp_journal_ack(p->journal, &ack);
 }

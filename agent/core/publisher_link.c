@@ -132,6 +132,7 @@ void sp_publisher_attempt(struct sp_publisher *p, int64_t now_us)
 	char why[256] = "";
 	config.client_id = p->client_id;
 	config.clean_start = false;
+	config.trust = &p->trust;
 	config.will_length = make_will(p);
 	config.will_payload = p->will;
 	config.will_topic = p->state_topic;

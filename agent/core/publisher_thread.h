@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "agent/base/queue.h"
+#include "agent/base/tls.h"
 #include "agent/core/publisher.h"
 #include "agent/core/publisher_backoff.h"
 #include "agent/core/publisher_window.h"
@@ -59,6 +60,8 @@ struct sp_publisher {
 	int64_t next_us, connected_us;
 	struct sp_backoff backoff;
 	char reason[160];
+	struct sp_tls_trust trust; ///< what brokers are refused while the time is not known
+	bool time_refused;         ///< the hub's word cannot be true, and that was logged
 
 	// The birth.
 	int64_t birth_us; ///< when the birth is to be published (again); 0: not

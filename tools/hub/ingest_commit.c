@@ -145,13 +145,49 @@ static struct sp_session *session_of(struct sp_ingest *ingest, const char *shard
 	return NULL;
 }
 
-static void tell(struct sp_ingest *ingest, const struct sp_store_news *news)
+/// The clock of the last message of that board in the group, with its boot; NULL when there is none.
+static const struct sp_clock_reading *clock_of(const struct group *group, const char *device,
+					       const char **boot)
 {
+	for (size_t i = group->count; i-- > 0;) {
+		const struct sp_inbound *in = group->items[i];
+		if (in->retained || strcmp(in->device, device) != 0)
+			continue;
+		if (in->kind == SP_INBOUND_BATCH) {
+			*boot = in->message.envelope.clk_boot;
+			return &in->message.envelope.clk;
+		}
+		if (in->kind == SP_INBOUND_STATE && in->state->presence == SP_FEED_ONLINE) {
+			*boot = in->state->boot;
+			return &in->state->clk;
+		}
+	}
+	return NULL;
+}
+
+/// After everything of the group was heard, and so after what it echoes.
+static void tell_time(const struct group *group, const struct sp_clock_reading *now, struct sp_store_ack *ack)
+{
+	const char *boot = NULL;
+	const struct sp_clock_reading *clk = now->synced ? clock_of(group, ack->device, &boot) : NULL;
+	if (!clk)
+		return;
+	ack->ack.timed = true;
+	ack->ack.t_ms = now->wall_ms;
+	ack->ack.err_ms = now->err_ms;
+	ack->ack.echo_mono_us = clk->mono_us;
+	snprintf(ack->ack.echo_boot, sizeof(ack->ack.echo_boot), "%s", boot);
+}
+
+static void tell(struct sp_ingest *ingest, const struct group *group, const struct sp_store_news *news)
+{
+	const struct sp_clock_reading now = sp_clock_now();
 	for (size_t i = 0; ingest->moved && i < ingest->session_count; i++)
 		atomic_store(&ingest->sessions[i].announce, true); // dispose() wakes it
 	ingest->moved = false;
 	for (size_t i = 0; i < news->ack_count; i++) {
 		struct sp_session *session = session_of(ingest, news->acks[i].shard);
+		tell_time(group, &now, &news->acks[i]);
 		if (session)
 			sp_session_send(session, sp_outbound_ack(&news->acks[i]));
 	}
@@ -187,7 +223,7 @@ static bool commit(struct sp_ingest *ingest, struct group *group)
 		if (ending)
 			poll(NULL, 0, RETRY_MS / LAST_RETRIES);
 	}
-	tell(ingest, &news);
+	tell(ingest, group, &news);
 	sp_store_news_free(&news);
 	return true;
 }

@@ -13,8 +13,9 @@
 #include "agent/base/feed.h"
 #include "agent/base/mem.h"
 
-#define A "aaaaaaaaaaaaaaaaaaaaaaaa27"
-#define B "bbbbbbbbbbbbbbbbbbbbbbbb27"
+#define A    "aaaaaaaaaaaaaaaaaaaaaaaa27"
+#define B    "bbbbbbbbbbbbbbbbbbbbbbbb27"
+#define BOOT "0a1b2c3d-0000-4000-8000-00000000abcd"
 
 /// `text` with the first `piece` replaced. To be freed.
 static char *changed(const char *text, const char *piece, const char *instead)
@@ -165,6 +166,11 @@ static void an_acknowledgement_there_and_back(void **state)
 		in.have[i].to = 5003 + 10 * i + i % 3;
 	}
 	in.have_count = SP_FEED_HAVE_MAX;
+	in.timed = true;
+	in.t_ms = 1795310732111;
+	in.err_ms = 52;
+	strcpy(in.echo_boot, BOOT);
+	in.echo_mono_us = 6599040228;
 	assert_int_equal(sp_feed_ack_encode(&text, &in), 0);
 	assert_int_equal(sp_feed_ack_decode(&out, text.data, text.length, why), SP_FEED_OK);
 	assert_string_equal(out.hub_epoch, A);
@@ -173,7 +179,12 @@ static void an_acknowledgement_there_and_back(void **state)
 	assert_int_equal(out.upto, 5000);
 	assert_int_equal(out.have_count, in.have_count);
 	assert_memory_equal(in.have, out.have, sizeof(in.have));
-	char *more = changed(text.data, "]]}", "],[9999,9999]]}");
+	assert_true(out.timed);
+	assert_int_equal(out.t_ms, in.t_ms);
+	assert_int_equal(out.err_ms, in.err_ms);
+	assert_string_equal(out.echo_boot, in.echo_boot);
+	assert_int_equal(out.echo_mono_us, in.echo_mono_us);
+	char *more = changed(text.data, "]],", "],[9999,9999]],");
 	assert_int_equal(sp_feed_ack_decode(&out, more, strlen(more), why), SP_FEED_MALFORMED);
 	free(more);
 	sp_buf_free(&text);
@@ -202,6 +213,17 @@ static void acknowledgements_are_checked(void **state)
 	    {"\"n\":-1,\"upto\":0,\"have\":[]", SP_FEED_MALFORMED},
 	    {"\"n\":1e16,\"upto\":0,\"have\":[]", SP_FEED_MALFORMED},
 	    {"\"upto\":0,\"have\":[]", SP_FEED_MALFORMED},
+#define SETTLED "\"n\":1,\"upto\":0,\"have\":[],"
+#define ECHO    "\"echo\":{\"boot\":\"" BOOT "\",\"mono_us\":5}"
+	    {SETTLED "\"t_ms\":1,\"err_ms\":2," ECHO, SP_FEED_OK},
+	    {SETTLED "\"t_ms\":1,\"err_ms\":2", SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":1," ECHO, SP_FEED_MALFORMED},
+	    {SETTLED ECHO, SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":-1,\"err_ms\":2," ECHO, SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":1,\"err_ms\":-2," ECHO, SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":\"1\",\"err_ms\":2," ECHO, SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":1,\"err_ms\":2,\"echo\":{\"boot\":7,\"mono_us\":5}", SP_FEED_MALFORMED},
+	    {SETTLED "\"t_ms\":1,\"err_ms\":2,\"echo\":[]", SP_FEED_MALFORMED},
 	};
 	for (size_t i = 0; i < SP_COUNT(cases); i++) {
 		struct sp_feed_ack out;

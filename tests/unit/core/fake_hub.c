@@ -40,6 +40,13 @@ static void say_state(struct fake_hub *hub, bool online)
 static void send_ack(struct fake_hub *hub, struct sp_feed_ack *ack)
 {
 	struct sp_buf text = SP_BUF(65536);
+	if (hub->time_ms && hub->clk_boot[0]) {
+		ack->timed = true;
+		ack->t_ms = hub->time_ms;
+		ack->err_ms = 60;
+		strcpy(ack->echo_boot, hub->clk_boot);
+		ack->echo_mono_us = hub->echo_us ? hub->echo_us : hub->clk_us;
+	}
 	if (sp_feed_ack_encode(&text, ack) < 0)
 		hub->faults++;
 	publish(hub, DOWN, &text, false);
@@ -90,6 +97,8 @@ static void hear_batch(struct fake_hub *hub, const struct sp_mqtt_message *messa
 		return;
 	}
 	struct hub_stream *stream = stream_of(hub, batch.envelope.stream, batch.envelope.cls);
+	strcpy(hub->clk_boot, batch.envelope.clk_boot);
+	hub->clk_us = batch.envelope.clk.mono_us;
 	hub->batches++;
 	hub->records += (int)batch.count;
 	if (!stream || batch.envelope.last >= HUB_SEQS) {

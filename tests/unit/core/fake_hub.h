@@ -34,11 +34,13 @@ struct fake_hub {
 	uint16_t port;
 	bool listens; ///< false: only publishes, so that nobody hears the board
 	_Atomic bool stop, connected;
-	_Atomic bool acks;   ///< answer every batch
-	_Atomic int renew;   ///< raise: begin a new epoch
-	_Atomic int leave;   ///< raise: say "offline"
-	_Atomic int forget;  ///< raise: forget all streams and acknowledge them as empty
-	_Atomic int rubbish; ///< raise: send acknowledgements that are wrong in every way
+	_Atomic bool acks;       ///< answer every batch
+	_Atomic int renew;       ///< raise: begin a new epoch
+	_Atomic int leave;       ///< raise: say "offline"
+	_Atomic int forget;      ///< raise: forget all streams and acknowledge them as empty
+	_Atomic int rubbish;     ///< raise: send acknowledgements that are wrong in every way
+	_Atomic int64_t time_ms; ///< acknowledge with this time, if not 0
+	_Atomic int64_t echo_us; ///< and echo this instead of what was heard, if not 0
 	int renewed, left, forgotten, rubbished, subscribed;
 
 	pthread_mutex_t mutex;
@@ -49,6 +51,8 @@ struct fake_hub {
 	int birth_count, batches, records, faults;
 	char epoch[SP_ID_LENGTH + 1];
 	int64_t number;
+	char clk_boot[SP_FEED_BOOT_LENGTH + 1]; ///< of the last batch
+	int64_t clk_us;
 	struct sp_mqtt *mqtt;
 };
 

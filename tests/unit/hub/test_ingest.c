@@ -16,6 +16,8 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "tests/unit/base/mqtt_peer.h"
+#include "tests/unit/base/pretend_kernel.h"
+#include "schoolpulse/clock.h"
 #include "tools/hub/ingest.h"
 #include "tools/hub/store.h"
 
@@ -366,6 +368,28 @@ static void a_store_that_is_held_up_is_waited_for(void **state)
 	board_close(&board);
 }
 
+static void a_hub_that_knows_the_time_tells_it(void **state)
+{
+	(void)state;
+	struct board board;
+	board_open(&board, broker.port, "board-1");
+	board_send(&board, 1, 3);
+	board_until(&board, board_is_settled, 3, "an acknowledgement");
+	assert_false(board.ack.timed);
+	kernel_synced = true;
+	int64_t before_ms = sp_clock_now().wall_ms;
+	board.mono_us += 7000000;
+	board_send(&board, 4, 6);
+	board_until(&board, board_is_settled, 6, "an acknowledgement");
+	assert_true(board.ack.timed);
+	assert_in_range(board.ack.t_ms, before_ms, sp_clock_now().wall_ms);
+	assert_in_range(board.ack.err_ms, 50, 60);
+	assert_int_equal(board.ack.echo_mono_us, board.mono_us + 1000000);
+	assert_int_equal(strlen(board.ack.echo_boot), 36);
+	board_close(&board);
+	kernel_synced = false;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -381,6 +405,7 @@ int main(void)
 	    T(stopping_says_so_and_starting_again_goes_on),
 	    T(what_waited_in_the_broker_is_placed_less_sharply),
 	    T(a_store_that_is_held_up_is_waited_for),
+	    T(a_hub_that_knows_the_time_tells_it),
 	};
 	sp_mqtt_library_init();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
