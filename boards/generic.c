@@ -19,4 +19,5 @@ const struct sp_board sp_board_generic = {
     .summary = "Any Linux machine",
     .compatible = anything,
     .read = read_generic,
+    .past = sp_linux_read_past,
 };

@@ -102,6 +102,53 @@ static void read_pi(const struct sp_board_root *root, struct sp_board_reading *o
 	read_power(root->root, out);
 }
 
+// ---- the boot before ------------------------------------------------------------------------------
+
+/// PM_RSTS as the firmware found it, in the device tree (Raspberry Pi documentation, "Device trees, part 4",
+/// /chosen/bootloader/rsts). The even bits 0 to 10 carry the number of the boot partition and mean nothing
+/// here; of each kind of reset that leaves the "full" one, which is what reboot, panic and watchdog use.
+enum {
+	RSTS_DEBUGGER = 1 << 1,
+	RSTS_WATCHDOG = 1 << 5, ///< Linux's own restart goes through the watchdog, too (bcm2835_wdt)
+	RSTS_SOFTWARE = 1 << 9,
+	RSTS_POWER_ON = 1 << 12, ///< never cleared on some models: counts only alone
+};
+
+/// /chosen/power/power_reset of the Pi 5: why its power chip had cut the supply.
+enum { PMIC_UNDERVOLTAGE = 1 << 1, PMIC_WATCHDOG = 1 << 4 };
+
+/// A cell of the device tree: four bytes, the highest first.
+static bool read_cell(const char *root, const char *path, uint32_t *out)
+{
+	uint8_t cell[4];
+	if (sp_sysfs_read(root, path, cell, sizeof(cell)) != (ssize_t)sizeof(cell))
+		return false;
+	*out = (uint32_t)cell[0] << 24 | (uint32_t)cell[1] << 16 | (uint32_t)cell[2] << 8 | cell[3];
+	return true;
+}
+
+static void past_of_pi(const struct sp_board_root *root, struct sp_board_past *out)
+{
+	uint32_t word;
+	sp_linux_read_past(root, out);
+	if (read_cell(root->root, "/proc/device-tree/chosen/power/power_reset", &word) &&
+	    word & (PMIC_UNDERVOLTAGE | PMIC_WATCHDOG)) {
+		out->reset = word & PMIC_WATCHDOG ? SP_RESET_WATCHDOG : SP_RESET_POWER_ON;
+		snprintf(out->reset_source, sizeof(out->reset_source), "power_reset 0x%08x%s", word,
+			 word & PMIC_WATCHDOG ? "" : ", under-voltage");
+		return;
+	}
+	if (!read_cell(root->root, "/proc/device-tree/chosen/bootloader/rsts", &word))
+		return;
+	if (word & (RSTS_DEBUGGER | RSTS_WATCHDOG | RSTS_SOFTWARE))
+		out->reset = SP_RESET_WARM;
+	else if (word & RSTS_POWER_ON)
+		out->reset = SP_RESET_POWER_ON;
+	else
+		return;
+	snprintf(out->reset_source, sizeof(out->reset_source), "rsts 0x%08x", word);
+}
+
 /// Boards of other makers around a Compute Module name the chip, not the Pi.
 static const char *const pis[] = {
     "raspberrypi,", "brcm,bcm2708", "brcm,bcm2709", "brcm,bcm2710", "brcm,bcm2711",
@@ -113,4 +160,5 @@ const struct sp_board sp_board_raspberry_pi = {
     .summary = "Raspberry Pi, all models",
     .compatible = pis,
     .read = read_pi,
+    .past = past_of_pi,
 };

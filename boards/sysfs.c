@@ -69,6 +69,20 @@ ssize_t sp_sysfs_read(const char *root, const char *path, void *out, size_t size
 	return n;
 }
 
+ssize_t sp_sysfs_head(const char *root, const char *path, void *out, size_t size)
+{
+	int fd = open_below(root, path);
+	if (fd < 0)
+		return fd;
+	ssize_t n;
+	do
+		n = read(fd, out, size);
+	while (n < 0 && errno == EINTR);
+	int error = n < 0 ? -errno : 0;
+	close(fd);
+	return error ? error : n;
+}
+
 static ssize_t trim(char *text, ssize_t length)
 {
 	while (length > 0 && (text[length - 1] == '\0' || sp_text_is_space(text[length - 1])))

@@ -26,6 +26,9 @@ int sp_sysfs_number(const char *root, const char *path, int64_t min, int64_t max
 /// A malloc()ed text of at most `max` bytes, for the long files of /proc; the caller frees it.
 int sp_sysfs_slurp(const char *root, const char *path, size_t max, char **out, size_t *length) SP_MUST_CHECK;
 
+/// The first bytes of a file, however long it is: as many as fit. Bytes read, or -errno.
+ssize_t sp_sysfs_head(const char *root, const char *path, void *out, size_t size) SP_MUST_CHECK;
+
 /// printf into a path; -ENAMETOOLONG when it does not fit.
 int sp_sysfs_path(char *out, size_t size, const char *format, ...) SP_PRINTF(3, 4) SP_MUST_CHECK;
 

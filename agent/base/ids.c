@@ -77,14 +77,29 @@ static bool is_uuid(const char *text)
 	return true;
 }
 
-void sp_boot_id(char out[37])
+static bool read_boot_id(const char *path, char out[37])
 {
-	out[0] = '\0';
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return;
+		return false;
 	char text[37] = "";
-	if (read(fd, text, 36) == 36 && is_uuid(text))
+	bool good = read(fd, text, 36) == 36 && is_uuid(text);
+	if (good)
 		memcpy(out, text, sizeof(text));
 	close(fd);
+	return good;
+}
+
+void sp_boot_id(const char *root, char out[37])
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	out[0] = '\0';
+	if (root && root[0]) {
+		char *below = sp_asprintf("%s%s", root, path);
+		bool found = read_boot_id(below, out);
+		free(below);
+		if (found)
+			return;
+	}
+	(void)read_boot_id(path, out);
 }

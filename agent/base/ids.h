@@ -21,5 +21,6 @@ bool sp_id_valid(const char *text);
 void sp_digest(const void *data, size_t length, char out[SP_DIGEST_LENGTH + 1]);
 /// Uniform in [0, 1): jitter. Not for secrets.
 double sp_random_unit(void);
-/// The kernel's boot id, 36 characters, from /proc/sys/kernel/random/boot_id; "" when unreadable.
-void sp_boot_id(char out[37]);
+/// The kernel's boot id, 36 characters, from /proc/sys/kernel/random/boot_id; "" when unreadable. `root`: "";
+/// a test's made-up machine may have a boot id of its own.
+void sp_boot_id(const char *root, char out[37]);

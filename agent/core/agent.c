@@ -14,7 +14,6 @@
 #include "agent/base/clock_trust.h"
 #include "agent/base/mem.h"
 #include "agent/core/agent_priv.h"
-#include "agent/core/boot.h"
 #include "agent/core/identity.h"
 #include "schoolpulse/log.h"
 
@@ -68,7 +67,7 @@ static void on_publisher_changed(void *arg)
 
 // ---- lines and devices -----------------------------------------------------------------------------
 
-static void put(void *arg, const char *key, const char *value)
+void sp_agent_put(void *arg, const char *key, const char *value)
 {
 	struct sp_agent *agent = arg;
 	int result = sp_journal_put(agent->journal, key, value, NULL, NULL);
@@ -121,7 +120,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 	agent->lines = sp_lines_new(&(struct sp_lines_config){.loop = agent->loop,
 							      .recorder = &agent->recorder.base,
 							      .boot = agent->boot,
-							      .put = put,
+							      .put = sp_agent_put,
 							      .get = get,
 							      .better = on_better,
 							      .arg = agent});
@@ -195,29 +194,6 @@ static void recall_time(struct sp_agent *agent)
 	free(saved);
 }
 
-static void record_boot(struct sp_agent *agent, bool journal_existed)
-{
-	char past_boot[37] = "", past_version[32] = "";
-	char *mark = sp_journal_get(agent->journal, SP_BOOT_KEY);
-	char *clean = sp_journal_get(agent->journal, SP_JOURNAL_CLEAN);
-	bool known = sp_boot_unmark(mark, past_boot, past_version);
-	struct sp_boot_past past = {.clean = clean,
-				    .boot = known ? past_boot : NULL,
-				    .version = past_version,
-				    .journal_existed = journal_existed};
-	struct sp_boot_report report = {.boot = agent->boot,
-					.version = SP_VERSION,
-					.board = sp_board_watch_board(agent->board)->name,
-					.model = sp_board_watch_model(agent->board),
-					.commit_ms = agent->settings->journal.bulk_commit_ms};
-	char *now = sp_boot_mark(agent->boot, SP_VERSION);
-	put(agent, SP_BOOT_KEY, now);
-	sp_boot_record(&agent->recorder.base, &past, &report);
-	free(now);
-	free(mark);
-	free(clean);
-}
-
 static const char *nonempty(const char *text)
 {
 	return text && text[0] ? text : NULL;
@@ -283,7 +259,7 @@ static int start(struct sp_agent *agent)
 		sp_err("agent", "%s", why);
 		return -1;
 	}
-	sp_boot_id(agent->boot);
+	sp_boot_id(agent->settings->board.root, agent->boot);
 	int result = open_loop(agent);
 	if (result) {
 		sp_err("agent", "no event loop: %s", strerror(-result));
@@ -300,8 +276,10 @@ static int start(struct sp_agent *agent)
 	}
 	recall_time(agent);
 	start_board(agent);
-	record_boot(agent, existed);
+	sp_agent_boot(agent, existed);
 	add_lines_and_devices(agent);
+	if (agent->was_silent)
+		sp_lines_silence(agent->lines, &agent->silence);
 	result = start_publisher(agent);
 	if (result) {
 		sp_err("agent", "no publisher: %s", strerror(-result));
@@ -317,7 +295,7 @@ static void run(struct sp_agent *agent)
 	agent->watchdog =
 	    sp_watchdog_new(&(struct sp_watchdog_config){.loop = agent->loop, .deadlines = agent->deadlines});
 	agent->storage = (struct sp_storage){.recorder = &agent->recorder.base};
-	sp_clocks_init(&agent->clocks, &agent->recorder.base, put, agent);
+	sp_clocks_init(&agent->clocks, &agent->recorder.base, sp_agent_put, agent);
 	open_control(agent);
 	sp_agent_beat_start(agent);
 	sp_devices_start(agent->devices);

@@ -69,6 +69,7 @@ static void beat(void *arg)
 	sp_journal_status(agent->journal, &journal);
 	sp_clocks_look(&agent->clocks, &now);
 	sp_storage_look(&agent->storage, &journal, sp_board_watch_reading(agent->board));
+	sp_agent_boot_look(agent);
 	look_at_hub(agent);
 	say_status(agent, &journal);
 	sp_loop_timer_start(agent->loop, agent->beat, BEAT_MS);

@@ -8,6 +8,7 @@
 
 #include "agent/core/agent.h"
 #include "agent/core/board_watch.h"
+#include "agent/core/boot.h"
 #include "agent/core/clocks.h"
 #include "agent/core/control.h"
 #include "agent/core/lines.h"
@@ -35,10 +36,23 @@ struct sp_agent {
 	struct sp_watchdog *watchdog;
 	struct sp_control *control;
 	struct sp_loop_timer *beat, *window;
+	struct sp_boot_mark mark;  ///< as this run has left it
+	struct sp_silence silence; ///< before this start, for the ledgers
+	bool was_silent, traces_learnt;
 	int64_t start_us, window_us;
 	int64_t hub_lost_us; ///< since when the hub does not hear us; 0: it does
 	bool hub_met;        ///< it has heard us since the start
 };
+
+/// Into the journal's durable state; `agent` is a struct sp_agent. NULL deletes.
+void sp_agent_put(void *agent, const char *key, const char *value);
+
+// ---- agent_boot.c: why the agent was silent --------------------------------------------------------
+
+/// Once, before anything else is recorded, with the board read and the lines not yet there.
+void sp_agent_boot(struct sp_agent *agent, bool journal_existed);
+/// At each beat: what the next start will want to know.
+void sp_agent_boot_look(struct sp_agent *agent);
 
 // ---- agent_beat.c: what happens again and again --------------------------------------------------
 

@@ -1,25 +1,11 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The boot fact.
+// The boot fact, and the silence before it.
 #include "agent/core/boot.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-#include "agent/base/mem.h"
-
-const char *sp_boot_reason(const struct sp_boot_past *past, const char *boot, const char *version)
-{
-	if (!past->boot)
-		return past->journal_existed ? "unknown" : "first";
-	bool same_boot = strcmp(past->boot, boot) == 0;
-	if (!past->clean)
-		return same_boot ? "crash" : "unknown";
-	if (strcmp(past->version, version) != 0)
-		return "upgrade";
-	return same_boot ? "restart" : "reboot";
-}
 
 /// PRETTY_NAME of os-release(5); "" without one.
 static void read_os(char *out, size_t size)
@@ -38,44 +24,61 @@ static void read_os(char *out, size_t size)
 		fclose(file);
 }
 
+static void read_kernel(char *out, size_t size)
+{
+	struct utsname kernel;
+	out[0] = '\0';
+	if (uname(&kernel) == 0)
+		snprintf(out, size, "%s %s %s", kernel.sysname, kernel.release, kernel.machine);
+}
+
+// ---- the silence -----------------------------------------------------------------------------------------
+
+double sp_boot_uncertainty(const struct sp_boot_past *past, const struct sp_boot_report *report)
+{
+	if (!past->mark || !past->last.known)
+		return -1;
+	if (past->clean)
+		return 0;
+	int64_t most_us = report->commit_ms * 1000;
+	// Within one boot the present bounds it, too.
+	int64_t since_us = report->now_us - past->last.mono_us;
+	if (strcmp(past->mark->boot, report->boot) == 0 && since_us >= 0 && since_us < most_us)
+		most_us = since_us;
+	return (double)most_us / 1e6;
+}
+
+// ---- the fact --------------------------------------------------------------------------------------------
+
 static struct sp_field text_or_null(const char *name, const char *text)
 {
 	return text && text[0] ? SP_TEXT(name, text) : SP_NULL(name);
 }
 
-void sp_boot_record(struct sp_recorder *recorder, const struct sp_boot_past *past,
-		    const struct sp_boot_report *report)
+enum sp_boot_reason sp_boot_record(struct sp_recorder *recorder, const struct sp_boot_past *past,
+				   const struct sp_boot_report *report)
 {
-	struct utsname kernel;
-	char release[sizeof(kernel.sysname) + sizeof(kernel.release) + sizeof(kernel.machine)] = "";
-	if (uname(&kernel) == 0)
-		snprintf(release, sizeof(release), "%s %s %s", kernel.sysname, kernel.release,
-			 kernel.machine);
-	char os[128];
+	char kernel[160], os[128], evidence[256];
+	enum sp_boot_reason reason = sp_boot_reason(past, report->boot, report->version);
+	double uncertainty = sp_boot_uncertainty(past, report);
+	const struct sp_boot_last *last = &past->last;
+	read_kernel(kernel, sizeof(kernel));
 	read_os(os, sizeof(os));
-	bool clean = past->clean != NULL;
+	sp_boot_evidence(past, report->boot, evidence);
 	struct sp_field fields[] = {
-	    SP_TEXT("reason", sp_boot_reason(past, report->boot, report->version)),
-	    SP_BOOL("clean_shutdown", clean),
-	    text_or_null("previous_boot", past->boot),
-	    clean        ? SP_REAL("uncertainty_seconds", 0)
-	    : past->boot ? SP_REAL("uncertainty_seconds", (double)report->commit_ms / 1000.0)
-			 : SP_NULL("uncertainty_seconds"),
+	    SP_TEXT("reason", sp_boot_reason_name(reason)),
+	    SP_BOOL("clean_shutdown", past->clean),
+	    text_or_null("previous_boot", past->mark ? past->mark->boot : NULL),
+	    last->known ? SP_INT("silence_start_mono_us", last->mono_us) : SP_NULL("silence_start_mono_us"),
+	    last->placed ? SP_INT("silence_start_t_ms", last->t_ms) : SP_NULL("silence_start_t_ms"),
+	    uncertainty >= 0 ? SP_REAL("uncertainty_seconds", uncertainty) : SP_NULL("uncertainty_seconds"),
+	    text_or_null("evidence", evidence),
 	    SP_TEXT("version", report->version),
 	    text_or_null("board", report->board),
 	    text_or_null("model", report->model),
-	    text_or_null("kernel", release),
+	    text_or_null("kernel", kernel),
 	    text_or_null("os", os),
 	};
 	sp_record_fact(recorder, "boot", NULL, fields, SP_COUNT(fields));
-}
-
-char *sp_boot_mark(const char *boot, const char *version)
-{
-	return sp_asprintf("%s %s", boot, version);
-}
-
-bool sp_boot_unmark(const char *text, char boot[37], char version[32])
-{
-	return text && sscanf(text, "%36s %31s", boot, version) == 2 && strlen(boot) == 36;
+	return reason;
 }

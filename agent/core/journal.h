@@ -88,6 +88,9 @@ int sp_journal_put(struct sp_journal *journal, const char *key, const char *valu
 		   void *arg) SP_MUST_CHECK;
 /// The key under which a clean close leaves its boot id; gone while the journal is in use.
 #define SP_JOURNAL_CLEAN "journal.clean"
+/// The key under which stands the last record that an earlier opening has left on the card, as long as this
+/// opening has written nothing: "<boot> <mono_us> <t_ms, or -1>". Read from the batches: it costs no write.
+#define SP_JOURNAL_LAST "journal.last"
 /// What sp_journal_open() found, before any append of this opening. Blocks until the file is open or
 /// has failed; main calls it once, at start. The caller frees; NULL when there is none.
 char *sp_journal_get(struct sp_journal *journal, const char *key);

@@ -105,8 +105,7 @@ static int collect(struct sp_journal_store *store, enum sp_lane lane, int64_t af
 	return result;
 }
 
-/// The stored bytes as text; NULL when they cannot be what was stored.
-static char *unpack(const void *body, size_t length, bool deflated)
+char *sp_journal_unpack(const void *body, size_t length, bool deflated)
 {
 	char why[128], *text = NULL;
 	if (!body || length == 0)
@@ -138,7 +137,7 @@ static int read_batch(sqlite3_stmt *statement, struct sp_journal_batch *batch)
 	e->cls = (enum sp_record_class)cls;
 	batch->deflate = sqlite3_column_int64(statement, 7) != 0;
 	const void *body = sqlite3_column_blob(statement, 8);
-	batch->text = unpack(body, (size_t)sqlite3_column_bytes(statement, 8), batch->deflate);
+	batch->text = sp_journal_unpack(body, (size_t)sqlite3_column_bytes(statement, 8), batch->deflate);
 	if (!good || !batch->text || cls < 0 || cls >= SP_RECORD_CLASSES || e->first < 1 ||
 	    e->last < e->first)
 		return -EBADMSG;

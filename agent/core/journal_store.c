@@ -403,6 +403,8 @@ char *sp_journal_store_get(struct sp_journal_store *store, const char *key)
 	char *value = NULL;
 	if (store->clean && strcmp(key, SP_JOURNAL_CLEAN) == 0)
 		return sp_strdup(store->clean);
+	if (strcmp(key, SP_JOURNAL_LAST) == 0)
+		return sp_journal_store_last(store);
 	if (sp_sql_prepare(store->db, &statement, "SELECT value FROM small WHERE key = ?", "t", key) < 0)
 		return NULL;
 	if (sp_sql_step(statement) > 0)

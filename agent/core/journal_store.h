@@ -108,6 +108,11 @@ int sp_journal_store_forget(struct sp_journal_store *store, int64_t now_ms) SP_M
 /// NULL when there is none; the caller frees.
 char *sp_journal_store_get(struct sp_journal_store *store, const char *key);
 
+/// SP_JOURNAL_LAST's value; NULL when no batch is held, or none that can be read.
+char *sp_journal_store_last(struct sp_journal_store *store);
+/// The stored bytes of a batch as text; NULL when they cannot be what was stored.
+char *sp_journal_unpack(const void *body, size_t length, bool deflated);
+
 /// As sp_journal_fetch(). A batch whose text is not what its digest says is dropped for good, with a fact.
 int sp_journal_store_fetch(struct sp_journal_store *store, enum sp_lane lane, int64_t after, size_t max,
 			   struct sp_journal_batch **out, size_t *count, int64_t now_ms) SP_MUST_CHECK;

@@ -43,6 +43,35 @@ struct sp_board_root {
 	const char *data_path; ///< the folder whose disk matters (journal's), as the machine names it
 };
 
+/// What made the machine start, as the chip itself remembers it.
+enum sp_reset {
+	SP_RESET_UNKNOWN,  ///< it does not say
+	SP_RESET_POWER_ON, ///< it had been without power
+	SP_RESET_WARM,     ///< reset under power: by software (a reboot, a panic) or by a watchdog
+	SP_RESET_WATCHDOG, ///< by a watchdog and nothing else
+};
+
+/// What a kernel that died left behind.
+struct sp_board_trace {
+	uint64_t id; ///< the same for the same trace at the next look; another for every other
+	bool oops;   ///< it says itself that the kernel lived on
+};
+
+enum { SP_BOARD_TRACES = 32 };
+
+/// Evidence of how the boot before this one ended. Whatever cannot be read is not known.
+struct sp_board_past {
+	enum sp_reset reset;
+	char reset_source[64]; ///< where it was read, for people: "rsts 0x00001020"; "" for UNKNOWN
+	/// A hardware watchdog struck (1), or there is one whose driver would tell, and it did not (0).
+	struct sp_quantity watchdog_struck;
+	struct sp_quantity watchdog_armed; ///< one runs now; 0: there is none, or none runs
+	struct sp_quantity panic_seconds;  ///< kernel.panic: 0 is "stand still after a panic"
+	bool traces_kept;                  ///< the kernel has a place where a panic leaves a trace
+	struct sp_board_trace traces[SP_BOARD_TRACES];
+	size_t trace_count;
+};
+
 struct sp_board {
 	const char *name;
 	const char *summary;
@@ -51,6 +80,8 @@ struct sp_board {
 	const char *const *compatible;
 	/// Fills what it can; `out` comes zeroed, that is: nothing known. Never blocks on hardware.
 	void (*read)(const struct sp_board_root *root, struct sp_board_reading *out);
+	/// The same for what is left of the boot before; `out` comes zeroed.
+	void (*past)(const struct sp_board_root *root, struct sp_board_past *out);
 };
 
 /// The first board whose `compatible` matches the machine's device tree, else generic. Never NULL.

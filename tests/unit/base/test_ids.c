@@ -90,8 +90,8 @@ static void boot_id_is_the_kernels(void **state)
 	(void)state;
 	char first[37], second[37];
 	memset(first, 'x', sizeof(first));
-	sp_boot_id(first);
-	sp_boot_id(second);
+	sp_boot_id("", first);
+	sp_boot_id("/nowhere", second);
 	assert_int_equal(strlen(first), 36);
 	assert_string_equal(first, second);
 	assert_int_equal(first[8], '-');

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The agent's small parts: boot reasons, clock facts, storage facts, the watchdog, the identity, lines.
+// The agent's small parts: clock facts, storage facts, the watchdog, the identity, lines.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "agent/base/ids.h"
-#include "agent/core/boot.h"
 #include "agent/core/clocks.h"
 #include "agent/core/identity.h"
 #include "agent/core/lines.h"
@@ -25,68 +24,6 @@
 
 static const char boot_one[] = "11111111-1111-1111-1111-111111111111";
 static const char boot_two[] = "22222222-2222-2222-2222-222222222222";
-
-// ---- boot ------------------------------------------------------------------------------------------
-
-static void test_boot_reasons(void **unused)
-{
-	(void)unused;
-	static const struct {
-		const char *clean, *boot, *version;
-		bool journal_existed;
-		const char *reason;
-	} cases[] = {
-	    {NULL, NULL, "", false, "first"},
-	    {NULL, NULL, "", true, "unknown"}, // a journal that was set aside, or somebody else's
-	    {boot_one, boot_one, "1", true, "restart"},
-	    {boot_two, boot_two, "1", true, "reboot"},
-	    {boot_two, boot_two, "0", true, "upgrade"},
-	    {boot_one, boot_one, "0", true, "upgrade"},
-	    {NULL, boot_one, "1", true, "crash"},
-	    {NULL, boot_two, "1", true, "unknown"},
-	    {NULL, boot_two, "0", true, "unknown"},
-	};
-	for (size_t i = 0; i < SP_COUNT(cases); i++) {
-		struct sp_boot_past past = {.clean = cases[i].clean,
-					    .boot = cases[i].boot,
-					    .version = cases[i].version,
-					    .journal_existed = cases[i].journal_existed};
-		assert_string_equal(sp_boot_reason(&past, boot_one, "1"), cases[i].reason);
-	}
-	char boot[37], version[32];
-	char *mark = sp_boot_mark(boot_one, "0.1.0");
-	assert_true(sp_boot_unmark(mark, boot, version));
-	assert_string_equal(boot, boot_one);
-	assert_string_equal(version, "0.1.0");
-	free(mark);
-	assert_false(sp_boot_unmark(NULL, boot, version));
-	assert_false(sp_boot_unmark("", boot, version));
-	assert_false(sp_boot_unmark("short 1", boot, version));
-}
-
-static void test_the_boot_fact_is_honest_about_what_it_does_not_know(void **unused)
-{
-	(void)unused;
-	struct recorder_list records;
-	recorder_list_init(&records);
-	struct sp_boot_report report = {
-	    .boot = boot_one, .version = "1", .board = "generic", .commit_ms = 300000};
-	struct sp_boot_past past = {.boot = boot_two, .version = "1", .journal_existed = true};
-	sp_boot_record(&records.base, &past, &report);
-	assert_string_equal(recorder_text(&records, 0, "reason"), "unknown");
-	assert_string_equal(recorder_text(&records, 0, "previous_boot"), boot_two);
-	assert_true(recorder_number(&records, 0, "uncertainty_seconds") == 300);
-	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(records.items[0].json, "model")));
-	assert_true(recorder_text(&records, 0, "kernel")[0]);
-	past = (struct sp_boot_past){.clean = boot_two, .boot = boot_two, .version = "1"};
-	sp_boot_record(&records.base, &past, &report);
-	assert_true(recorder_number(&records, 1, "uncertainty_seconds") == 0);
-	past = (struct sp_boot_past){0};
-	sp_boot_record(&records.base, &past, &report);
-	assert_true(
-	    cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(records.items[2].json, "uncertainty_seconds")));
-	recorder_list_clear(&records);
-}
 
 // ---- clock -----------------------------------------------------------------------------------------
 
@@ -408,8 +345,6 @@ static void test_silence_of_the_reporters_is_noticed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_boot_reasons),
-	    cmocka_unit_test(test_the_boot_fact_is_honest_about_what_it_does_not_know),
 	    cmocka_unit_test(test_clock_facts),
 	    cmocka_unit_test(test_storage_facts_on_edges_only),
 	    cmocka_unit_test(test_the_watchdog_is_fed_while_promises_hold),
