@@ -171,3 +171,23 @@ def two_lines(lab, scenario):
         with lab.break_("access", fault, line):
             lab.wait_cause(scenario.cause, scenario.detect_limit_s, line)
         lab.wait_up(scenario.detect_limit_s, line)
+
+
+def silence(stop):
+    """The agent is not there for a while: `stop` ends it, it is started again, and tells why it was silent."""
+    def run(lab, scenario):
+        with lab.break_(scenario.name, contextlib.nullcontext()):
+            stop(lab.programs)
+            lab.hold(scenario.seconds)
+            lab.programs.agent.start()
+        lab.wait_up(scenario.detect_limit_s)
+    return run
+
+
+def agent_crash(programs):
+    programs.agent.end(signal.SIGKILL)
+
+
+def agent_upgrade(programs):
+    programs.agent.end()
+    programs.upgrade()

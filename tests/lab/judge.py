@@ -51,7 +51,8 @@ def judge_outages(result, lab, scenario):
         result.ok = not pairs and not others and not lab.complaints
         return
     right = result.cause_expected
-    result.detect_s = max((outage.named_at(right) or outage.opened_at) - fault.began for fault, outage in found)
+    result.detect_s = max((outage.named_at(right) or outage.opened_at) - (
+        fault.ended if scenario.silent else fault.began) for fault, outage in found)
     result.start_error_s = truth.worst(outage.start - fault.began for fault, outage in found)
     result.end_error_s = truth.worst(outage.closed and outage.end - fault.ended for fault, outage in found)
     recover = truth.worst(outage.closed and outage.closed_at - fault.ended for fault, outage in found)

@@ -5,9 +5,11 @@ data centre. Each is ended by its pid, and dies with the lab."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
+import uuid
 
 import school as places
 import space as spaces
@@ -54,6 +56,7 @@ socket = {socket}
 shard = lab
 device = board
 log_level = debug
+summary_window = 2s
 
 [mqtt]
 host = {address}
@@ -108,6 +111,10 @@ def find(build, name):
     raise NotBuilt(f"{name} is not built in {build}")
 
 
+def version(program):
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+
+
 class Program:
     def __init__(self, prefix, arguments, log):
         self.arguments = prefix + [str(argument) for argument in arguments]
@@ -160,8 +167,15 @@ class Programs:
         self.broker = Program(centre, ["/usr/sbin/mosquitto", "-c", self.directory / "mosquitto.conf"],
                               self.logs / "broker.log")
         self.hub = Program(centre, [hub, "--config", self.directory / "hub.conf", "all"], self.logs / "hub.log")
-        self.agent = Program(board, [find(build, "schoolpulsed"), "--config", self.directory / "agent.conf"],
-                             self.logs / "agent.log")
+        self.agent_program = find(build, "schoolpulsed")
+        self.boot_id = self.directory / "boot_id"
+        self.new_boot()
+        # What `ip netns exec` mounts is the board's alone: a boot id of the lab's making, and a kernel that stands
+        # still after a panic, as Debian's does.
+        own = 'for f in random/boot_id panic; do mount --bind "$0/${f#*/}" /proc/sys/kernel/$f || exit; done; exec "$@"'
+        self.agent = Program(board, ["sh", "-c", own, self.directory, self.directory / "schoolpulsed", "--config",
+                                     self.directory / "agent.conf"], self.logs / "agent.log")
+        (self.directory / "schoolpulsed").symlink_to(self.agent_program)
 
     def _lines(self, agent):
         """The sections of each line. `agent`: a scenario's own values, "lines" of them more than one."""
@@ -180,6 +194,7 @@ class Programs:
         files = {
             "mosquitto.conf": BROKER.format(address=places.BROKER),
             "hub.conf": HUB.format(db=self.db, address=places.BROKER),
+            "panic": "0\n",
             "register.csv": REGISTER + "".join(REGISTERED.format(**line) for line in lines),
             "agent.conf": AGENT.format(state=self.directory / "agent", socket=self.socket, address=places.BROKER)
             + "".join(LINE.format(**line) for line in lines),
@@ -195,6 +210,29 @@ class Programs:
         spaces.command(self.register)
         self.hub.start()
         self.agent.start()
+
+    def new_boot(self):
+        self.boot_id.write_text(f"{uuid.uuid4()}\n")
+
+    def power_cut(self):
+        """The agent is gone at once, and what is left of its files is what they were while it still wrote."""
+        state, copy = self.directory / "agent", self.directory / "copy"
+        shutil.copytree(state, copy)
+        self.agent.kill()
+        shutil.rmtree(state)
+        copy.rename(state)
+        self.new_boot()
+
+    def upgrade(self):
+        """The same program with another version in it takes the agent's place. Start it afterwards."""
+        old = version(self.agent_program)
+        new = old[:-1] + str((int(old[-1]) + 1) % 10)
+        path = self.directory / "schoolpulsed"
+        path.unlink()
+        path.write_bytes(self.agent_program.read_bytes().replace(old.encode() + b"\0", new.encode() + b"\0"))
+        path.chmod(0o755)
+        if version(path) != new:
+            raise RuntimeError(f"the upgraded agent calls itself {version(path)} instead of {new}")
 
     def stop(self):
         """True when all that still ran ended cleanly."""
@@ -222,7 +260,7 @@ class Programs:
         """Raises when a program ended that nobody ended."""
         for program in (self.agent, self.hub, self.broker):
             if program.process and not program.running():
-                raise RuntimeError(f"{program.arguments[4]} ended by itself ({program.process.returncode}):\n"
+                raise RuntimeError(f"{pathlib.Path(program.log).stem} ended by itself ({program.process.returncode}):\n"
                                    f"{program.tail()}")
 
 

@@ -7,6 +7,7 @@ from typing import Callable
 import courses
 import faults
 import judge as judges
+import programs
 import school as places
 from courses import passing, simple
 
@@ -14,6 +15,7 @@ from courses import passing, simple
 WHOLE_LINE = (5, 1)       # total loss of the line
 SYMPTOM = (15, 5)         # international, DNS, hub, one IP family
 PORTAL = (60, 60)         # a portal that lets everything else through: only its check can tell
+SILENCE = (5, 7)          # told by the next start; the last run's end is known to one commit and window (7 s here)
 NO_OUTAGE = (None, None)
 HUB_GRACE_S = 16          # a line that has just come up is not blamed for a hub that is not yet heard
 
@@ -34,6 +36,7 @@ class Scenario:
     extras: tuple = ()            # of the map: school.EXTRAS
     agent: dict = None            # values for the configuration: programs.LINE
     settles: bool = True          # the line is up before anything happens
+    silent: bool = False          # nobody can tell before the fault is over: limits count from there
     judge: Callable = judges.judge_outages
     detect_limit_s: float = dataclasses.field(init=False)
     edge_limit_s: float = dataclasses.field(init=False)
@@ -102,6 +105,12 @@ SCENARIOS = (
              full="isp_access"),
     Scenario("agent_killed", "the agent is killed within an outage", courses.agent_killed, "isp", WHOLE_LINE,
              full="isp_access"),
+    Scenario("power", "the board loses its power", courses.silence(programs.Programs.power_cut), "power", SILENCE,
+             seconds=10, warm_s=6, silent=True),
+    Scenario("agent", "the agent is killed while all is well", courses.silence(courses.agent_crash), "agent", SILENCE,
+             seconds=10, warm_s=6, silent=True),
+    Scenario("upgrade", "the agent is stopped, and another version comes back", courses.silence(courses.agent_upgrade),
+             "agent", SILENCE, seconds=10, warm_s=6, silent=True),
     Scenario("mtu", "packets over 1400 bytes vanish: nothing measures that yet",
              passing(faults.small_packets_only), "none", NO_OUTAGE, full="mtu (no word in the feed yet)", seconds=25),
 )
