@@ -12,6 +12,8 @@ enum {
 	LABEL = 63,
 	WIRE_NAME = 255,
 	RECORDS = 64, // answers looked at: more fit into no honest datagram
+	ALIASES = 16, // of one name, a ring of them included
+	TYPE_CNAME = 5,
 	CLASS_IN = 1,
 	FLAG_RESPONSE = 0x8000,
 	FLAG_TRUNCATED = 0x0200,
@@ -180,31 +182,71 @@ static void keep_address(const struct cursor *c, uint16_t type, uint16_t size, s
 	memcpy(address->bytes, c->data + c->at, size);
 }
 
+struct record {
+	char name[SP_DNS_NAME];
+	uint16_t type, class, size;
+	struct cursor data; ///< at the record's data, ends with it
+};
+
+/// Leaves the cursor behind the record.
+static bool get_record(struct cursor *c, struct record *out)
+{
+	get_name(c, out->name);
+	out->type = get16(c);
+	out->class = get16(c);
+	skip(c, 4);
+	out->size = get16(c);
+	out->data = *c;
+	skip(c, out->size);
+	return !c->bad;
+}
+
+/// One pass over the answers: the addresses of `name`, and where its alias leads (`alias`, "" for nowhere).
+/// False when a record is broken.
+static bool follow(struct cursor c, unsigned count, const char *name, char alias[SP_DNS_NAME],
+		   struct sp_dns_answer *out)
+{
+	struct record record;
+	alias[0] = '\0';
+	for (unsigned i = 0; i < count; i++) {
+		// A cut message ends wherever it was cut.
+		if (!get_record(&c, &record))
+			return out->truncated;
+		if (record.class != CLASS_IN || !same_name(name, record.name))
+			continue;
+		if (record.type == TYPE_CNAME) {
+			get_name(&record.data, alias);
+			if (record.data.bad || record.data.at != c.at)
+				return false;
+		} else {
+			keep_address(&record.data, record.type, record.size, out);
+		}
+	}
+	return true;
+}
+
 int sp_dns_parse(const uint8_t *data, size_t length, const struct sp_dns_question *question,
 		 struct sp_dns_answer *out)
 {
 	struct cursor c = {data, length, 0, false};
 	struct header header;
+	char name[SP_DNS_NAME], alias[SP_DNS_NAME];
 	memset(out, 0, sizeof(*out));
 	if (!belongs(&c, question, &header))
 		return -ENOMSG;
 	out->rcode = header.flags & 15;
 	out->truncated = header.flags & FLAG_TRUNCATED;
-	for (unsigned i = 0; i < header.answers && i < RECORDS && !c.bad; i++) {
-		char name[SP_DNS_NAME];
-		if (out->truncated && c.at == c.length)
-			break;
-		get_name(&c, name);
-		uint16_t type = get16(&c), class = get16(&c);
-		skip(&c, 4);
-		uint16_t size = get16(&c);
-		if (c.bad || c.length - c.at < size)
+	unsigned count = header.answers < RECORDS ? header.answers : RECORDS;
+	memcpy(name, question->name, sizeof(name));
+	// Addresses of other names than the one that was asked for, or its aliases, are nobody's business.
+	for (unsigned i = 0; i < ALIASES; i++) {
+		if (!follow(c, count, name, alias, out))
 			return -EBADMSG;
-		if (class == CLASS_IN)
-			keep_address(&c, type, size, out);
-		skip(&c, size);
+		if (!alias[0] || out->count)
+			break;
+		memcpy(name, alias, sizeof(name));
 	}
-	return c.bad ? -EBADMSG : 0;
+	return 0;
 }
 
 bool sp_dns_is_local(const struct sp_dns_address *address)

@@ -18,24 +18,43 @@ static bool expected(const struct sp_dns_address *address, const struct sp_strin
 	return false;
 }
 
-enum sp_dns_result sp_dns_judge(const struct sp_dns_answer *answer, const struct sp_strings *expect,
-				bool random, const char **why)
+static void judge_addresses(const struct sp_dns_answer *answer, const struct sp_strings *expect, bool random,
+			    struct sp_dns_finding *out)
 {
-	*why = "";
-	if (answer->rcode == SP_DNS_NXDOMAIN && random && expect->count == 0)
-		return SP_DNS_GOOD;
-	if (answer->rcode != SP_DNS_OK) {
-		*why = sp_dns_rcode_text(answer->rcode);
-		return SP_DNS_WRONG;
+	for (unsigned i = 0; i < answer->count; i++) {
+		if (expect->count ? !expected(&answer->addresses[i], expect)
+				  : sp_dns_is_local(&answer->addresses[i]))
+			continue;
+		out->result = SP_DNS_GOOD;
+		out->fresh = random && expect->count > 0;
+		return;
 	}
-	for (unsigned i = 0; i < answer->count; i++)
-		if (expect->count ? expected(&answer->addresses[i], expect)
-				  : !sp_dns_is_local(&answer->addresses[i]))
-			return SP_DNS_GOOD;
-	if (answer->count == 0 && answer->truncated)
-		return SP_DNS_GOOD;
-	*why = answer->count == 0 ? "no address" : expect->count ? "a foreign address" : "a private address";
-	return SP_DNS_WRONG;
+	// What was cut off may have been it.
+	if (answer->truncated && (answer->count == 0 || expect->count)) {
+		out->result = SP_DNS_GOOD;
+		return;
+	}
+	out->result = SP_DNS_WRONG;
+	out->lies = answer->count > 0;
+	out->why = answer->count == 0 ? "no address"
+		   : expect->count    ? "a foreign address"
+				      : "a private address";
+}
+
+void sp_dns_judge(const struct sp_dns_answer *answer, const struct sp_strings *expect, bool random,
+		  struct sp_dns_finding *out)
+{
+	out->why = "";
+	out->lies = out->no_name = out->fresh = false;
+	if (answer->rcode == SP_DNS_NXDOMAIN && random && expect->count == 0) {
+		out->result = SP_DNS_GOOD;
+		out->no_name = true;
+	} else if (answer->rcode != SP_DNS_OK) {
+		out->result = SP_DNS_WRONG;
+		out->why = sp_dns_rcode_text(answer->rcode);
+	} else {
+		judge_addresses(answer, expect, random, out);
+	}
 }
 
 /// The best witness of a kind: an answer before a wrong one before silence. NULL when none was asked.
@@ -63,37 +82,74 @@ static const char *direct_text(const struct sp_dns_witness *direct)
 							: "; asked directly, it answers: ";
 }
 
+bool sp_dns_contradicted(const struct sp_dns_witness *witnesses, unsigned count)
+{
+	bool address = false, no_name = false, honest = false;
+	for (unsigned i = 0; i < count; i++) {
+		const struct sp_dns_finding *finding = witnesses[i].finding;
+		if (finding->result != SP_DNS_GOOD)
+			continue;
+		if (witnesses[i].direct)
+			no_name |= finding->no_name;
+		else if (finding->no_name)
+			honest = true;
+		else
+			address = true;
+	}
+	return address && no_name && !honest;
+}
+
+static void conclude_good(const struct sp_dns_witness *resolver, bool fresh, bool cut_off,
+			  struct sp_dns_verdict *out)
+{
+	if (cut_off && !fresh) {
+		out->reason = "from_memory";
+		snprintf(out->detail, sizeof(out->detail), "%s answers, perhaps from memory",
+			 resolver->label);
+		return;
+	}
+	out->status = SP_RUNG_OK;
+	out->reason = "resolver_answers";
+	out->rtt_us = resolver->finding->rtt_us;
+	snprintf(out->detail, sizeof(out->detail), "%s answers", resolver->label);
+}
+
 void sp_dns_conclude(const struct sp_dns_witness *witnesses, unsigned count, bool cut_off,
 		     struct sp_dns_verdict *out)
 {
 	const struct sp_dns_witness *resolver = best_of(witnesses, count, false),
 				    *direct = best_of(witnesses, count, true);
-	*out = (struct sp_dns_verdict){.status = SP_RUNG_UNKNOWN, .rtt_us = -1};
+	*out = (struct sp_dns_verdict){.status = SP_RUNG_UNKNOWN, .rtt_us = -1, .reason = "no_resolver"};
 	if (!resolver) {
 		snprintf(out->detail, sizeof(out->detail), "no resolver can be asked");
 		return;
 	}
+	const struct sp_dns_finding *finding = resolver->finding;
 	bool alive = direct && direct->finding->result != SP_DNS_SILENT;
-	switch (resolver->finding->result) {
+	out->host = resolver->local ? NULL : resolver->label;
+	switch (finding->result) {
 	case SP_DNS_UNASKED:
 		break;
 	case SP_DNS_GOOD:
-		if (cut_off && resolver->local && !alive) {
-			snprintf(out->detail, sizeof(out->detail), "%s answers, perhaps from memory",
-				 resolver->label);
+		if (sp_dns_contradicted(witnesses, count)) {
+			out->status = SP_RUNG_WRONG;
+			out->reason = "resolver_lies";
+			snprintf(out->detail, sizeof(out->detail),
+				 "%s: an address for a name that is none%s%s", resolver->label,
+				 direct_text(direct), direct->label);
 			break;
 		}
-		out->status = SP_RUNG_OK;
-		out->rtt_us = resolver->finding->rtt_us;
-		snprintf(out->detail, sizeof(out->detail), "%s answers", resolver->label);
+		conclude_good(resolver, finding->fresh || (alive && direct->finding->fresh), cut_off, out);
 		break;
 	case SP_DNS_WRONG:
 		out->status = SP_RUNG_WRONG;
-		snprintf(out->detail, sizeof(out->detail), "%s: %s%s%s", resolver->label,
-			 resolver->finding->why, direct_text(direct), alive ? direct->label : "");
+		out->reason = finding->lies ? "resolver_lies" : "resolver_wrong";
+		snprintf(out->detail, sizeof(out->detail), "%s: %s%s%s", resolver->label, finding->why,
+			 direct_text(direct), alive ? direct->label : "");
 		break;
 	case SP_DNS_SILENT:
 		out->status = SP_RUNG_SILENT;
+		out->reason = "resolver_silent";
 		snprintf(out->detail, sizeof(out->detail), "%s is silent%s%s", resolver->label,
 			 direct_text(direct), alive ? direct->label : "");
 		break;

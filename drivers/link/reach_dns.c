@@ -127,8 +127,16 @@ static void judge(struct sp_dns_server *server, int result, const uint8_t *data,
 		finding->result = SP_DNS_WRONG;
 		finding->why = "a broken answer";
 	} else {
-		finding->result =
-		    sp_dns_judge(&answer, &dns->reach->conf->dns_expect, is_random(dns), &finding->why);
+		sp_dns_judge(&answer, &dns->reach->conf->dns_expect, is_random(dns), finding);
+	}
+}
+
+static void hear_witnesses(const struct sp_reach_dns *dns, struct sp_dns_witness out[SP_DNS_SERVERS])
+{
+	for (unsigned i = 0; i < dns->count; i++) {
+		const struct sp_dns_server *server = &dns->servers[i];
+		out[i] =
+		    (struct sp_dns_witness){server->label, server->direct, server->local, &server->finding};
 	}
 }
 
@@ -136,11 +144,7 @@ static void conclude(struct sp_reach_dns *dns)
 {
 	struct sp_dns_witness witnesses[SP_DNS_SERVERS];
 	struct sp_dns_verdict verdict;
-	for (unsigned i = 0; i < dns->count; i++) {
-		const struct sp_dns_server *server = &dns->servers[i];
-		witnesses[i] =
-		    (struct sp_dns_witness){server->label, server->direct, server->local, &server->finding};
-	}
+	hear_witnesses(dns, witnesses);
 	sp_dns_conclude(witnesses, dns->count, sp_reach_all_silent(dns->reach), &verdict);
 	int64_t now = sp_device_now_us(dns->reach->dev);
 	if (verdict.status != dns->status || dns->since_us == 0) {
@@ -155,12 +159,18 @@ static void conclude(struct sp_reach_dns *dns)
 					.status = verdict.status,
 					.since_us = dns->since_us,
 					.rtt_us = verdict.rtt_us,
-					.detail = verdict.detail};
+					.detail = verdict.detail,
+					.reason = verdict.reason,
+					.host = verdict.host};
 	sp_rung_report(dns->reach->dev, &report);
 }
 
 static bool resolver_good(const struct sp_reach_dns *dns)
 {
+	struct sp_dns_witness witnesses[SP_DNS_SERVERS];
+	hear_witnesses(dns, witnesses);
+	if (sp_dns_contradicted(witnesses, dns->count))
+		return false;
 	for (unsigned i = 0; i < dns->resolvers; i++)
 		if (dns->servers[i].finding.result == SP_DNS_GOOD)
 			return true;

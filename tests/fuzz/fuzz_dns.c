@@ -18,18 +18,37 @@ static void check(bool holds)
 		abort();
 }
 
+/// Whatever the answer, nothing vouches for a line that is cut off but proof.
+static void conclude(const struct sp_dns_finding *finding)
+{
+	const struct sp_dns_witness witnesses[] = {{"a", false, true, finding}, {"b", true, false, finding}};
+	struct sp_dns_verdict verdict;
+	sp_dns_conclude(witnesses, 2, true, &verdict);
+	check((verdict.status == SP_RUNG_OK) == finding->fresh && verdict.reason != NULL);
+	sp_dns_conclude(witnesses, 2, false, &verdict);
+	check((verdict.status == SP_RUNG_OK) == (finding->result == SP_DNS_GOOD));
+}
+
 static void parse(const uint8_t *data, size_t size, struct sp_dns_question *question)
 {
 	struct sp_dns_answer answer;
 	const struct sp_strings expect = {0};
-	const char *why = NULL;
+	static char expected[] = "203.0.113.9";
+	static char *items[] = {expected};
+	const struct sp_strings one = {1, items};
+	struct sp_dns_finding finding = {0};
 	int result = sp_dns_parse(data, size, question, &answer);
 	check((result != -ENOMSG) == sp_dns_belongs(data, size, question));
 	check(answer.count <= SP_DNS_ADDRESSES);
 	if (result < 0)
 		return;
-	check(sp_dns_judge(&answer, &expect, true, &why) != SP_DNS_UNASKED);
-	check(why != NULL && sp_dns_rcode_text(answer.rcode) != NULL);
+	sp_dns_judge(&answer, &expect, true, &finding);
+	check(finding.result == SP_DNS_GOOD || finding.result == SP_DNS_WRONG);
+	check(finding.why != NULL && sp_dns_rcode_text(answer.rcode) != NULL && !finding.fresh);
+	// Proof of a made-up name is the expected address and nothing else.
+	sp_dns_judge(&answer, &one, true, &finding);
+	check(!finding.fresh || (finding.result == SP_DNS_GOOD && answer.rcode == SP_DNS_OK && answer.count));
+	conclude(&finding);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
