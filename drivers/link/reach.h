@@ -124,6 +124,7 @@ struct sp_reach_portal {
 	int64_t asked_us, first_us;
 	enum sp_rung_status status;
 	int64_t since_us, due_us;
+	bool told[SP_FAMILIES]; ///< families that something was said of
 };
 
 void sp_reach_portal_begin(struct sp_reach_portal *portal);

@@ -26,22 +26,48 @@ static int64_t wait_us(const struct sp_reach_portal *portal)
 	return most < normal ? most : normal;
 }
 
-static void conclude(struct sp_reach_portal *portal, enum sp_rung_status status, int64_t rtt_us,
-		     const char *why)
+static void tell(struct sp_reach_portal *portal, enum sp_family family, enum sp_rung_status status,
+		 int64_t rtt_us, const struct sp_portal_finding *finding)
 {
-	if (status != portal->status || portal->since_us == 0) {
-		portal->status = status;
+	struct sp_rung_report report = {.rung = SP_RUNG_PORTAL,
+					.family = family,
+					.status = status,
+					.since_us = portal->since_us,
+					.rtt_us = rtt_us,
+					.detail = finding->detail,
+					.reason = finding->reason,
+					.host = finding->host[0] ? finding->host : NULL};
+	sp_rung_report(portal->reach->dev, &report);
+}
+
+/// The page came by one family, and is proof of that one's path alone: what the other one brought the last
+/// time is no news any more.
+static void tell_families(struct sp_reach_portal *portal, enum sp_family by, int64_t rtt_us,
+			  const struct sp_portal_finding *finding)
+{
+	static const struct sp_portal_finding other = {.reason = "other_family",
+						       .detail = "the page came by the other family"};
+	tell(portal, SP_FAMILY_ANY, portal->status, rtt_us, finding);
+	for (enum sp_family f = SP_FAMILY_IPV4; f <= SP_FAMILY_IPV6; f++) {
+		bool here = f == by;
+		if (here)
+			tell(portal, f, portal->status, rtt_us, finding);
+		else if (portal->told[f])
+			tell(portal, f, SP_RUNG_UNKNOWN, -1, by == SP_FAMILY_ANY ? finding : &other);
+		portal->told[f] = here;
+	}
+}
+
+static void conclude(struct sp_reach_portal *portal, enum sp_family by, int64_t rtt_us,
+		     const struct sp_portal_finding *finding)
+{
+	if (finding->status != portal->status || portal->since_us == 0) {
+		portal->status = finding->status;
 		portal->since_us = portal->first_us;
 	}
 	portal->doubts = 0;
 	portal->due_us = sp_device_now_us(portal->reach->dev) + wait_us(portal);
-	struct sp_rung_report report = {.rung = SP_RUNG_PORTAL,
-					.family = SP_FAMILY_ANY,
-					.status = status,
-					.since_us = portal->since_us,
-					.rtt_us = rtt_us,
-					.detail = why};
-	sp_rung_report(portal->reach->dev, &report);
+	tell_families(portal, by, rtt_us, finding);
 }
 
 static void ask(struct sp_reach_portal *portal)
@@ -65,19 +91,22 @@ static void on_page(struct sp_device *dev, const struct sp_http_answer *answer, 
 	struct sp_reach_portal *portal = arg;
 	const struct sp_reach_conf *conf = portal->reach->conf;
 	struct sp_portal_expect expect = {(long)conf->portal_status, conf->portal_body};
-	char why[160];
+	struct sp_portal_finding finding;
 	portal->http = NULL;
-	enum sp_rung_status status = sp_portal_judge(answer, &expect, why, sizeof(why));
-	bool bad = status == SP_RUNG_WRONG || status == SP_RUNG_SILENT;
-	if (status == SP_RUNG_OK)
+	sp_line_spent(dev, SP_SPENT_PROBES, answer->bytes);
+	sp_portal_judge(answer, &expect, &finding);
+	bool good = finding.status == SP_RUNG_OK;
+	bool bad = finding.status == SP_RUNG_WRONG || finding.status == SP_RUNG_SILENT;
+	if (good)
 		sp_sample(dev, SP_REACH_HTTP, NULL, (double)answer->elapsed_us / 1e6);
-	if (bad && status != portal->status && ++portal->doubts < BELIEVED) {
+	if (bad && finding.status != portal->status && ++portal->doubts < BELIEVED) {
 		ask(portal);
 		return;
 	}
 	if (portal->doubts == 0)
 		portal->first_us = portal->asked_us;
-	conclude(portal, status, status == SP_RUNG_OK ? answer->elapsed_us : -1, why);
+	conclude(portal, answer->status > 0 ? answer->family : SP_FAMILY_ANY, good ? answer->elapsed_us : -1,
+		 &finding);
 }
 
 void sp_reach_portal_begin(struct sp_reach_portal *portal)

@@ -133,14 +133,14 @@ static void test_unmeasured(void **state)
 static enum sp_rung_status portal(int result, long status, const char *body, long expected,
 				  const char *expected_body)
 {
-	char why[64];
+	struct sp_portal_finding finding;
 	struct sp_http_answer answer = {.result = result, .status = status, .error = "", .location = ""};
 	answer.body = (const uint8_t *)body;
 	answer.length = strlen(body);
 	struct sp_portal_expect expect = {expected, expected_body};
-	enum sp_rung_status verdict = sp_portal_judge(&answer, &expect, why, sizeof(why));
-	assert_true(strlen(why) > 0);
-	return verdict;
+	sp_portal_judge(&answer, &expect, &finding);
+	assert_true(strlen(finding.detail) > 0);
+	return finding.status;
 }
 
 static void test_portal(void **state)
