@@ -5,21 +5,16 @@
 #include "agent/base/http_transfer.h"
 
 #include <arpa/inet.h>
-#include <linux/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/wire.h"
 
 enum {
 	HEAD_MAX = 32 * 1024, ///< status line and header fields, those of 1xx answers included
 	TIMEOUT_DEFAULT_MS = 30 * 1000,
-	// Of one segment: IP, TCP and its time stamps.
-	SEGMENT_V4 = 20 + 20 + 12,
-	SEGMENT_V6 = 40 + 20 + 12,
-	FAREWELL = 3, ///< segments after the count
 };
 
 static size_t on_head(char *data, size_t size, size_t count, void *arg)
@@ -202,22 +197,10 @@ static void describe(const struct sp_http_transfer *transfer, CURLcode code, int
 		snprintf(out, size, "%s", transfer->error[0] ? transfer->error : curl_easy_strerror(code));
 }
 
-static bool is_ipv6(int fd)
-{
-	struct sockaddr_storage peer = {0};
-	socklen_t size = sizeof(peer);
-	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.ss_family == AF_INET6;
-}
-
 void sp_http_transfer_count(struct sp_http_transfer *transfer, int fd)
 {
-	struct tcp_info info = {0};
-	socklen_t size = sizeof(info);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-		return; // the resolver's own descriptors come along, too
-	int64_t segments = (int64_t)info.tcpi_segs_in + info.tcpi_segs_out + FAREWELL;
-	int64_t bytes = (int64_t)info.tcpi_bytes_sent + (int64_t)info.tcpi_bytes_received +
-			segments * (is_ipv6(fd) ? SEGMENT_V6 : SEGMENT_V4);
+	// The resolver's own descriptors come along, too: none of TCP.
+	int64_t bytes = sp_wire_bytes(fd);
 	if (bytes > transfer->wire_bytes)
 		transfer->wire_bytes = bytes;
 }

@@ -13,6 +13,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/mqtt_session.h"
+#include "agent/base/wire.h"
 #include "schoolpulse/clock.h"
 
 enum {
@@ -107,6 +108,24 @@ int sp_mqtt_verify(struct sp_mqtt *mqtt, int64_t t_ms)
 	return result;
 }
 
+void sp_mqtt_count(struct sp_mqtt *mqtt)
+{
+	if (mqtt->relay.broker >= 0)
+		mqtt->traffic += sp_wire_bytes(mqtt->relay.broker);
+}
+
+int64_t sp_mqtt_traffic(const struct sp_mqtt *mqtt)
+{
+	return mqtt->traffic + (mqtt->relay.broker >= 0 ? sp_wire_bytes(mqtt->relay.broker) : 0);
+}
+
+void sp_mqtt_interface(const struct sp_mqtt *mqtt, char out[16])
+{
+	out[0] = '\0';
+	if (mqtt->relay.broker >= 0)
+		sp_wire_interface(mqtt->relay.broker, out);
+}
+
 int sp_mqtt_connect(struct sp_mqtt *mqtt, char why[256])
 {
 	why[0] = '\0';
@@ -162,6 +181,7 @@ static void leave(struct sp_mqtt *mqtt, bool with_will)
 	mqtt->leaving = true;
 	if (mqtt->phase == SP_MQTT_ONLINE) {
 		say_goodbye(mqtt, with_will);
+		sp_mqtt_count(mqtt);
 		kept = mqtt->relay.broker;
 		mqtt->relay.broker = -1;
 	}
@@ -187,9 +207,12 @@ void sp_mqtt_abort(struct sp_mqtt *mqtt)
 	}
 	if (mqtt->relay.broker >= 0) {
 		// Disconnecting the socket (connect(2), AF_UNSPEC) throws away what is unsent.
+		sp_mqtt_count(mqtt);
 		struct sockaddr none = {.sa_family = AF_UNSPEC};
 		int ignored = connect(mqtt->relay.broker, &none, sizeof(none));
 		(void)ignored;
+		close(mqtt->relay.broker);
+		mqtt->relay.broker = -1;
 	}
 	sp_mqtt_drop(mqtt);
 }

@@ -74,6 +74,11 @@ bool sp_mqtt_provisional(const struct sp_mqtt *mqtt);
 /// Verifies it again in full, as of `t_ms`. -EPROTO: it fails, and the session ends; disconnected() is called
 /// in the next turn at the latest.
 int sp_mqtt_verify(struct sp_mqtt *mqtt, int64_t t_ms) SP_MUST_CHECK;
+/// Bytes of IP, both ways, of this and earlier connections and attempts of this object, the search for the
+/// host's address included.
+int64_t sp_mqtt_traffic(const struct sp_mqtt *mqtt);
+/// The interface of the present connection; "" without one.
+void sp_mqtt_interface(const struct sp_mqtt *mqtt, char out[16]);
 
 /// QoS 1, `content_type` may be NULL. 0 or -errno; *mid identifies the PUBACK. -ENOBUFS: 20 publishes
 /// wait for their PUBACK; -EMSGSIZE: more than this program or the broker takes; -ENOTCONN.

@@ -5,6 +5,7 @@
 // names are resolved here, and one address is tried after the other.
 #include "agent/base/mqtt_session.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 enum {
 	DIAL_US = 5 * 1000 * 1000, ///< for one address while others remain
+	RESOLVE_BYTES = 400,       ///< two questions of DNS and their answers, roughly
 	RECEIVE_MAX = 100,         ///< unacknowledged messages that the broker may have under way to us
 };
 
@@ -52,11 +54,19 @@ static size_t put_in_order(struct sp_mqtt *mqtt, const struct addrinfo *list)
 	return count;
 }
 
+static bool is_name(const char *host)
+{
+	struct in6_addr scrap;
+	return inet_pton(AF_INET, host, &scrap) != 1 && inet_pton(AF_INET6, host, &scrap) != 1;
+}
+
 int sp_mqtt_resolve(struct sp_mqtt *mqtt, char why[256])
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
 	char port[8];
 	snprintf(port, sizeof(port), "%u", mqtt->config.port);
+	if (is_name(mqtt->config.host))
+		mqtt->traffic += RESOLVE_BYTES;
 	int error = getaddrinfo(mqtt->config.host, port, &hints, &list);
 	if (error != 0) {
 		snprintf(why, 256, "%.200s: %s", mqtt->config.host, gai_strerror(error));
@@ -148,6 +158,7 @@ static int dial_one(struct sp_mqtt *mqtt, const struct sp_mqtt_address *address,
 {
 	const int yes = 1;
 	int error = 0, fd = socket(address->to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	sp_mqtt_count(mqtt);
 	if (mqtt->relay.broker >= 0)
 		close(mqtt->relay.broker);
 	mqtt->relay.broker = fd;
@@ -179,6 +190,7 @@ int sp_mqtt_dial(struct sp_mqtt *mqtt, char why[256])
 
 void sp_mqtt_drop(struct sp_mqtt *mqtt)
 {
+	sp_mqtt_count(mqtt);
 	sp_mqtt_relay_close(&mqtt->relay);
 	if (mqtt->lib)
 		mosquitto_destroy(mqtt->lib);

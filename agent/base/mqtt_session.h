@@ -52,6 +52,7 @@ struct sp_mqtt {
 	struct sp_mqtt_address addresses[SP_MQTT_ADDRESSES];
 	size_t address_count, address; ///< `address` is being tried
 	int64_t attempt_until_us, dial_until_us;
+	int64_t traffic;           ///< of connections that are closed
 	int64_t keepalive_seconds; ///< the broker's word, if it had one
 
 	unsigned depth; ///< inside libmosquitto, where it may not be destroyed
@@ -85,6 +86,8 @@ int sp_mqtt_resolve(struct sp_mqtt *mqtt, char why[256]);
 int sp_mqtt_make_client(struct sp_mqtt *mqtt, char why[256]);
 /// Begins to connect to the first of the remaining addresses that does not fail at once.
 int sp_mqtt_dial(struct sp_mqtt *mqtt, char why[256]);
+/// Counts the connection that is about to be closed.
+void sp_mqtt_count(struct sp_mqtt *mqtt);
 void sp_mqtt_drop(struct sp_mqtt *mqtt); ///< ends the connection, destroys `lib`
 
 /// function(lib, 1) of libmosquitto's.

@@ -114,6 +114,12 @@ static void on_load(void *arg, const char *line, const char *device, bool loadin
 	sp_lines_load(agent->lines, line, device, loading);
 }
 
+static void on_verdict(void *arg, const char *line, const struct sp_line_view *view)
+{
+	struct sp_agent *agent = arg;
+	sp_summaries_line(agent->summaries, line, view);
+}
+
 static void add_lines_and_devices(struct sp_agent *agent)
 {
 	const struct sp_settings *settings = agent->settings;
@@ -123,6 +129,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .put = sp_agent_put,
 							      .get = get,
 							      .better = on_better,
+							      .verdict = on_verdict,
 							      .arg = agent});
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);
@@ -131,6 +138,8 @@ static void add_lines_and_devices(struct sp_agent *agent)
 								    .rung = on_rung,
 								    .load = on_load,
 								    .usable = on_usable,
+								    .spent = sp_agent_spent,
+								    .frugal = sp_agent_frugal,
 								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
@@ -277,6 +286,7 @@ static int start(struct sp_agent *agent)
 	recall_time(agent);
 	start_board(agent);
 	sp_agent_boot(agent, existed);
+	sp_agent_open_accounts(agent);
 	add_lines_and_devices(agent);
 	if (agent->was_silent)
 		sp_lines_silence(agent->lines, &agent->silence);
@@ -336,7 +346,7 @@ static void stop_watching(struct sp_agent *agent)
 	sp_watchdog_stopping(agent->watchdog);
 	sp_control_close(agent->control);
 	sp_devices_stop(agent->devices);
-	sp_agent_summarise(agent);
+	sp_summaries_end(agent->summaries, agent->devices, agent->board);
 	sp_agent_beat_stop(agent);
 	sp_clocks_leave(&agent->clocks);
 	record_stop(agent);
@@ -351,6 +361,8 @@ static bool take_apart(struct sp_agent *agent)
 		sp_warning("agent", "the publisher hangs in name resolution and is left behind");
 		left = true;
 	}
+	if (!left)
+		sp_agent_settle_accounts(agent);
 	if (agent->journal && sp_journal_close(agent->journal, STOP_CLOSE_MS)) {
 		sp_warning("agent", "the journal hangs in the kernel and is left behind");
 		left = true;
@@ -364,6 +376,8 @@ static bool take_apart(struct sp_agent *agent)
 	sp_watchdog_free(agent->watchdog);
 	sp_devices_free(agent->devices);
 	sp_lines_free(agent->lines);
+	sp_summaries_free(agent->summaries);
+	sp_budgets_free(agent->budgets);
 	sp_board_watch_free(agent->board);
 	if (agent->loop)
 		sp_loop_watch_free(agent->loop, agent->signal_watch);

@@ -44,6 +44,14 @@ cJSON *sp_answer_outages(struct sp_agent *agent)
 	return root;
 }
 
+cJSON *sp_answer_budget(struct sp_agent *agent)
+{
+	cJSON *root = cJSON_CreateObject();
+	sp_agent_look_at_accounts(agent);
+	cJSON_AddItemToObject(root, "budgets", sp_budgets_json(agent->budgets));
+	return root;
+}
+
 static const char *class_name(enum sp_driver_class cls)
 {
 	switch (cls) {
@@ -166,6 +174,9 @@ void sp_agent_answer(void *arg, const struct sp_control_request *request, struct
 		break;
 	case SP_CONTROL_OUTAGES:
 		root = sp_answer_outages(agent);
+		break;
+	case SP_CONTROL_BUDGET:
+		root = sp_answer_budget(agent);
 		break;
 	case SP_CONTROL_DRIVERS:
 		root = sp_answer_drivers(agent->drivers, request->name);

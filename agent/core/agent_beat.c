@@ -71,31 +71,20 @@ static void beat(void *arg)
 	sp_storage_look(&agent->storage, &journal, sp_board_watch_reading(agent->board));
 	sp_agent_boot_look(agent);
 	look_at_hub(agent);
+	sp_agent_look_at_accounts(agent);
 	say_status(agent, &journal);
 	sp_loop_timer_start(agent->loop, agent->beat, BEAT_MS);
-}
-
-void sp_agent_summarise(struct sp_agent *agent)
-{
-	int64_t now = now_us(agent);
-	double seconds = (double)(now - agent->window_us) / 1e6;
-	agent->window_us = now;
-	if (seconds <= 0)
-		return;
-	sp_devices_summarise(agent->devices, seconds);
-	sp_board_watch_summarise(agent->board, seconds);
 }
 
 static void window_over(void *arg)
 {
 	struct sp_agent *agent = arg;
-	sp_agent_summarise(agent);
+	sp_summaries_close(agent->summaries, agent->devices, agent->board);
 	sp_loop_timer_start(agent->loop, agent->window, agent->settings->agent.summary_window_ms);
 }
 
 void sp_agent_beat_start(struct sp_agent *agent)
 {
-	agent->window_us = now_us(agent);
 	agent->beat = sp_loop_timer_new(agent->loop, beat, agent);
 	agent->window = sp_loop_timer_new(agent->loop, window_over, agent);
 	sp_loop_timer_start(agent->loop, agent->beat, 0);

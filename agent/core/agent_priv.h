@@ -9,11 +9,13 @@
 #include "agent/core/agent.h"
 #include "agent/core/board_watch.h"
 #include "agent/core/boot.h"
+#include "agent/core/budgets.h"
 #include "agent/core/clocks.h"
 #include "agent/core/control.h"
 #include "agent/core/lines.h"
 #include "agent/core/publisher.h"
 #include "agent/core/storage.h"
+#include "agent/core/summaries.h"
 #include "agent/core/watchdog.h"
 
 struct sp_agent {
@@ -30,6 +32,9 @@ struct sp_agent {
 	_Atomic(struct sp_publisher *) publisher; ///< the journal's thread asks for it
 	struct sp_lines *lines;
 	struct sp_devices *devices;
+	struct sp_budgets *budgets;
+	struct sp_summaries *summaries;
+	enum sp_bulk_limit bulk_limit; ///< as the journal was told
 	struct sp_board_watch *board;
 	struct sp_storage storage;
 	struct sp_clocks clocks;
@@ -39,7 +44,7 @@ struct sp_agent {
 	struct sp_boot_mark mark;  ///< as this run has left it
 	struct sp_silence silence; ///< before this start, for the ledgers
 	bool was_silent, traces_learnt;
-	int64_t start_us, window_us;
+	int64_t start_us;
 	int64_t hub_lost_us; ///< since when the hub does not hear us; 0: it does
 	bool hub_met;        ///< it has heard us since the start
 };
@@ -59,16 +64,26 @@ void sp_agent_boot_look(struct sp_agent *agent);
 /// Starts the beat and the summary window.
 void sp_agent_beat_start(struct sp_agent *agent);
 void sp_agent_beat_stop(struct sp_agent *agent);
-/// The summary window ends now.
-void sp_agent_summarise(struct sp_agent *agent);
 /// The publisher's session began or ended.
 void sp_agent_hub_changed(struct sp_agent *agent);
+
+// ---- agent_accounts.c: what was measured and what was used -----------------------------------------
+
+/// Before lines and devices.
+void sp_agent_open_accounts(struct sp_agent *agent);
+/// With each beat.
+void sp_agent_look_at_accounts(struct sp_agent *agent);
+/// Nothing is sent any more.
+void sp_agent_settle_accounts(struct sp_agent *agent);
+void sp_agent_spent(void *agent, const char *line, enum sp_spending what, int64_t bytes);
+bool sp_agent_frugal(void *agent, const char *line);
 
 // ---- answers: one JSON document each ----------------------------------------------------------------
 
 void sp_agent_answer(void *agent, const struct sp_control_request *request, struct sp_buf *out);
 cJSON *sp_answer_status(struct sp_agent *agent);
 cJSON *sp_answer_outages(struct sp_agent *agent);
+cJSON *sp_answer_budget(struct sp_agent *agent);
 /// NULL when there is no driver of that name.
 cJSON *sp_answer_drivers(const struct sp_driver *const *drivers, const char *name);
 /// The last summaries as a JSON list.

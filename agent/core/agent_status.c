@@ -215,6 +215,7 @@ cJSON *sp_answer_status(struct sp_agent *agent)
 	cJSON_AddNumberToObject(root, "seconds", seconds_since(agent, agent->start_us));
 	add_clock(root);
 	add_lines(root, agent);
+	cJSON_AddItemToObject(root, "budgets", sp_budgets_json(agent->budgets));
 	add_devices(root, agent);
 	add_board(root, agent);
 	add_journal(root, agent);

@@ -79,9 +79,15 @@ void sp_board_watch_free(struct sp_board_watch *watch)
 	free(watch);
 }
 
-void sp_board_watch_summarise(struct sp_board_watch *watch, double seconds)
+double sp_board_watch_fold(struct sp_board_watch *watch, double seconds)
 {
-	sp_samples_close(watch->samples, watch->config.recorder, "board", watch->board->name, seconds);
+	sp_samples_fold(watch->samples, seconds);
+	return sp_samples_folded(watch->samples);
+}
+
+void sp_board_watch_flush(struct sp_board_watch *watch)
+{
+	sp_samples_flush(watch->samples, watch->config.recorder, "board", watch->board->name);
 }
 
 const struct sp_board *sp_board_watch_board(const struct sp_board_watch *watch)

@@ -21,7 +21,10 @@ struct sp_board_watch_config {
 /// Reads at once, then every interval.
 struct sp_board_watch *sp_board_watch_new(const struct sp_board_watch_config *config);
 void sp_board_watch_free(struct sp_board_watch *watch);
-void sp_board_watch_summarise(struct sp_board_watch *watch, double seconds);
+/// The window of so many seconds is over; how many the digest is of now.
+double sp_board_watch_fold(struct sp_board_watch *watch, double seconds);
+/// Records the digest.
+void sp_board_watch_flush(struct sp_board_watch *watch);
 
 const struct sp_board *sp_board_watch_board(const struct sp_board_watch *watch);
 const char *sp_board_watch_model(const struct sp_board_watch *watch);

@@ -16,6 +16,7 @@ static const char *const commands[] = {
     [SP_CONTROL_STATUS] = "status",
     [SP_CONTROL_OUTAGES] = "outages",
     [SP_CONTROL_DRIVERS] = "drivers",
+    [SP_CONTROL_BUDGET] = "budget",
 };
 
 static int parse_command(struct sp_control_request *out, const char *word, char *why)

@@ -11,6 +11,7 @@ enum sp_control_command {
 	SP_CONTROL_STATUS,
 	SP_CONTROL_OUTAGES,
 	SP_CONTROL_DRIVERS,
+	SP_CONTROL_BUDGET,
 };
 
 struct sp_control_request {

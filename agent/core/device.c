@@ -100,13 +100,12 @@ void sp_devices_burst(struct sp_devices *devices, const char *line)
 			sp_device_soon(devices->items[i], 0);
 }
 
-void sp_devices_summarise(struct sp_devices *devices, double seconds)
+void sp_devices_windows(struct sp_devices *devices, sp_devices_window_fn fn, void *arg)
 {
 	for (size_t i = 0; i < devices->count; i++) {
-		struct sp_device *dev = devices->items[i];
+		const struct sp_device *dev = devices->items[i];
 		if (dev->enabled)
-			sp_samples_close(dev->samples, devices->config.recorder, dev->name, dev->driver->name,
-					 seconds);
+			fn(arg, dev->name, dev->line, dev->driver, dev->samples);
 	}
 }
 

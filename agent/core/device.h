@@ -63,8 +63,10 @@ void sp_devices_stop(struct sp_devices *devices);
 
 /// Every waiting device of that line begins a round now; at most once per 3 s and line.
 void sp_devices_burst(struct sp_devices *devices, const char *line);
-/// Ends the summary window of every device.
-void sp_devices_summarise(struct sp_devices *devices, double seconds);
+/// Every enabled device's measurements.
+typedef void (*sp_devices_window_fn)(void *arg, const char *name, const char *line,
+				     const struct sp_driver *driver, struct sp_samples *samples);
+void sp_devices_windows(struct sp_devices *devices, sp_devices_window_fn fn, void *arg);
 
 /// For the status.
 struct sp_device_view {

@@ -132,8 +132,8 @@ int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, cons
 	return result;
 }
 
-int sp_journal_put(struct sp_journal *journal, const char *key, const char *value, sp_journal_done_fn done,
-		   void *arg)
+static int put(struct sp_journal *journal, const char *key, const char *value, bool later,
+	       sp_journal_done_fn done, void *arg)
 {
 	size_t key_bytes = strlen(key) + 1, value_bytes = value ? strlen(value) + 1 : 0;
 	size_t bytes = sizeof(struct sp_journal_request) + key_bytes + value_bytes;
@@ -150,12 +150,30 @@ int sp_journal_put(struct sp_journal *journal, const char *key, const char *valu
 	request->bytes = bytes;
 	request->put.done = done;
 	request->put.arg = arg;
+	request->put.later = later;
 	int result = sp_queue_push(journal->queue, &request->node);
 	if (result < 0) {
 		atomic_fetch_sub(&journal->small_bytes, (int64_t)bytes);
 		free(request);
 	}
 	return result;
+}
+
+int sp_journal_put(struct sp_journal *journal, const char *key, const char *value, sp_journal_done_fn done,
+		   void *arg)
+{
+	return put(journal, key, value, false, done, arg);
+}
+
+int sp_journal_put_later(struct sp_journal *journal, const char *key, const char *value,
+			 sp_journal_done_fn done, void *arg)
+{
+	return put(journal, key, value, true, done, arg);
+}
+
+void sp_journal_limit_bulk(struct sp_journal *journal, enum sp_bulk_limit limit)
+{
+	atomic_store(&journal->bulk_limit, (int)limit);
 }
 
 char *sp_journal_get(struct sp_journal *journal, const char *key)

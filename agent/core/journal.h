@@ -86,6 +86,9 @@ int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, cons
 /// or at once. `value` NULL deletes. Values ≤ 64 KiB. `done` may be NULL.
 int sp_journal_put(struct sp_journal *journal, const char *key, const char *value, sp_journal_done_fn done,
 		   void *arg) SP_MUST_CHECK;
+/// The same, but committed together with whatever is committed next, so that it wears no card by itself.
+int sp_journal_put_later(struct sp_journal *journal, const char *key, const char *value,
+			 sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
 /// The key under which a clean close leaves its boot id; gone while the journal is in use.
 #define SP_JOURNAL_CLEAN "journal.clean"
 /// The key under which stands the last record that an earlier opening has left on the card, as long as this
@@ -103,6 +106,15 @@ enum sp_lane {
 	SP_LANE_LIVE,    ///< facts and attendance committed since the journal was opened
 	SP_LANE_BACKLOG, ///< everything else
 };
+
+/// Which bulk may be fetched. What may not stays, under the cap, until it may.
+enum sp_bulk_limit {
+	SP_BULK_ALL,
+	SP_BULK_LIVE, ///< made at most two hours ago: the line is metered
+	SP_BULK_NONE, ///< the line's budget is used up
+};
+/// From any thread. Tell the publisher that there may be news, too.
+void sp_journal_limit_bulk(struct sp_journal *journal, enum sp_bulk_limit limit);
 
 /// Asks for up to `max` unsettled batches of the lane with id > `after`, oldest first; `fetched`
 /// is called on the journal's thread with an array that it owns then (batches to be freed one by

@@ -81,6 +81,34 @@ static int collect_stream(struct sp_journal_store *store, int64_t row, int64_t a
 	return result < 0 ? result : 0;
 }
 
+void sp_journal_store_hour(struct sp_journal_store *store)
+{
+	store->live_id = store->hour_id;
+	store->hour_id = store->now.next_id - 1;
+}
+
+/// The stream's batches after this id may be sent; INT64_MAX: none of them.
+static int allowed_after(struct sp_journal_store *store, int64_t row, int64_t *after)
+{
+	int64_t cls = 0;
+	if (store->bulk_limit == SP_BULK_ALL)
+		return 0;
+	int result = sp_sql_int(store->db, &cls, "SELECT class FROM stream WHERE id = ?", "i", row);
+	if (result < 0 || cls != SP_RECORD_BULK)
+		return result;
+	if (store->bulk_limit == SP_BULK_NONE)
+		*after = INT64_MAX;
+	else if (*after < store->live_id)
+		*after = store->live_id;
+	return 0;
+}
+
+static int collect_backlog(struct sp_journal_store *store, int64_t row, int64_t after, struct ids *ids)
+{
+	int result = allowed_after(store, row, &after);
+	return result < 0 || after == INT64_MAX ? result : collect_stream(store, row, after, ids);
+}
+
 static int collect(struct sp_journal_store *store, enum sp_lane lane, int64_t after, struct ids *ids)
 {
 	const struct sp_journal_stream *live = store->now.stream;
@@ -100,7 +128,7 @@ static int collect(struct sp_journal_store *store, enum sp_lane lane, int64_t af
 		if (result < 0 || row == 0)
 			break;
 		if (row != facts && row != attendance)
-			result = collect_stream(store, row, after, ids);
+			result = collect_backlog(store, row, after, ids);
 	}
 	return result;
 }

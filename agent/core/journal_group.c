@@ -272,6 +272,7 @@ static void committed(struct sp_journal *j, const struct gathered *g)
 			sp_journal_finish_all(j, &j->records[cls], 0);
 	}
 	sp_journal_finish_all(j, &j->small, 0);
+	j->small_now = 0;
 	if (news)
 		j->customers.news(j->customers.news_arg);
 }

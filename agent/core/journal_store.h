@@ -74,6 +74,8 @@ struct sp_journal_store {
 	bool pending_written;           ///< by the transaction that runs
 	struct sp_journal_loss *losses; ///< of the commit that runs
 	size_t loss_count;
+	enum sp_bulk_limit bulk_limit;
+	int64_t live_id, hour_id; ///< bulk up to live_id is two hours old or more, up to hour_id one
 };
 
 /// Opens the file, or sets a corrupt, foreign or newer one aside and begins a new one. What small state can
@@ -113,7 +115,11 @@ char *sp_journal_store_last(struct sp_journal_store *store);
 /// The stored bytes of a batch as text; NULL when they cannot be what was stored.
 char *sp_journal_unpack(const void *body, size_t length, bool deflated);
 
-/// As sp_journal_fetch(). A batch whose text is not what its digest says is dropped for good, with a fact.
+/// An hour is over: bulk grows old.
+void sp_journal_store_hour(struct sp_journal_store *store);
+
+/// As sp_journal_fetch(), within bulk_limit. A batch whose text is not what its digest says is dropped for
+/// good, with a fact.
 int sp_journal_store_fetch(struct sp_journal_store *store, enum sp_lane lane, int64_t after, size_t max,
 			   struct sp_journal_batch **out, size_t *count, int64_t now_ms) SP_MUST_CHECK;
 /// *unsettled: something is to be sent again. -EINVAL for an acknowledgement that cannot be true.

@@ -51,8 +51,7 @@ static bool lost_any(struct sp_journal *j)
 
 static bool due(struct sp_journal *j, int64_t now)
 {
-	return j->records[SP_RECORD_FACTS].count > 0 || j->small.count > 0 || lost_any(j) ||
-	       bulk_due(j, now) ||
+	return j->records[SP_RECORD_FACTS].count > 0 || j->small_now > 0 || lost_any(j) || bulk_due(j, now) ||
 	       (j->records[SP_RECORD_ATTENDANCE].count > 0 && now >= j->due_us[SP_RECORD_ATTENDANCE]) ||
 	       (j->noted_us && now >= j->noted_us + SETTLE_MS * INT64_C(1000)) ||
 	       (j->error && now >= j->retry_us);
@@ -86,6 +85,7 @@ static void turn(struct sp_journal *j)
 		sp_journal_commit_waiting(j, bulk_due(j, now) || j->error, false);
 	if (j->store && !j->error && now >= j->forget_us) {
 		j->forget_us = now + FORGET_MS * INT64_C(1000);
+		sp_journal_store_hour(j->store);
 		sp_journal_judge(j, sp_journal_store_forget(j->store, now_ms()));
 	}
 }
@@ -120,6 +120,7 @@ static void answer_fetch(struct sp_journal *j, const struct sp_journal_request *
 		sp_journal_commit_waiting(j, false, false);
 	struct sp_journal_batch **batches = sp_alloc((request->fetch.max + 1) * sizeof(*batches));
 	if (j->store) {
+		j->store->bulk_limit = (enum sp_bulk_limit)atomic_load(&j->bulk_limit);
 		int result = sp_journal_store_fetch(j->store, request->fetch.lane, request->fetch.after,
 						    request->fetch.max, batches, &count, now_ms());
 		if (result == -EBADMSG)
@@ -170,6 +171,7 @@ static void handle(struct sp_journal *j, struct sp_journal_request *request)
 		return;
 	case SP_JOURNAL_PUT:
 		sp_journal_list_push(&j->small, request);
+		j->small_now += !request->put.later;
 		return;
 	case SP_JOURNAL_GET:
 		answer_get(j, request);

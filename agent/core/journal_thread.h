@@ -49,6 +49,7 @@ struct sp_journal_request {
 		} append;
 		struct {
 			const char *value; ///< in `text`, behind the key; NULL: delete
+			bool later;
 			sp_journal_done_fn done;
 			void *arg;
 		} put;
@@ -88,12 +89,14 @@ struct sp_journal {
 	// Any thread.
 	_Atomic int64_t waiting_bytes[SP_RECORD_CLASSES], waiting_count, small_bytes, acks;
 	_Atomic int64_t lost[SP_RECORD_CLASSES];
+	_Atomic int bulk_limit; ///< enum sp_bulk_limit
 	pthread_mutex_t mutex;
 	struct sp_journal_status status; ///< under mutex
 
 	// The journal's thread.
 	struct sp_journal_store *store;
 	struct sp_journal_list records[SP_RECORD_CLASSES], small;
+	size_t small_now;                  ///< of `small`: those that do not wait for company
 	int64_t due_us[SP_RECORD_CLASSES]; ///< of what waits
 	int64_t noted_us;                  ///< since when something is settled in memory alone; 0: nothing
 	int64_t forget_us;

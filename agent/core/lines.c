@@ -85,6 +85,8 @@ static void on_line(void *arg, const struct sp_line_view *view)
 	    seconds_field("since_uncertainty_seconds", view->began ? view->since_uncertainty_seconds : -1),
 	};
 	sp_record_fact(line->lines->config.recorder, "line", line->name, fields, SP_COUNT(fields));
+	if (line->lines->config.verdict)
+		line->lines->config.verdict(line->lines->config.arg, line->name, view);
 	if (!view->began)
 		return;
 	sp_notice("line", "\"%s\" is %s (cause %s, %s)", line->name, sp_line_state_name(view->state),

@@ -18,6 +18,8 @@ struct sp_lines_config {
 	char *(*get)(void *arg, const char *key);
 	/// A line's verdict changed for the better: now is the time to look around and to connect.
 	void (*better)(void *arg, const char *line);
+	/// Every verdict that differs from the one before. May be NULL.
+	void (*verdict)(void *arg, const char *line, const struct sp_line_view *view);
 	void *arg;
 };
 

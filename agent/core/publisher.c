@@ -194,7 +194,10 @@ static void set_status(struct sp_publisher *p)
 					.resent = p->resent,
 					.refused = p->refused,
 					.in_flight = (int64_t)sp_window_in_flight(&p->window),
+					.traffic_bytes =
+					    p->traffic + (p->mqtt ? sp_mqtt_traffic(p->mqtt) : 0),
 					.next_attempt_us = p->phase == SP_PUBLISHER_DOWN ? p->next_us : 0};
+	memcpy(s.interface, p->interface, sizeof(s.interface));
 	memcpy(s.broker, p->status.broker, sizeof(s.broker));
 	memcpy(s.reason, p->reason, sizeof(s.reason));
 	memcpy(s.hub_epoch, p->hub_epoch, sizeof(s.hub_epoch));
@@ -341,8 +344,7 @@ void *sp_publisher_thread(void *arg)
 	sp_deadline_announce(p->deadline, TURN_MS);
 	if (p->mqtt)
 		sp_mqtt_disconnect(p->mqtt, p->phase == SP_PUBLISHER_UP && !p->stopping);
-	sp_mqtt_free(p->mqtt);
-	p->mqtt = NULL;
+	sp_publisher_forget_session(p);
 	p->phase = SP_PUBLISHER_DOWN;
 	p->connected_us = 0;
 	p->hub_online = false;

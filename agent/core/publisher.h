@@ -32,6 +32,8 @@ struct sp_publisher_status {
 	int64_t connected_since_us;                  ///< monotonic; 0 when not
 	int64_t sent, acknowledged, resent, refused; ///< batches since start
 	int64_t in_flight;
+	int64_t traffic_bytes;   ///< of IP, both ways, since start
+	char interface[16];      ///< of the last connection; "" before one
 	int64_t next_attempt_us; ///< monotonic; 0 when connected
 };
 

@@ -64,6 +64,7 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 	}
 	int64_t now_us = sp_clock_mono_us();
 	p->connected_us = now_us;
+	sp_mqtt_interface(p->mqtt, p->interface);
 	p->birth_us = p->config.ack_mode == SP_ACK_HUB ? now_us + HUB_WAIT_US : now_us;
 	p->phase = SP_PUBLISHER_GREETING;
 	p->reason[0] = '\0';
@@ -161,10 +162,17 @@ static int64_t max_backoff_ms(const struct sp_publisher *p)
 										   : HUB_WINDOW_LEAST_MS;
 }
 
-void sp_publisher_drop(struct sp_publisher *p, int64_t now_us)
+void sp_publisher_forget_session(struct sp_publisher *p)
 {
+	if (p->mqtt)
+		p->traffic += sp_mqtt_traffic(p->mqtt);
 	sp_mqtt_free(p->mqtt);
 	p->mqtt = NULL;
+}
+
+void sp_publisher_drop(struct sp_publisher *p, int64_t now_us)
+{
+	sp_publisher_forget_session(p);
 	if (p->connected_us)
 		sp_backoff_stood(&p->backoff, (now_us - p->connected_us) / 1000);
 	int64_t delay = sp_backoff_next_ms(&p->backoff, max_backoff_ms(p), sp_random_unit());

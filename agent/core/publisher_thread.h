@@ -58,6 +58,8 @@ struct sp_publisher {
 	char session[SP_ID_LENGTH + 1];
 	char will[256];
 	int64_t next_us, connected_us;
+	int64_t traffic; ///< of sessions that are over
+	char interface[16];
 	struct sp_backoff backoff;
 	char reason[160];
 	struct sp_tls_trust trust; ///< what brokers are refused while the time is not known
@@ -92,6 +94,8 @@ void sp_publisher_reason(struct sp_publisher *p, const char *format, ...) SP_PRI
 
 // publisher_link.c: attempts, what the broker says, births
 void sp_publisher_attempt(struct sp_publisher *p, int64_t now_us);
+/// Frees the session's connection, and keeps what it cost.
+void sp_publisher_forget_session(struct sp_publisher *p);
 void sp_publisher_drop(struct sp_publisher *p, int64_t now_us);
 void sp_publisher_greet(struct sp_publisher *p, int64_t now_us);
 void sp_publisher_born(struct sp_publisher *p, const struct sp_publisher_answer *answer, int64_t now_us);

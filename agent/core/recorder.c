@@ -17,7 +17,7 @@ static int journal_record(struct sp_recorder *recorder, enum sp_record_class cls
 	struct sp_journal_recorder *self = (struct sp_journal_recorder *)recorder;
 	if (cls == SP_RECORD_ATTENDANCE && !self->attendance)
 		return -EPERM;
-	struct sp_clock_reading when = sp_clock_now();
+	struct sp_clock_reading when = recorder->when ? *recorder->when : sp_clock_now();
 	struct sp_buf text = SP_BUF(SP_FEED_RECORD_MAX + 1);
 	int result = sp_feed_record(&text, type, device, &when, fields, count);
 	if (!result)
@@ -31,6 +31,16 @@ void sp_journal_recorder_init(struct sp_journal_recorder *recorder, struct sp_jo
 {
 	*recorder = (struct sp_journal_recorder){
 	    .base = {.record = journal_record}, .journal = journal, .attendance = attendance};
+}
+
+void sp_record_bulk_at(struct sp_recorder *recorder, const char *type, const char *device,
+		       const struct sp_field *fields, size_t count, const struct sp_clock_reading *when)
+{
+	recorder->when = when;
+	int result = sp_record(recorder, SP_RECORD_BULK, type, device, fields, count, NULL, NULL);
+	recorder->when = NULL;
+	if (result)
+		sp_warning("record", "\"%s\" of %s not recorded: %s", type, device, strerror(-result));
 }
 
 void sp_record_fact(struct sp_recorder *recorder, const char *type, const char *device,

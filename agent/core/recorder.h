@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/core/journal.h"
+#include "schoolpulse/clock.h"
 #include "schoolpulse/err.h"
 #include "schoolpulse/record.h"
 
@@ -18,6 +19,8 @@ struct sp_recorder {
 	int (*record)(struct sp_recorder *recorder, enum sp_record_class cls, const char *type,
 		      const char *device, const struct sp_field *fields, size_t count,
 		      sp_journal_done_fn done, void *arg);
+	/// While it records what was true at another moment than now; NULL otherwise.
+	const struct sp_clock_reading *when;
 };
 
 static inline SP_MUST_CHECK int sp_record(struct sp_recorder *recorder, enum sp_record_class cls,
@@ -26,6 +29,10 @@ static inline SP_MUST_CHECK int sp_record(struct sp_recorder *recorder, enum sp_
 {
 	return recorder->record(recorder, cls, type, device, fields, count, done, arg);
 }
+
+/// Measurements of a time that is over: a failure is logged here.
+void sp_record_bulk_at(struct sp_recorder *recorder, const char *type, const char *device,
+		       const struct sp_field *fields, size_t count, const struct sp_clock_reading *when);
 
 /// A fact that nobody waits for: a failure is logged here.
 void sp_record_fact(struct sp_recorder *recorder, const char *type, const char *device,

@@ -20,6 +20,7 @@ struct series {
 	unsigned metric;
 	char target[SP_SAMPLES_TARGET_MAX + 1];
 	struct window now, before;
+	struct window digest; ///< windows that ended without a record
 };
 
 struct sp_samples {
@@ -28,6 +29,7 @@ struct sp_samples {
 	struct series *series;
 	size_t count;
 	bool closed_once, full_said;
+	double digest_seconds; ///< that the digests are of; 0: empty
 };
 
 struct sp_samples *sp_samples_new(const struct sp_metric *metrics)
@@ -119,7 +121,7 @@ struct draft {
 
 static void add_value(struct draft *draft, const struct series *series, enum sp_metric_kind kind)
 {
-	const struct window *window = &series->now;
+	const struct window *window = &series->digest;
 	struct sp_field *values = &draft->values[draft->value_count];
 	size_t count = 0;
 	if (kind == SP_METRIC_GAUGE) {
@@ -144,9 +146,9 @@ static void add_metric(struct draft *draft, const struct sp_samples *samples, un
 		const struct series *series = &samples->series[i];
 		if (series->metric != metric)
 			continue;
-		if (series->now.count > 0)
+		if (series->digest.count > 0)
 			add_value(draft, series, what->kind);
-		else if (series->now.unavailable)
+		else if (series->digest.unavailable)
 			unavailable = true;
 	}
 	size_t found = draft->target_count - before;
@@ -198,35 +200,69 @@ static void record_range(const struct sp_samples *samples, unsigned from, unsign
 	}
 }
 
-void sp_samples_close(struct sp_samples *samples, struct sp_recorder *recorder, const char *device,
-		      const char *driver, double seconds)
+static void fold(struct window *into, const struct window *from)
 {
-	if (samples->metric_count > 0)
-		record_range(samples, 0, (unsigned)samples->metric_count, recorder, device, driver, seconds);
+	into->unavailable = into->unavailable || from->unavailable;
+	if (from->count == 0)
+		return;
+	if (into->count == 0 || from->min < into->min)
+		into->min = from->min;
+	if (into->count == 0 || from->max > into->max)
+		into->max = from->max;
+	into->sum += from->sum;
+	into->last = from->last;
+	into->count += from->count;
+}
+
+static bool empty(const struct window *window)
+{
+	return window->count == 0 && !window->unavailable;
+}
+
+void sp_samples_fold(struct sp_samples *samples, double seconds)
+{
 	size_t kept = 0;
 	for (size_t i = 0; i < samples->count; i++) {
 		struct series *series = &samples->series[i];
-		bool silent = series->now.count == 0 && !series->now.unavailable;
 		// Silent for two windows: that target is gone, and its place is free.
-		if (silent && series->before.count == 0 && !series->before.unavailable)
+		if (empty(&series->now) && empty(&series->before) && empty(&series->digest))
 			continue;
+		fold(&series->digest, &series->now);
 		series->before = series->now;
 		series->now = (struct window){0};
 		samples->series[kept++] = *series;
 	}
 	samples->count = kept;
 	samples->closed_once = true;
+	samples->digest_seconds += seconds;
 }
 
-bool sp_samples_last(const struct sp_samples *samples, size_t index, struct sp_summary *out)
+void sp_samples_flush(struct sp_samples *samples, struct sp_recorder *recorder, const char *device,
+		      const char *driver)
 {
-	if (index >= samples->count)
-		return false;
-	const struct series *series = &samples->series[index];
-	const struct window *window = samples->closed_once ? &series->before : &series->now;
-	// A target that is new in this window has nothing else to show.
-	if (window->count == 0 && !window->unavailable)
-		window = &series->now;
+	if (samples->metric_count > 0 && samples->digest_seconds > 0)
+		record_range(samples, 0, (unsigned)samples->metric_count, recorder, device, driver,
+			     samples->digest_seconds);
+	for (size_t i = 0; i < samples->count; i++)
+		samples->series[i].digest = (struct window){0};
+	samples->digest_seconds = 0;
+}
+
+void sp_samples_close(struct sp_samples *samples, struct sp_recorder *recorder, const char *device,
+		      const char *driver, double seconds)
+{
+	sp_samples_fold(samples, seconds);
+	sp_samples_flush(samples, recorder, device, driver);
+}
+
+double sp_samples_folded(const struct sp_samples *samples)
+{
+	return samples->digest_seconds;
+}
+
+static void summarise(const struct sp_samples *samples, const struct series *series,
+		      const struct window *window, struct sp_summary *out)
+{
 	const struct sp_metric *metric = &samples->metrics[series->metric];
 	*out = (struct sp_summary){
 	    .metric = metric->name,
@@ -242,5 +278,25 @@ bool sp_samples_last(const struct sp_samples *samples, size_t index, struct sp_s
 		out->mean = mean(window);
 		out->last = window->last;
 	}
+}
+
+bool sp_samples_now(const struct sp_samples *samples, size_t index, struct sp_summary *out)
+{
+	if (index >= samples->count)
+		return false;
+	summarise(samples, &samples->series[index], &samples->series[index].now, out);
+	return true;
+}
+
+bool sp_samples_last(const struct sp_samples *samples, size_t index, struct sp_summary *out)
+{
+	if (index >= samples->count)
+		return false;
+	const struct series *series = &samples->series[index];
+	const struct window *window = samples->closed_once ? &series->before : &series->now;
+	// A target that is new in this window has nothing else to show.
+	if (empty(window))
+		window = &series->now;
+	summarise(samples, series, window, out);
 	return true;
 }

@@ -33,11 +33,21 @@ void sp_samples_free(struct sp_samples *samples);
 void sp_samples_add(struct sp_samples *samples, unsigned metric, const char *target, double value);
 void sp_samples_unavailable(struct sp_samples *samples, unsigned metric, const char *target);
 
-/// Ends the window: records it when there is anything to say, keeps it for sp_samples_last() and
-/// begins the next. A record that would be too long is split by metric.
+/// Ends the window, keeps it for sp_samples_last() and begins the next. What was measured in it is added to a
+/// digest of the windows since the last record.
+void sp_samples_fold(struct sp_samples *samples, double seconds);
+/// How many seconds the digest is of; 0: it is empty.
+double sp_samples_folded(const struct sp_samples *samples);
+/// Records the digest when there is anything to say, and empties it. A record that would be too long is split
+/// by metric.
+void sp_samples_flush(struct sp_samples *samples, struct sp_recorder *recorder, const char *device,
+		      const char *driver);
+/// Both.
 void sp_samples_close(struct sp_samples *samples, struct sp_recorder *recorder, const char *device,
 		      const char *driver, double seconds);
 
 /// The i-th summary of the last closed window, or of the running one while none was closed; false
 /// beyond the end.
 bool sp_samples_last(const struct sp_samples *samples, size_t index, struct sp_summary *out);
+/// The same of the window that runs.
+bool sp_samples_now(const struct sp_samples *samples, size_t index, struct sp_summary *out);

@@ -11,7 +11,7 @@ struct sp_agent_conf {
 	char *state_dir, *socket;
 	int log_level; ///< index into "error warning notice info debug"
 	char *shard, *device;
-	int64_t summary_window_ms;
+	int64_t summary_window_ms, samples_interval_ms;
 };
 
 struct sp_mqtt_conf {
@@ -39,9 +39,14 @@ struct sp_board_conf {
 	int64_t interval_ms;
 };
 
+enum sp_line_profile { SP_PROFILE_NORMAL, SP_PROFILE_FRUGAL };
+
 struct sp_line_conf {
 	const char *name; ///< the configuration's
 	char *provider;
+	int64_t budget_bytes; ///< per month; 0: no cap
+	bool metered;
+	int profile; ///< enum sp_line_profile
 };
 
 struct sp_device_conf {

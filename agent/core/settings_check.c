@@ -65,6 +65,39 @@ static void check_mqtt(const struct check *check)
 				"the password will cross the network in clear: no ca_file, no TLS");
 }
 
+static bool all_frugal(const struct sp_settings *settings)
+{
+	for (size_t i = 0; i < settings->line_count; i++)
+		if (settings->lines[i].profile != SP_PROFILE_FRUGAL)
+			return false;
+	return settings->line_count > 0;
+}
+
+static bool given(const struct sp_settings *settings, const char *name, const char *key)
+{
+	const struct sp_config_section *section = sp_config_find(&settings->config, name, "");
+	for (size_t i = 0; section && i < section->count; i++)
+		if (strcmp(section->entries[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+enum {
+	FRUGAL_KEEPALIVE_MS = 15 * 60 * 1000, ///< about what a mobile network's NAT keeps a connection
+	FRUGAL_COMMIT_MS = 60 * 1000,         ///< bulk comes once an hour, all of it at one moment
+};
+
+/// With no other line than frugal ones telemetry is frugal, too, unless the file says otherwise.
+static void apply_thrift(struct sp_settings *settings)
+{
+	if (!all_frugal(settings))
+		return;
+	if (!given(settings, "mqtt", "keepalive"))
+		settings->mqtt.keepalive_ms = FRUGAL_KEEPALIVE_MS;
+	if (!given(settings, "journal", "bulk_commit"))
+		settings->journal.bulk_commit_ms = FRUGAL_COMMIT_MS;
+}
+
 static bool has_line(const struct sp_settings *settings, const char *name)
 {
 	for (size_t i = 0; i < settings->line_count; i++)
@@ -184,6 +217,7 @@ void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *er
 		check_line(&check, &settings->devices[i]);
 		check_options(&check, &settings->devices[i]);
 	}
+	apply_thrift(settings);
 	check_twins(&check);
 	check_kiosks(&check);
 	if (settings->device_count == 0 && errors->count == 0)

@@ -26,6 +26,8 @@ static const struct sp_option agent_options[] = {
      "This board's name in the feed; empty: a random one, made once and kept in state_dir"},
     {"summary_window", SP_OPTION_DURATION, "60s", 1 * SECOND, HOUR, AT(summary_window_ms), NULL,
      "Measurements are summarised over this time"},
+    {"samples_interval", SP_OPTION_DURATION, "15min", 1 * SECOND, DAY, AT(samples_interval_ms), NULL,
+     "How often measurements of gear and board are sent, four times this for a healthy line's"},
     {0},
 };
 #undef AT
@@ -91,11 +93,18 @@ static const struct sp_option board_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct sp_line_conf, member)
 static const struct sp_option line_options[] = {
-    {"provider", SP_OPTION_STRING, "", 0, 200, offsetof(struct sp_line_conf, provider), NULL,
-     "Who sells this line, for people"},
+    {"provider", SP_OPTION_STRING, "", 0, 200, AT(provider), NULL, "Who sells this line, for people"},
+    {"budget", SP_OPTION_SIZE, "0", 0, 1024 * 1024 * MIB, AT(budget_bytes), NULL,
+     "Most bytes that we may use of this line in a month; 0: no limit, they are counted all the same"},
+    {"metered", SP_OPTION_BOOL, "no", 0, 0, AT(metered), NULL,
+     "Every byte is paid for: no tests, and old measurements wait for a better line"},
+    {"profile", SP_OPTION_ENUM, "normal", 0, 0, AT(profile), "normal frugal",
+     "frugal: probes every 300 s and one summary per hour, some megabytes a month in all"},
     {0},
 };
+#undef AT
 
 const struct sp_core_section sp_core_sections[] = {
     {"agent", false, agent_options},

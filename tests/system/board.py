@@ -15,6 +15,7 @@ socket = {socket}
 shard = test
 device = board
 summary_window = 1s
+samples_interval = 1s
 
 [mqtt]
 host = 127.0.0.1

@@ -18,6 +18,7 @@ socket = {run}/agent.sock
 shard = s1
 device = k7m2q5xv3hd4
 summary_window = 2s
+samples_interval = 2s
 
 [mqtt]
 host = 127.0.0.1
@@ -38,6 +39,7 @@ legal_basis = a test
 interval = 1s
 
 [line "main"]
+budget = 1G
 
 [carrier "cable"]
 line = main
@@ -187,6 +189,7 @@ class Stage:
         self.record("line", state="up")
         self.heard("attendance", "punch", 2)
         self.heard("bulk", "samples", 2)
+        self.heard("bulk", "minute", 2)
         self.heard("ack", "")
         self.heard("site", "up")
         return hub, agent
@@ -237,7 +240,9 @@ class Stage:
         self.heard("state", "stopped")
         hub.kill()
         self.heard("hub", "lost")
+        self.buy_more()
         agent = self.start_agent()
+        self.record("budget", event="raised")
         told = self.sniffer.talk.kinds.get(("attendance", "punch"), 0)
         self.wait(lambda: self.sniffer.talk.kinds[("attendance", "punch")] > told + 2, "records that nobody settles")
         agent.kill()
@@ -247,6 +252,10 @@ class Stage:
         self.start_agent()
         self.start_hub()
         self.record("dropped", reason="corrupt")
+
+    def buy_more(self):
+        conf = self.run / "agent.conf"
+        conf.write_text(conf.read_text(encoding="utf-8").replace("budget = 1G", "budget = 2G"), encoding="utf-8")
 
     def forget_the_hubs_session(self):
         """Otherwise the broker hands the hub what it kept, and the hub settles the damaged batch."""

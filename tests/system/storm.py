@@ -32,6 +32,7 @@ socket = {socket}
 shard = {shard}
 device = {device}
 summary_window = 1s
+samples_interval = 1s
 
 [mqtt]
 host = 127.0.0.1

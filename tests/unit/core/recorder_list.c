@@ -18,7 +18,7 @@ static int keep(struct sp_recorder *recorder, enum sp_record_class cls, const ch
 	if (list->refuse)
 		return list->refuse;
 	struct sp_buf text = SP_BUF(SP_FEED_RECORD_MAX + 1);
-	struct sp_clock_reading when = sp_clock_now();
+	struct sp_clock_reading when = recorder->when ? *recorder->when : sp_clock_now();
 	int result = sp_feed_record(&text, type, device, &when, fields, count);
 	if (!result) {
 		list->items = sp_realloc(list->items, (list->count + 1) * sizeof(*list->items));

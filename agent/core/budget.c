@@ -1,0 +1,317 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Counts, reserves, and says what is to be said of a month.
+#include "agent/core/budget.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/mem.h"
+#include "schoolpulse/log.h"
+
+enum {
+	RESERVE_BYTES = 64 * 1024,
+	RESERVE_FRUGAL_BYTES = 8 * 1024, ///< a cut a day must not eat a budget of 5 MB
+	LOCAL_SECONDS = 7 * 3600,
+	WARNING_PERCENT = 80,
+	FORECAST_LEAST_MS = 6 * 3600 * 1000,
+};
+
+enum { SAID_WARNING = 1, SAID_EXHAUSTED = 2 };
+
+struct sp_budget {
+	struct sp_budget_config config;
+	char *line, *key;
+	char month[8];
+	int64_t from_ms; ///< since when the month is counted; 0: not known
+	int64_t spent[SP_BUDGET_KINDS];
+	unsigned said;
+	bool settled;
+	int64_t asked, durable; ///< totals: put, and known to be kept
+	bool asked_soon;        ///< by the last put
+};
+
+struct promise {
+	struct sp_budget *budget;
+	int64_t total;
+};
+
+const char *sp_budget_kind_name(enum sp_budget_kind kind)
+{
+	static const char *const names[SP_BUDGET_KINDS] = {"probes", "telemetry", "tests"};
+	return names[kind];
+}
+
+static int64_t used(const struct sp_budget *b)
+{
+	return b->spent[SP_BUDGET_PROBES] + b->spent[SP_BUDGET_TELEMETRY] + b->spent[SP_BUDGET_TESTS];
+}
+
+static int64_t reserve(const struct sp_budget *b)
+{
+	return b->config.frugal ? RESERVE_FRUGAL_BYTES : RESERVE_BYTES;
+}
+
+// ---- durable -----------------------------------------------------------------------------------------
+
+static char *to_text(const struct sp_budget *b, int64_t reserved)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "month", b->month);
+	cJSON_AddNumberToObject(json, "from_ms", (double)b->from_ms);
+	for (int i = 0; i < SP_BUDGET_KINDS; i++)
+		cJSON_AddNumberToObject(json, sp_budget_kind_name((enum sp_budget_kind)i),
+					(double)b->spent[i]);
+	cJSON_AddNumberToObject(json, "reserved", (double)reserved);
+	cJSON_AddNumberToObject(json, "cap", (double)b->config.cap_bytes);
+	cJSON_AddNumberToObject(json, "said", b->said);
+	char *text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	return text;
+}
+
+static void kept(void *arg, int result)
+{
+	struct promise *promise = arg;
+	// Promises are kept in the order in which they were made: a month's beginning lowers the total.
+	if (result == 0)
+		promise->budget->durable = promise->total;
+	free(promise);
+}
+
+static void put(struct sp_budget *b, int64_t reserved, bool soon)
+{
+	char *text = to_text(b, reserved);
+	struct promise *promise = sp_alloc(sizeof(*promise));
+	*promise = (struct promise){.budget = b, .total = used(b) + reserved};
+	int result = text ? b->config.put(b->config.arg, b->key, text, soon, kept, promise) : -ENOMEM;
+	if (result) {
+		sp_warning("budget", "\"%s\" is not kept: %s", b->line, strerror(-result));
+		free(promise);
+	} else {
+		b->asked = promise->total;
+		b->asked_soon = soon;
+	}
+	cJSON_free(text);
+}
+
+/// Half used up: the next commit of anything may carry the new reservation. Three quarters: it must.
+static void reserve_ahead(struct sp_budget *b)
+{
+	int64_t total = used(b), whole = reserve(b);
+	bool must = total + whole / 4 > b->durable;
+	if (total + whole / 2 <= b->durable)
+		return;
+	bool enough = b->asked >= total + whole / 4 && (b->asked_soon || !must) && b->asked > b->durable;
+	if (!enough)
+		put(b, whole, must);
+}
+
+/// A number of the file that can be one. Doubled edges are a card's doing, not a reason to believe them.
+static int64_t number(const cJSON *json, const char *name)
+{
+	double value = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, name));
+	return value >= 0 && value < 9e15 ? (int64_t)value : 0;
+}
+
+/// The cap that was in force then; -1 when nothing is known.
+static int64_t load(struct sp_budget *b)
+{
+	char *text = b->config.get(b->config.arg, b->key);
+	cJSON *json = text ? cJSON_Parse(text) : NULL;
+	int64_t cap = -1;
+	if (cJSON_IsObject(json)) {
+		const char *month = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "month"));
+		if (month && strlen(month) < sizeof(b->month))
+			strcpy(b->month, month);
+		b->from_ms = number(json, "from_ms");
+		for (int i = 0; i < SP_BUDGET_KINDS; i++)
+			b->spent[i] = number(json, sp_budget_kind_name((enum sp_budget_kind)i));
+		// What was reserved may have been spent; on what nobody knows, most likely on probes.
+		b->spent[SP_BUDGET_PROBES] += number(json, "reserved");
+		b->said = (unsigned)number(json, "said") & (SAID_WARNING | SAID_EXHAUSTED);
+		cap = number(json, "cap");
+	} else if (text) {
+		sp_warning("budget", "\"%s\": what the journal kept is not readable", b->line);
+	}
+	cJSON_Delete(json);
+	free(text);
+	return cap;
+}
+
+// ---- facts -------------------------------------------------------------------------------------------
+
+static void say(struct sp_budget *b, const char *event)
+{
+	struct sp_field spent[SP_BUDGET_KINDS];
+	for (int i = 0; i < SP_BUDGET_KINDS; i++)
+		spent[i] = SP_INT(sp_budget_kind_name((enum sp_budget_kind)i), b->spent[i]);
+	struct sp_field fields[] = {
+	    SP_TEXT("event", event),
+	    SP_TEXT("month", b->month),
+	    SP_INT("used_bytes", used(b)),
+	    b->config.cap_bytes > 0 ? SP_INT("cap_bytes", b->config.cap_bytes) : SP_NULL("cap_bytes"),
+	    SP_OBJECT("spent", spent, SP_BUDGET_KINDS),
+	};
+	// A month without a name has no fact: its schema wants one, and so do people.
+	if (b->month[0])
+		sp_record_fact(b->config.recorder, "budget", b->line, fields, SP_COUNT(fields));
+}
+
+/// Says what the count has reached, once each per month and cap.
+static void look_at_cap(struct sp_budget *b)
+{
+	int64_t cap = b->config.cap_bytes;
+	unsigned said = b->said;
+	if (cap <= 0 || !b->month[0])
+		return;
+	// The division first: a cap may be a petabyte.
+	if (!(said & SAID_WARNING) && used(b) >= cap / 100 * WARNING_PERCENT) {
+		b->said |= SAID_WARNING;
+		if (used(b) < cap)
+			say(b, "warning");
+	}
+	if (!(said & SAID_EXHAUSTED) && used(b) >= cap) {
+		b->said |= SAID_EXHAUSTED;
+		sp_warning("budget", "\"%s\": the budget of %s is used up", b->line, b->month);
+		say(b, "exhausted");
+	}
+	if (b->said != said)
+		put(b, reserve(b), true);
+}
+
+// ---- months ------------------------------------------------------------------------------------------
+
+static void month_of(int64_t wall_ms, char out[8])
+{
+	time_t local = (time_t)(wall_ms / 1000 + LOCAL_SECONDS);
+	struct tm parts;
+	out[0] = '\0';
+	if (!gmtime_r(&local, &parts) || strftime(out, 8, "%Y-%m", &parts) != 7)
+		out[0] = '\0';
+}
+
+/// When the month began, or the next one does.
+static int64_t edge_ms(const char *month, int add)
+{
+	int year, number;
+	if (sscanf(month, "%4d-%2d", &year, &number) != 2)
+		return 0;
+	struct tm parts = {.tm_year = year - 1900, .tm_mon = number - 1 + add, .tm_mday = 1};
+	return ((int64_t)timegm(&parts) - LOCAL_SECONDS) * 1000;
+}
+
+static void begin_month(struct sp_budget *b, const char *month, int64_t from_ms)
+{
+	say(b, "month");
+	memcpy(b->month, month, sizeof(b->month));
+	memset(b->spent, 0, sizeof(b->spent));
+	b->from_ms = from_ms;
+	b->said = 0;
+	put(b, reserve(b), true);
+}
+
+void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
+{
+	char month[8];
+	if (now->synced && !b->settled) {
+		month_of(now->wall_ms, month);
+		int order = strcmp(month, b->month);
+		if (!b->month[0] || (month[0] && order < 0)) {
+			// What was counted before the clock was known, or under a clock that ran ahead,
+			// belongs to this month: that a clock goes back forgives nothing.
+			memcpy(b->month, month, sizeof(b->month));
+			b->from_ms = now->wall_ms;
+			put(b, reserve(b), true);
+		} else if (order > 0) {
+			// Without a stop in between the new month is counted from its beginning.
+			begin_month(b, month, edge_ms(month, 0));
+		}
+	}
+	look_at_cap(b);
+}
+
+// ---- the count ---------------------------------------------------------------------------------------
+
+struct sp_budget *sp_budget_new(const struct sp_budget_config *config, const struct sp_clock_reading *now)
+{
+	struct sp_budget *b = sp_alloc(sizeof(*b));
+	b->config = *config;
+	b->line = sp_strdup(config->line);
+	b->config.line = b->line;
+	b->key = sp_asprintf("budget.%.56s", config->line);
+	int64_t before = load(b), cap = config->cap_bytes;
+	bool raised = before > 0 && (cap == 0 || cap > before);
+	if (raised) {
+		say(b, "raised");
+		b->said = 0;
+	}
+	// A cap that was lowered, or is new, speaks for itself.
+	if (before >= 0 && cap > 0 && (before == 0 || cap < before))
+		b->said = 0;
+	sp_budget_look(b, now);
+	put(b, reserve(b), true);
+	return b;
+}
+
+void sp_budget_free(struct sp_budget *b)
+{
+	if (!b)
+		return;
+	free(b->line);
+	free(b->key);
+	free(b);
+}
+
+void sp_budget_spend(struct sp_budget *b, enum sp_budget_kind kind, int64_t bytes,
+		     const struct sp_clock_reading *now)
+{
+	if (bytes <= 0 || b->settled)
+		return;
+	// So that what is spent after midnight is not counted before it.
+	sp_budget_look(b, now);
+	b->spent[kind] += bytes;
+	look_at_cap(b);
+	reserve_ahead(b);
+}
+
+void sp_budget_settle(struct sp_budget *b)
+{
+	put(b, 0, true);
+	b->settled = true;
+}
+
+bool sp_budget_exhausted(const struct sp_budget *b)
+{
+	return b->config.cap_bytes > 0 && used(b) >= b->config.cap_bytes;
+}
+
+bool sp_budget_frugal(const struct sp_budget *b)
+{
+	return b->config.frugal || sp_budget_exhausted(b);
+}
+
+static int64_t forecast(const struct sp_budget *b, const struct sp_clock_reading *now)
+{
+	int64_t had = now->wall_ms - b->from_ms, end = edge_ms(b->month, 1);
+	if (!now->synced || !b->month[0] || b->from_ms == 0 || had < FORECAST_LEAST_MS || end < now->wall_ms)
+		return -1;
+	double pace = (double)used(b) / (double)had;
+	return used(b) + (int64_t)(pace * (double)(end - now->wall_ms));
+}
+
+void sp_budget_view(const struct sp_budget *b, const struct sp_clock_reading *now, struct sp_budget_view *out)
+{
+	*out = (struct sp_budget_view){.line = b->line,
+				       .used = used(b),
+				       .cap_bytes = b->config.cap_bytes,
+				       .metered = b->config.metered,
+				       .frugal = sp_budget_frugal(b),
+				       .exhausted = sp_budget_exhausted(b),
+				       .forecast_bytes = forecast(b, now)};
+	memcpy(out->month, b->month, sizeof(out->month));
+	memcpy(out->spent, b->spent, sizeof(out->spent));
+}

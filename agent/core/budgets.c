@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Ties the budgets to settings, journal and publisher.
+#include "agent/core/budgets.h"
+
+#include <string.h>
+
+#include "agent/base/mem.h"
+
+struct sp_budgets {
+	const struct sp_settings *settings;
+	struct sp_journal *journal;
+	struct sp_budget **items; ///< as settings->lines
+	size_t count;
+	size_t carrier;    ///< the line that telemetry went over last
+	int64_t telemetry; ///< counted so far, of the publisher's total
+};
+
+static int put(void *arg, const char *key, const char *value, bool soon, sp_journal_done_fn done,
+	       void *done_arg)
+{
+	struct sp_budgets *budgets = arg;
+	return soon ? sp_journal_put(budgets->journal, key, value, done, done_arg)
+		    : sp_journal_put_later(budgets->journal, key, value, done, done_arg);
+}
+
+static char *get(void *arg, const char *key)
+{
+	struct sp_budgets *budgets = arg;
+	return sp_journal_get(budgets->journal, key);
+}
+
+struct sp_budgets *sp_budgets_new(const struct sp_settings *settings, struct sp_journal *journal,
+				  struct sp_recorder *recorder)
+{
+	struct sp_budgets *budgets = sp_alloc(sizeof(*budgets));
+	struct sp_clock_reading now = sp_clock_now();
+	budgets->settings = settings;
+	budgets->journal = journal;
+	budgets->items = sp_alloc((settings->line_count + 1) * sizeof(*budgets->items));
+	for (size_t i = 0; i < settings->line_count; i++) {
+		const struct sp_line_conf *line = &settings->lines[i];
+		struct sp_budget_config config = {.line = line->name,
+						  .cap_bytes = line->budget_bytes,
+						  .metered = line->metered,
+						  .frugal = line->profile == SP_PROFILE_FRUGAL,
+						  .recorder = recorder,
+						  .put = put,
+						  .get = get,
+						  .arg = budgets};
+		budgets->items[budgets->count++] = sp_budget_new(&config, &now);
+	}
+	return budgets;
+}
+
+void sp_budgets_free(struct sp_budgets *budgets)
+{
+	if (!budgets)
+		return;
+	for (size_t i = 0; i < budgets->count; i++)
+		sp_budget_free(budgets->items[i]);
+	free(budgets->items);
+	free(budgets);
+}
+
+static struct sp_budget *budget_of(const struct sp_budgets *budgets, const char *line)
+{
+	for (size_t i = 0; i < budgets->count; i++)
+		if (strcmp(budgets->settings->lines[i].name, line) == 0)
+			return budgets->items[i];
+	return NULL;
+}
+
+void sp_budgets_spent(struct sp_budgets *budgets, const char *line, enum sp_spending what, int64_t bytes)
+{
+	struct sp_budget *budget = budget_of(budgets, line);
+	struct sp_clock_reading now = sp_clock_now();
+	if (budget)
+		sp_budget_spend(budget, what == SP_SPENT_TESTS ? SP_BUDGET_TESTS : SP_BUDGET_PROBES, bytes,
+				&now);
+}
+
+bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line)
+{
+	const struct sp_budget *budget = budget_of(budgets, line);
+	return budget && sp_budget_frugal(budget);
+}
+
+/// What a device's option `interface` says, whichever driver it is of; NULL without.
+static const char *interface_of(const struct sp_device_conf *device)
+{
+	for (const struct sp_option *option = device->driver->options; option && option->key; option++) {
+		char *text;
+		if (strcmp(option->key, "interface") != 0 || option->type != SP_OPTION_STRING)
+			continue;
+		memcpy(&text, (const char *)device->conf + option->offset, sizeof(text));
+		return text;
+	}
+	return NULL;
+}
+
+static bool leaves_by(const struct sp_budgets *budgets, size_t line, const char *interface)
+{
+	const struct sp_settings *settings = budgets->settings;
+	for (size_t i = 0; i < settings->device_count; i++) {
+		const struct sp_device_conf *device = &settings->devices[i];
+		const char *own = interface_of(device);
+		if (own && strcmp(own, interface) == 0 && device->common.line &&
+		    strcmp(device->common.line, settings->lines[line].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void sp_budgets_telemetry(struct sp_budgets *budgets, int64_t total_bytes, const char *interface)
+{
+	int64_t bytes = total_bytes - budgets->telemetry;
+	budgets->telemetry = total_bytes;
+	if (budgets->count == 0 || strcmp(interface, "lo") == 0)
+		return;
+	size_t line = 0;
+	while (line < budgets->count && !leaves_by(budgets, line, interface))
+		line++;
+	budgets->carrier = line < budgets->count ? line : 0;
+	struct sp_clock_reading now = sp_clock_now();
+	sp_budget_spend(budgets->items[budgets->carrier], SP_BUDGET_TELEMETRY, bytes, &now);
+}
+
+enum sp_bulk_limit sp_budgets_bulk(const struct sp_budgets *budgets)
+{
+	if (budgets->count == 0)
+		return SP_BULK_ALL;
+	if (sp_budget_exhausted(budgets->items[budgets->carrier]))
+		return SP_BULK_NONE;
+	return budgets->settings->lines[budgets->carrier].metered ? SP_BULK_LIVE : SP_BULK_ALL;
+}
+
+void sp_budgets_look(struct sp_budgets *budgets)
+{
+	struct sp_clock_reading now = sp_clock_now();
+	for (size_t i = 0; i < budgets->count; i++)
+		sp_budget_look(budgets->items[i], &now);
+}
+
+void sp_budgets_settle(struct sp_budgets *budgets)
+{
+	for (size_t i = 0; i < budgets->count; i++)
+		sp_budget_settle(budgets->items[i]);
+}
+
+static void add_or_null(cJSON *json, const char *name, int64_t value, bool known)
+{
+	if (known)
+		cJSON_AddNumberToObject(json, name, (double)value);
+	else
+		cJSON_AddNullToObject(json, name);
+}
+
+static cJSON *budget_json(const struct sp_budget_view *view)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "line", view->line);
+	if (view->month[0])
+		cJSON_AddStringToObject(json, "month", view->month);
+	else
+		cJSON_AddNullToObject(json, "month");
+	cJSON_AddNumberToObject(json, "used_bytes", (double)view->used);
+	cJSON *spent = cJSON_AddObjectToObject(json, "spent");
+	for (int i = 0; i < SP_BUDGET_KINDS; i++)
+		cJSON_AddNumberToObject(spent, sp_budget_kind_name((enum sp_budget_kind)i),
+					(double)view->spent[i]);
+	bool capped = view->cap_bytes > 0;
+	add_or_null(json, "cap_bytes", view->cap_bytes, capped);
+	add_or_null(json, "left_bytes", view->used < view->cap_bytes ? view->cap_bytes - view->used : 0,
+		    capped);
+	add_or_null(json, "forecast_bytes", view->forecast_bytes, view->forecast_bytes >= 0);
+	cJSON_AddBoolToObject(json, "metered", view->metered);
+	cJSON_AddBoolToObject(json, "frugal", view->frugal);
+	cJSON_AddBoolToObject(json, "exhausted", view->exhausted);
+	cJSON *suspended = cJSON_AddArrayToObject(json, "suspended");
+	if (view->metered || view->exhausted)
+		cJSON_AddItemToArray(suspended, cJSON_CreateString("tests"));
+	if (view->exhausted)
+		cJSON_AddItemToArray(suspended, cJSON_CreateString("bulk"));
+	else if (view->metered)
+		cJSON_AddItemToArray(suspended, cJSON_CreateString("backlog"));
+	return json;
+}
+
+cJSON *sp_budgets_json(const struct sp_budgets *budgets)
+{
+	struct sp_clock_reading now = sp_clock_now();
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < budgets->count; i++) {
+		struct sp_budget_view view;
+		sp_budget_view(budgets->items[i], &now, &view);
+		cJSON_AddItemToArray(list, budget_json(&view));
+	}
+	return list;
+}

@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The budgets of all lines of this board, kept in the journal; which line pays for the way to the hub; and
+// what a line without means must not be used for.
+#pragma once
+
+#include <cjson/cJSON.h>
+
+#include "agent/core/budget.h"
+#include "agent/core/journal.h"
+#include "agent/core/settings.h"
+
+struct sp_budgets;
+
+/// `settings` and `journal` must outlive it.
+struct sp_budgets *sp_budgets_new(const struct sp_settings *settings, struct sp_journal *journal,
+				  struct sp_recorder *recorder);
+/// After the journal is closed and has called back. NULL is fine.
+void sp_budgets_free(struct sp_budgets *budgets);
+
+/// A device of the line used it.
+void sp_budgets_spent(struct sp_budgets *budgets, const char *line, enum sp_spending what, int64_t bytes);
+bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line);
+/// The publisher used so many bytes since start, over this interface: the line whose devices are configured
+/// for it pays, else the first. A hub on this board costs nothing.
+void sp_budgets_telemetry(struct sp_budgets *budgets, int64_t total_bytes, const char *interface);
+/// What the line that telemetry goes over allows.
+enum sp_bulk_limit sp_budgets_bulk(const struct sp_budgets *budgets);
+/// Every few seconds.
+void sp_budgets_look(struct sp_budgets *budgets);
+/// The last byte was sent.
+void sp_budgets_settle(struct sp_budgets *budgets);
+
+/// A list for the status and for `schoolpulse budget`.
+cJSON *sp_budgets_json(const struct sp_budgets *budgets);
