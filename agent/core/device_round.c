@@ -130,6 +130,8 @@ static void begin_round(struct sp_device *dev)
 {
 	dev->phase = SP_PHASE_ROUND;
 	dev->round_us = sp_loop_now_us(sp_device_loop(dev));
+	dev->suspected = dev->hurried;
+	dev->hurried = false;
 	sp_loop_timer_start(sp_device_loop(dev), dev->timer, deadline_ms(dev));
 	dev->driver->poll(dev);
 }
@@ -204,8 +206,10 @@ void sp_device_end(struct sp_device *dev)
 
 void sp_device_soon(struct sp_device *dev, int64_t delay_ms)
 {
-	if (dev->phase == SP_PHASE_WAITING && dev->interval_ms > 0)
-		sp_loop_timer_start(sp_device_loop(dev), dev->timer, delay_ms);
+	if (dev->phase != SP_PHASE_WAITING || dev->interval_ms == 0)
+		return;
+	dev->hurried = true;
+	sp_loop_timer_start(sp_device_loop(dev), dev->timer, delay_ms);
 }
 
 void sp_device_timer(void *arg)

@@ -147,6 +147,11 @@ bool sp_line_usable(const struct sp_device *dev)
 	return config->usable && dev->line[0] && config->usable(config->arg, dev->line);
 }
 
+bool sp_line_suspected(const struct sp_device *dev)
+{
+	return dev->suspected;
+}
+
 void sp_line_suspect(struct sp_device *dev)
 {
 	if (dev->line[0])

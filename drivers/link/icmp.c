@@ -10,7 +10,9 @@ enum {
 	V4_UNREACHABLE = 3,
 	V4_REQUEST = 8,
 	V4_EXPIRED = 11,
+	V4_FRAGMENT = 4, // code of unreachable
 	V6_UNREACHABLE = 1,
+	V6_TOO_BIG = 2,
 	V6_EXPIRED = 3,
 	V6_REQUEST = 128,
 	V6_REPLY = 129,
@@ -44,16 +46,15 @@ uint16_t sp_icmp_checksum(const uint8_t *data, size_t length)
 	return (uint16_t)~sum;
 }
 
-void sp_icmp_encode(uint8_t out[SP_ICMP_PROBE], bool ipv6, const struct sp_icmp_echo *echo)
+void sp_icmp_encode(uint8_t *out, size_t size, bool ipv6, const struct sp_icmp_echo *echo)
 {
+	memset(out, 0, size);
 	out[0] = ipv6 ? V6_REQUEST : V4_REQUEST;
-	out[1] = 0;
-	put16(out + 2, 0);
 	put16(out + 4, echo->id);
 	put16(out + 6, echo->seq);
 	memcpy(out + HEADER, echo->cookie, SP_ICMP_COOKIE);
 	if (!ipv6)
-		put16(out + 2, sp_icmp_checksum(out, SP_ICMP_PROBE));
+		put16(out + 2, sp_icmp_checksum(out, size));
 }
 
 static void get_echo(const uint8_t *data, size_t length, struct sp_icmp_message *out)
@@ -92,13 +93,16 @@ static bool parse_quoted_packet(const uint8_t *data, size_t length, bool ipv6, s
 	return sp_icmp_parse_quoted(data + header, length - header, ipv6, out);
 }
 
-static enum sp_icmp_kind kind_of(uint8_t type, bool ipv6)
+enum sp_icmp_kind sp_icmp_kind_of(bool ipv6, uint8_t type, uint8_t code)
 {
 	if (type == (ipv6 ? V6_REPLY : V4_REPLY))
 		return SP_ICMP_REPLY;
+	if (ipv6 ? type == V6_TOO_BIG : type == V4_UNREACHABLE && code == V4_FRAGMENT)
+		return SP_ICMP_TOO_BIG;
 	if (type == (ipv6 ? V6_UNREACHABLE : V4_UNREACHABLE))
 		return SP_ICMP_UNREACHABLE;
-	if (type == (ipv6 ? V6_EXPIRED : V4_EXPIRED))
+	// Code 1 is a reassembly that took too long: no hop limit.
+	if (type == (ipv6 ? V6_EXPIRED : V4_EXPIRED) && code == 0)
 		return SP_ICMP_EXPIRED;
 	return SP_ICMP_OTHER;
 }
@@ -108,13 +112,16 @@ void sp_icmp_parse(const uint8_t *data, size_t length, bool ipv6, struct sp_icmp
 	memset(out, 0, sizeof(*out));
 	if (length < HEADER || (!ipv6 && sp_icmp_checksum(data, length) != 0))
 		return;
-	enum sp_icmp_kind kind = kind_of(data[0], ipv6);
+	enum sp_icmp_kind kind = sp_icmp_kind_of(ipv6, data[0], data[1]);
 	out->code = data[1];
 	if (kind == SP_ICMP_REPLY) {
 		get_echo(data, length, out);
-		if (out->code == 0 && length == SP_ICMP_PROBE)
+		out->size = length;
+		if (out->code == 0 && length >= SP_ICMP_PROBE)
 			out->kind = kind;
 	} else if (kind != SP_ICMP_OTHER) {
+		if (kind == SP_ICMP_TOO_BIG)
+			out->mtu = (ipv6 ? (uint32_t)get16(data + 4) << 16 : 0) | get16(data + 6);
 		if (parse_quoted_packet(data + HEADER, length - HEADER, ipv6, out))
 			out->kind = kind;
 	}
@@ -148,6 +155,8 @@ const char *sp_icmp_error_text(bool ipv6, enum sp_icmp_kind kind, uint8_t code)
 	};
 	if (kind == SP_ICMP_EXPIRED)
 		return "hop limit exceeded";
+	if (kind == SP_ICMP_TOO_BIG)
+		return "packet too big";
 	const char *text = NULL;
 	if (ipv6 && code < sizeof(v6) / sizeof(v6[0]))
 		text = v6[code];

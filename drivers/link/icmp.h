@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 enum {
-	SP_ICMP_COOKIE = 12,
-	SP_ICMP_PROBE = 8 + SP_ICMP_COOKIE, ///< with the IP header 40 bytes (IPv4), 60 bytes (IPv6)
+	SP_ICMP_COOKIE = 8,
+	SP_ICMP_PROBE = 8 + SP_ICMP_COOKIE, ///< at least; with the IP header 36 bytes (IPv4), 56 (IPv6)
+	SP_ICMP_MOST = 1480,                ///< so that with the IPv4 header it fills 1500 bytes
 };
 
 struct sp_icmp_echo {
@@ -22,7 +23,8 @@ enum sp_icmp_kind {
 	SP_ICMP_OTHER, ///< nothing that concerns a probe, or broken
 	SP_ICMP_REPLY,
 	SP_ICMP_UNREACHABLE,
-	SP_ICMP_EXPIRED, ///< time exceeded
+	SP_ICMP_EXPIRED, ///< the hop limit: time exceeded in transit
+	SP_ICMP_TOO_BIG, ///< fragmentation needed, packet too big
 };
 
 struct sp_icmp_message {
@@ -30,11 +32,14 @@ struct sp_icmp_message {
 	uint8_t code;
 	struct sp_icmp_echo echo; ///< the reply's, or that of our probe as an error quotes it
 	bool has_cookie;          ///< errors may quote as little as 8 bytes of ICMP
+	size_t size;              ///< of a reply, ICMP header included
+	uint32_t mtu;             ///< of "too big"; 0: the router did not say
 	uint8_t target[16];       ///< an error's: where our probe was going; 4 bytes of it for IPv4
 };
 
-/// The echo request. The IPv6 checksum is left 0: the kernel fills it in.
-void sp_icmp_encode(uint8_t out[SP_ICMP_PROBE], bool ipv6, const struct sp_icmp_echo *echo);
+/// The echo request, `size` bytes from SP_ICMP_PROBE to SP_ICMP_MOST, zeros behind the cookie. The IPv6
+/// checksum is left 0: the kernel fills it in.
+void sp_icmp_encode(uint8_t *out, size_t size, bool ipv6, const struct sp_icmp_echo *echo);
 
 /// An ICMP message without its IP header, as a ping socket or a raw IPv6 socket gives it. Of IPv4 the
 /// checksum is verified; of IPv6 the kernel has done it.
@@ -46,6 +51,9 @@ bool sp_icmp_strip_ipv4(const uint8_t **data, size_t *length);
 /// The echo request that an error quotes, from its ICMP header on (what the socket's error queue holds).
 /// False when it is not an echo request.
 bool sp_icmp_parse_quoted(const uint8_t *data, size_t length, bool ipv6, struct sp_icmp_message *out);
+
+/// What an ICMP type and code are to us.
+enum sp_icmp_kind sp_icmp_kind_of(bool ipv6, uint8_t type, uint8_t code);
 
 /// "host unreachable", "filtered", … for people.
 const char *sp_icmp_error_text(bool ipv6, enum sp_icmp_kind kind, uint8_t code);

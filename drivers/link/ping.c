@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The table of probes under way (ping.h): each is known by its sequence number, its cookie and the address it
-// went to; a message that does not match all of them is somebody else's.
+// The table of probes under way (ping.h): each is known by its random sequence number, its cookie and the
+// address it went to; a message that does not match all of them is somebody else's.
 #include "ping.h"
 
 #include <stdlib.h>
@@ -14,6 +14,10 @@
 
 enum {
 	PROBES = 64,
+	ERROR_HEADER = 8,
+	ERROR_MOST_V4 = 576,  ///< RFC 1812 §4.3.2.3
+	ERROR_MOST_V6 = 1280, ///< RFC 4443 §2.4
+	SEQ_TRIES = 16,
 	LINGER_US = 4 * 1000 * 1000, ///< how long after its timeout a probe is still recognised
 	WAKE_LIMIT = 64,             ///< messages read at one go
 	HEADER_V4 = 20,
@@ -24,6 +28,7 @@ struct probe {
 	bool open, told;
 	struct sockaddr_storage to;
 	struct sp_icmp_echo echo;
+	size_t size;              ///< of ICMP
 	int64_t sent_us, lost_us; ///< lost_us: when it is given up
 	sp_ping_fn fn;
 	void *arg;
@@ -40,7 +45,6 @@ struct sp_ping {
 	char interface[16];
 	struct family families[2]; ///< IPv4, IPv6
 	struct sp_timer *timer;
-	uint16_t seq;
 	struct probe probes[PROBES];
 };
 
@@ -70,22 +74,32 @@ static void arm(struct sp_ping *ping)
 	sp_timer_start(ping->timer, delay > 0 ? (delay + 999) / 1000 : 0);
 }
 
-static void tell(struct sp_ping *ping, struct probe *probe, enum sp_ping_outcome outcome, const char *error)
+/// What came back, with its IP header. Of an error: two IP headers, the error's and as much of the probe as
+/// most routers quote.
+static size_t returned(const struct probe *probe, enum sp_ping_outcome outcome)
 {
-	size_t size = header(probe) + SP_ICMP_PROBE;
-	struct sp_ping_result result = {
-	    .outcome = outcome,
-	    .sent_us = probe->sent_us,
-	    .rtt_us = outcome == SP_PING_ANSWER ? sp_device_now_us(ping->dev) - probe->sent_us : -1,
-	    .error = error,
-	    .bytes = outcome == SP_PING_ANSWER ? (probe->told ? size : 2 * size) : size,
-	};
+	size_t whole = header(probe) + probe->size;
+	if (outcome == SP_PING_LOST)
+		return 0;
+	if (outcome == SP_PING_ANSWER)
+		return whole;
+	size_t most = probe->to.ss_family == AF_INET6 ? ERROR_MOST_V6 : ERROR_MOST_V4;
+	size_t error = header(probe) + ERROR_HEADER + whole;
+	return error < most ? error : most;
+}
+
+static void tell(struct sp_ping *ping, struct probe *probe, struct sp_ping_result *result)
+{
+	bool back = result->outcome == SP_PING_ANSWER || result->outcome == SP_PING_EXPIRED;
+	result->sent_us = probe->sent_us;
+	result->rtt_us = back ? sp_device_now_us(ping->dev) - probe->sent_us : -1;
+	result->bytes = (probe->told ? 0 : header(probe) + probe->size) + returned(probe, result->outcome);
 	sp_ping_fn fn = probe->fn;
 	void *arg = probe->arg;
 	probe->told = true;
-	if (outcome != SP_PING_LOST)
+	if (result->outcome != SP_PING_LOST)
 		probe->open = false;
-	fn(ping->dev, &result, arg);
+	fn(ping->dev, result, arg);
 }
 
 static void on_timer(struct sp_device *dev, void *arg)
@@ -99,7 +113,7 @@ static void on_timer(struct sp_device *dev, void *arg)
 		if (probe->told)
 			probe->open = false;
 		else
-			tell(ping, probe, SP_PING_LOST, NULL);
+			tell(ping, probe, &(struct sp_ping_result){.outcome = SP_PING_LOST});
 	}
 	arm(ping);
 }
@@ -132,9 +146,27 @@ static struct probe *find(struct sp_ping *ping, const struct family *family,
 		if ((reply || message->has_cookie) &&
 		    memcmp(message->echo.cookie, probe->echo.cookie, SP_ICMP_COOKIE) != 0)
 			continue;
+		if (reply && message->size != probe->size)
+			continue;
 		return probe;
 	}
 	return NULL;
+}
+
+static enum sp_ping_outcome outcome_of(enum sp_icmp_kind kind)
+{
+	switch (kind) {
+	case SP_ICMP_REPLY:
+		return SP_PING_ANSWER;
+	case SP_ICMP_EXPIRED:
+		return SP_PING_EXPIRED;
+	case SP_ICMP_TOO_BIG:
+		return SP_PING_TOO_BIG;
+	case SP_ICMP_UNREACHABLE:
+	case SP_ICMP_OTHER:
+		break;
+	}
+	return SP_PING_REFUSED;
 }
 
 static void on_message(struct sp_ping *ping, struct family *family, const struct sp_icmp_message *message,
@@ -145,11 +177,14 @@ static void on_message(struct sp_ping *ping, struct family *family, const struct
 	struct probe *probe = find(ping, family, message, from);
 	if (!probe)
 		return;
-	if (message->kind == SP_ICMP_REPLY)
-		tell(ping, probe, SP_PING_ANSWER, NULL);
-	else if (!probe->told)
-		tell(ping, probe, SP_PING_REFUSED,
-		     sp_icmp_error_text(family->socket.ipv6, message->kind, message->code));
+	enum sp_ping_outcome outcome = outcome_of(message->kind);
+	// An error that comes after its time changes nothing; who was at the hop limit is worth knowing late.
+	if (probe->told && outcome != SP_PING_ANSWER && outcome != SP_PING_EXPIRED)
+		return;
+	struct sp_ping_result result = {.outcome = outcome, .from = *from, .mtu = message->mtu};
+	if (outcome != SP_PING_ANSWER)
+		result.error = sp_icmp_error_text(family->socket.ipv6, message->kind, message->code);
+	tell(ping, probe, &result);
 }
 
 static void on_readable(struct sp_device *dev, int fd, unsigned events, void *arg)
@@ -216,10 +251,40 @@ static struct probe *free_probe(struct sp_ping *ping)
 	return oldest;
 }
 
-int sp_ping_send(struct sp_ping *ping, const struct sockaddr_storage *to, int64_t timeout_ms, sp_ping_fn fn,
-		 void *arg)
+/// A router may quote no more than id and sequence: the number has to be hard to guess, and ours alone.
+static int draw_seq(struct sp_ping *ping, uint16_t *out)
 {
-	bool ipv6 = to->ss_family == AF_INET6;
+	for (int attempt = 0; attempt < SEQ_TRIES; attempt++) {
+		bool taken = false;
+		if (getrandom(out, sizeof(*out), 0) != sizeof(*out))
+			return -EIO;
+		for (size_t i = 0; i < PROBES; i++)
+			taken |= ping->probes[i].open && ping->probes[i].echo.seq == *out;
+		if (!taken)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+static int prepare(struct sp_ping *ping, struct probe *probe, const struct sp_ping_question *question)
+{
+	size_t ip = question->to->ss_family == AF_INET6 ? HEADER_V6 : HEADER_V4;
+	probe->to = *question->to;
+	probe->size = SP_ICMP_PROBE;
+	if (question->size > ip + SP_ICMP_PROBE)
+		probe->size = question->size - ip;
+	if (probe->size > SP_ICMP_MOST)
+		probe->size = SP_ICMP_MOST;
+	if (getrandom(probe->echo.cookie, SP_ICMP_COOKIE, 0) != SP_ICMP_COOKIE)
+		return -EIO;
+	probe->sent_us = sp_device_now_us(ping->dev);
+	probe->lost_us = probe->sent_us + question->timeout_ms * 1000;
+	return draw_seq(ping, &probe->echo.seq);
+}
+
+int sp_ping_ask(struct sp_ping *ping, const struct sp_ping_question *question, sp_ping_fn fn, void *arg)
+{
+	bool ipv6 = question->to->ss_family == AF_INET6;
 	struct family *family = &ping->families[ipv6];
 	int result = open_family(ping, family, ipv6);
 	if (result < 0)
@@ -227,13 +292,11 @@ int sp_ping_send(struct sp_ping *ping, const struct sockaddr_storage *to, int64_
 	struct probe *probe = free_probe(ping);
 	if (!probe)
 		return -EAGAIN;
-	*probe = (struct probe){.to = *to, .fn = fn, .arg = arg};
-	probe->echo.seq = ping->seq++;
-	if (getrandom(probe->echo.cookie, SP_ICMP_COOKIE, 0) != SP_ICMP_COOKIE)
-		return -EIO;
-	probe->sent_us = sp_device_now_us(ping->dev);
-	probe->lost_us = probe->sent_us + timeout_ms * 1000;
-	result = sp_ping_socket_send(&family->socket, to, &probe->echo);
+	*probe = (struct probe){.fn = fn, .arg = arg};
+	result = prepare(ping, probe, question);
+	if (result < 0)
+		return result;
+	result = sp_ping_socket_send(&family->socket, question->to, probe->size, question->ttl, &probe->echo);
 	if (result < 0) {
 		// A socket bound to an interface stays bound to the one that went away: the next probe opens
 		// it anew.
@@ -244,6 +307,13 @@ int sp_ping_send(struct sp_ping *ping, const struct sockaddr_storage *to, int64_
 	probe->open = true;
 	arm(ping);
 	return 0;
+}
+
+int sp_ping_send(struct sp_ping *ping, const struct sockaddr_storage *to, int64_t timeout_ms, sp_ping_fn fn,
+		 void *arg)
+{
+	struct sp_ping_question question = {.to = to, .timeout_ms = timeout_ms};
+	return sp_ping_ask(ping, &question, fn, arg);
 }
 
 bool sp_ping_permitted(struct sp_ping *ping, int family)

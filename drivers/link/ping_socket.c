@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	PACKET = 1500,
+	PACKET = 2048,
 	FILTER = 1, ///< ICMP_FILTER of linux/icmp.h, which cannot stand beside net/if.h
 };
 
@@ -70,13 +70,25 @@ static int set_filter(const struct sp_ping_socket *s)
 	ICMP6_FILTER_SETBLOCKALL(&filter);
 	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
 	ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter);
+	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter);
 	ICMP6_FILTER_SETPASS(ICMP6_TIME_EXCEEDED, &filter);
 	return setsockopt(s->fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
 }
 
+/// Fragments would hide a black hole; what does not fit is to fail here or at the router that says so.
+static int set_whole(const struct sp_ping_socket *s)
+{
+	int whole = s->ipv6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO, on = 1;
+	if (!s->ipv6)
+		return setsockopt(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole));
+	if (setsockopt(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &whole, sizeof(whole)) < 0)
+		return -1;
+	return setsockopt(s->fd, IPPROTO_IPV6, IPV6_DONTFRAG, &on, sizeof(on));
+}
+
 int sp_ping_socket_open(struct sp_ping_socket *out, bool ipv6, const char *interface)
 {
-	*out = (struct sp_ping_socket){.fd = -1, .ipv6 = ipv6};
+	*out = (struct sp_ping_socket){.fd = -1, .ipv6 = ipv6, .ttl = -1};
 	if (interface[0]) {
 		out->interface = if_nametoindex(interface);
 		if (!out->interface)
@@ -88,7 +100,7 @@ int sp_ping_socket_open(struct sp_ping_socket *out, bool ipv6, const char *inter
 		result = -errno;
 	if (result == 0)
 		result = learn_id(out);
-	if (result == 0 && set_filter(out) < 0)
+	if (result == 0 && (set_filter(out) < 0 || set_whole(out) < 0))
 		result = -errno;
 	if (result < 0)
 		sp_ping_socket_close(out);
@@ -109,17 +121,33 @@ static bool no_way(int error)
 	       error == ENODEV || error == ENXIO || error == EAFNOSUPPORT;
 }
 
-int sp_ping_socket_send(const struct sp_ping_socket *s, const struct sockaddr_storage *to,
-			struct sp_icmp_echo *echo)
+static int set_ttl(struct sp_ping_socket *s, unsigned wanted)
 {
-	uint8_t probe[SP_ICMP_PROBE];
+	int ttl = wanted ? (int)wanted : -1; // -1: the kernel's own, in both families
+	if (ttl == s->ttl)
+		return 0;
+	int result = s->ipv6 ? setsockopt(s->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl))
+			     : setsockopt(s->fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	if (result < 0)
+		return -errno;
+	s->ttl = ttl;
+	return 0;
+}
+
+int sp_ping_socket_send(struct sp_ping_socket *s, const struct sockaddr_storage *to, size_t bytes,
+			unsigned ttl, struct sp_icmp_echo *echo)
+{
+	uint8_t probe[SP_ICMP_MOST];
 	echo->id = s->id;
-	sp_icmp_encode(probe, s->ipv6, echo);
+	sp_icmp_encode(probe, bytes, s->ipv6, echo);
+	int result = set_ttl(s, ttl);
+	if (result < 0)
+		return result;
 	struct sockaddr_storage peer = *to;
 	((struct sockaddr_in *)&peer)->sin_port = 0; // a raw socket takes it for a protocol
 	socklen_t size = s->ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	for (int attempt = 0; attempt < 2; attempt++) {
-		ssize_t n = sendto(s->fd, probe, sizeof(probe), 0, (struct sockaddr *)&peer, size);
+		ssize_t n = sendto(s->fd, probe, bytes, 0, (struct sockaddr *)&peer, size);
 		if (n >= 0)
 			return 0;
 		// An error that an earlier probe brought back is reported to the next one that is sent: ask
@@ -149,8 +177,20 @@ static ssize_t receive(const struct sp_ping_socket *s, uint8_t data[PACKET], str
 	return n;
 }
 
-/// A queued error: the kernel tells which of our probes it was, and where that was going (in `from`).
-static bool read_queue(const struct sp_ping_socket *s, struct sp_icmp_message *out)
+/// The router that sent a queued error stands behind the error's own data, unless the kernel had no room.
+static void read_offender(const struct cmsghdr *c, bool ipv6, struct sockaddr_storage *from)
+{
+	size_t size = ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	if (c->cmsg_len < CMSG_LEN(sizeof(struct sock_extended_err) + size))
+		return;
+	memcpy(from, CMSG_DATA(c) + sizeof(struct sock_extended_err), size);
+	if (from->ss_family != (ipv6 ? AF_INET6 : AF_INET))
+		memset(from, 0, sizeof(*from));
+}
+
+/// A queued error: the kernel tells which of our probes it was, where that was going, and who sent it back.
+static bool read_queue(const struct sp_ping_socket *s, struct sp_icmp_message *out,
+		       struct sockaddr_storage *from)
 {
 	uint8_t data[PACKET], control[512] __attribute__((aligned(8)));
 	struct sockaddr_storage target = {0};
@@ -168,11 +208,12 @@ static bool read_queue(const struct sp_ping_socket *s, struct sp_icmp_message *o
 		memcpy(&error, CMSG_DATA(c), sizeof(error));
 		if (error.ee_origin != SO_EE_ORIGIN_ICMP && error.ee_origin != SO_EE_ORIGIN_ICMP6)
 			continue;
-		bool expired = error.ee_type == (s->ipv6 ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED);
 		if (!sp_icmp_parse_quoted(data, (size_t)n, s->ipv6, out))
 			continue;
-		out->kind = expired ? SP_ICMP_EXPIRED : SP_ICMP_UNREACHABLE;
+		out->kind = sp_icmp_kind_of(s->ipv6, error.ee_type, error.ee_code);
 		out->code = error.ee_code;
+		out->mtu = out->kind == SP_ICMP_TOO_BIG ? error.ee_info : 0;
+		read_offender(c, s->ipv6, from);
 		if (s->ipv6)
 			memcpy(out->target, &((struct sockaddr_in6 *)&target)->sin6_addr, 16);
 		else
@@ -188,7 +229,7 @@ int sp_ping_socket_receive(const struct sp_ping_socket *s, struct sp_icmp_messag
 	memset(from, 0, sizeof(*from));
 	struct msghdr message = {0};
 	ssize_t n = receive(s, data, from, 0, &message);
-	if (n < 0 && !s->raw && read_queue(s, out))
+	if (n < 0 && !s->raw && read_queue(s, out, from))
 		return 1;
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../drivers.h"
+#include "anchors.h"
 #include "schoolpulse/log.h"
 
 enum {
@@ -118,21 +119,6 @@ static void poll(struct sp_device *dev)
 
 // ---- start and stop -----------------------------------------------------------------------------
 
-static int check_list(const struct sp_strings *list, char *why, size_t size)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		struct sp_endpoint endpoint;
-		if (sp_endpoint_parse(&endpoint, list->items[i], 53) < 0) {
-			snprintf(
-			    why, size,
-			    "\"%s\" is no address; names are not asked for here, since asking needs the line",
-			    list->items[i]);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
 static int check_expect(const struct sp_strings *list, char *why, size_t size)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -164,14 +150,14 @@ static int check(const void *of, const char **key, char *why, size_t size)
 {
 	const struct sp_reach_conf *conf = of;
 	*key = "domestic";
-	int result = check_list(&conf->domestic, why, size);
+	int result = sp_anchors_check(&conf->domestic, why, size);
 	if (result == 0) {
 		*key = "international";
-		result = check_list(&conf->international, why, size);
+		result = sp_anchors_check(&conf->international, why, size);
 	}
 	if (result == 0) {
 		*key = "dns_direct";
-		result = check_list(&conf->dns_direct, why, size);
+		result = sp_anchors_check(&conf->dns_direct, why, size);
 	}
 	if (result == 0) {
 		*key = "dns_expect";
@@ -216,7 +202,6 @@ static void stop(struct sp_device *dev)
 
 #define CONF(member) offsetof(struct sp_reach_conf, member)
 
-/// The anchors are examples to begin with: a province lists its own first (drivers/README.md).
 static const struct sp_option options[] = {
     {.key = "interface",
      .type = SP_OPTION_STRING,
@@ -227,13 +212,13 @@ static const struct sp_option options[] = {
      .help = "Network interface to leave by; auto: the kernel's choice"},
     {.key = "domestic",
      .type = SP_OPTION_LIST,
-     .def = "203.162.4.191, 203.113.131.1, 210.245.24.20, 194.0.1.18, 2001:678:4::12",
+     .def = SP_ANCHORS_DOMESTIC,
      .max = 2 * SP_SCOPE_ANCHORS,
      .offset = CONF(domestic),
      .help = "Domestic anchors: addresses of hosts of at least two operators, with :port for TCP if not 53"},
     {.key = "international",
      .type = SP_OPTION_LIST,
-     .def = "1.1.1.1, 8.8.8.8, 9.9.9.9, 2606:4700:4700::1111, 2001:4860:4860::8888",
+     .def = SP_ANCHORS_INTERNATIONAL,
      .max = 2 * SP_SCOPE_ANCHORS,
      .offset = CONF(international),
      .help = "Anchors abroad: addresses, with :port for TCP if not 53"},

@@ -151,6 +151,10 @@ static void on_echo(struct sp_device *dev, const struct sp_ping_result *result, 
 		anchor->path->refusal = result->error;
 		lost(anchor, result->sent_us);
 		break;
+	case SP_PING_EXPIRED: // a loop somewhere
+	case SP_PING_TOO_BIG:
+		lost(anchor, result->sent_us);
+		break;
 	case SP_PING_LOST:
 		lost(anchor, result->sent_us);
 		break;

@@ -129,6 +129,8 @@ bool sp_line_usable(const struct sp_device *dev);
 /// A probe was lost: every device of the same line begins a round now instead of at its next
 /// time, so that the loss is either cleared or given its cause. Rate-limited by the core.
 void sp_line_suspect(struct sp_device *dev);
+/// This round was begun by a suspicion, not because its time had come.
+bool sp_line_suspected(const struct sp_device *dev);
 
 // ---- timers and descriptors -----------------------------------------------------------------
 

@@ -77,6 +77,7 @@ int64_t sp_device_now_us(const struct sp_device *dev)
 
 static void end_round(struct sp_device *dev)
 {
+	dev->suspected = false;
 	dev->round = false;
 }
 
@@ -201,6 +202,29 @@ void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes)
 {
 	assert_true(bytes >= 0);
 	dev->spent[what] += bytes;
+}
+
+void sp_line_load(struct sp_device *dev, bool loading)
+{
+	dev->loading = loading;
+}
+
+bool sp_line_suspected(const struct sp_device *dev)
+{
+	return dev->suspected;
+}
+
+void sp_egress_report(struct sp_device *dev, const struct sp_egress *egress)
+{
+	assert_true(egress->family == SP_FAMILY_IPV4 || egress->family == SP_FAMILY_IPV6);
+	assert_true(egress->asked_us <= dev->now_us);
+	struct fake_egress *kept = &dev->egress[egress->family];
+	kept->egress = *egress;
+	snprintf(kept->hop, sizeof(kept->hop), "%s", egress->hop ? egress->hop : "");
+	snprintf(kept->address, sizeof(kept->address), "%s", egress->address ? egress->address : "");
+	kept->egress.hop = egress->hop ? kept->hop : NULL;
+	kept->egress.address = egress->address ? kept->address : NULL;
+	dev->egress_count++;
 }
 
 bool sp_line_usable(const struct sp_device *dev)
@@ -401,6 +425,14 @@ void fake_poll(struct sp_device *dev)
 	dev->round = true;
 	dev->round_us = dev->now_us;
 	dev->driver->poll(dev);
+}
+
+void fake_suspect(struct sp_device *dev)
+{
+	if (dev->round)
+		return;
+	dev->suspected = true;
+	fake_poll(dev);
 }
 
 void fake_run(struct sp_device *dev, int64_t ms, bool poll)

@@ -55,9 +55,16 @@ struct sp_device {
 	fake_http_fn http;
 	int event_result;    ///< of sp_event()
 	bool usable, frugal; ///< what the core says of the line; usable at first
+	bool suspected;      ///< the round was begun by fake_suspect()
 	// ---- what the driver said
 	unsigned rounds_ok, rounds_failed, rounds_unmeasured, suspects;
 	int64_t spent[SP_SPENDINGS];
+	bool loading;
+	struct fake_egress {
+		struct sp_egress egress; ///< texts point to those below
+		char hop[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN];
+	} egress[SP_FAMILIES]; ///< the last of each family
+	unsigned egress_count;
 	char reason[64], text[256];
 	struct fake_report reports[FAKE_REPORTS];
 	size_t report_count;
@@ -84,6 +91,8 @@ void fake_free(struct sp_device *dev); ///< stops the driver and closes what it 
 
 int fake_start(struct sp_device *dev);
 void fake_poll(struct sp_device *dev);
+/// The core begins a round because something was lost, unless one is under way.
+void fake_suspect(struct sp_device *dev);
 /// Lets time pass, polling at the driver's interval when `poll`; a round that is late for its deadline fails
 /// the test.
 void fake_run(struct sp_device *dev, int64_t ms, bool poll);

@@ -23,7 +23,8 @@ static struct {
 	unsigned opened, closed;
 	struct sp_icmp_echo sent[128];
 	struct sockaddr_storage to[128];
-	size_t sent_count;
+	size_t sent_count, size;
+	unsigned ttl;
 	struct sp_icmp_message queue[8];
 	struct sockaddr_storage from[8];
 	size_t queued;
@@ -46,9 +47,11 @@ void sp_ping_socket_close(struct sp_ping_socket *s)
 	s->fd = -1;
 }
 
-int sp_ping_socket_send(const struct sp_ping_socket *s, const struct sockaddr_storage *to,
-			struct sp_icmp_echo *echo)
+int sp_ping_socket_send(struct sp_ping_socket *s, const struct sockaddr_storage *to, size_t size,
+			unsigned ttl, struct sp_icmp_echo *echo)
 {
+	wire.size = size;
+	wire.ttl = ttl;
 	echo->id = s->id;
 	if (wire.send_result < 0)
 		return wire.send_result;
@@ -119,7 +122,7 @@ static void send_probe(const char *to)
 static struct sp_icmp_message reply_to(size_t index)
 {
 	struct sp_icmp_message message = {
-	    .kind = SP_ICMP_REPLY, .echo = wire.sent[index], .has_cookie = true};
+	    .kind = SP_ICMP_REPLY, .echo = wire.sent[index], .has_cookie = true, .size = wire.size};
 	return message;
 }
 
@@ -142,13 +145,13 @@ static void test_reply(void **state)
 	assert_int_equal(result_count, 1);
 	assert_int_equal(results[0].outcome, SP_PING_ANSWER);
 	assert_int_equal(results[0].rtt_us, 12000);
-	assert_int_equal(results[0].bytes, 120);
+	assert_int_equal(results[0].bytes, 112);
 	deliver(&message, &wire.to[1]); // twice is once
 	assert_int_equal(result_count, 1);
 	fake_run(dev, 10000, false);
 	assert_int_equal(result_count, 2);
 	assert_int_equal(results[1].outcome, SP_PING_LOST);
-	assert_int_equal(results[1].bytes, 40);
+	assert_int_equal(results[1].bytes, 36);
 }
 
 static void test_forgeries(void **state)
@@ -158,7 +161,7 @@ static void test_forgeries(void **state)
 	struct sockaddr_storage stranger = address("192.0.2.99");
 	struct sp_icmp_message message = reply_to(0);
 	deliver(&message, &stranger);
-	message.echo.cookie[11] ^= 1;
+	message.echo.cookie[SP_ICMP_COOKIE - 1] ^= 1;
 	deliver(&message, &wire.to[0]);
 	message = reply_to(0);
 	message.echo.seq++;
