@@ -120,6 +120,15 @@ static void on_verdict(void *arg, const char *line, const struct sp_line_view *v
 	sp_summaries_line(agent->summaries, line, view);
 }
 
+static void on_suspect(void *arg, const char *line)
+{
+	(void)line;
+	struct sp_agent *agent = arg;
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	if (publisher)
+		sp_publisher_doubt(publisher);
+}
+
 static void add_lines_and_devices(struct sp_agent *agent)
 {
 	const struct sp_settings *settings = agent->settings;
@@ -136,6 +145,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 	agent->devices = sp_devices_new(&(struct sp_devices_config){.loop = agent->loop,
 								    .recorder = &agent->recorder.base,
 								    .rung = on_rung,
+								    .suspect = on_suspect,
 								    .load = on_load,
 								    .usable = on_usable,
 								    .spent = sp_agent_spent,

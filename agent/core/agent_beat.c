@@ -18,7 +18,8 @@ static int64_t now_us(struct sp_agent *agent)
 /// Whether somebody who settles hears us.
 static bool heard(const struct sp_agent *agent, const struct sp_publisher_status *status)
 {
-	return status->connected && (agent->settings->mqtt.ack_mode == SP_ACK_BROKER || status->hub_online);
+	return status->connected && !status->silent_since_us &&
+	       (agent->settings->mqtt.ack_mode == SP_ACK_BROKER || status->hub_online);
 }
 
 static void look_at_hub(struct sp_agent *agent)
@@ -33,10 +34,18 @@ static void look_at_hub(struct sp_agent *agent)
 		return;
 	}
 	if (agent->hub_lost_us == 0)
-		agent->hub_lost_us = agent->hub_met ? now : agent->start_us;
-	if (now - agent->hub_lost_us >= HUB_PATIENCE_US)
+		agent->hub_lost_us = status.silent_since_us ? status.silent_since_us
+				     : agent->hub_met       ? now
+							    : agent->start_us;
+	int64_t left_us = agent->hub_lost_us + HUB_PATIENCE_US - now;
+	// The next beat may be seconds behind the moment.
+	if (left_us > 0 && left_us < BEAT_MS * 1000 && agent->beat)
+		sp_loop_timer_start(agent->loop, agent->beat, left_us / 1000 + 1);
+	if (left_us <= 0)
 		sp_lines_hub(agent->lines, SP_RUNG_SILENT, agent->hub_lost_us,
-			     status.connected ? "connected, but no hub listens" : status.reason);
+			     status.silent_since_us ? "the broker does not answer"
+			     : status.connected     ? "connected, but no hub listens"
+						    : status.reason);
 }
 
 void sp_agent_hub_changed(struct sp_agent *agent)

@@ -38,6 +38,8 @@ struct sp_devices_config {
 	/// repeated, 0: never. May be NULL.
 	void (*rung)(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
 		     int64_t max_age_us);
+	/// A device saw a loss on its line. May be NULL.
+	void (*suspect)(void *arg, const char *line);
 	/// io.h: sp_egress_report(), sp_line_load(), sp_line_spent(), sp_line_frugal(), sp_line_usable().
 	/// Each may be NULL.
 	void (*egress)(void *arg, const char *line, const char *device, const struct sp_egress *egress);

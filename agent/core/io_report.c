@@ -154,6 +154,10 @@ bool sp_line_suspected(const struct sp_device *dev)
 
 void sp_line_suspect(struct sp_device *dev)
 {
-	if (dev->line[0])
-		sp_devices_burst(dev->set, dev->line);
+	const struct sp_devices_config *config = &dev->set->config;
+	if (!dev->line[0])
+		return;
+	sp_devices_burst(dev->set, dev->line);
+	if (config->suspect)
+		config->suspect(config->arg, dev->line);
 }

@@ -152,6 +152,12 @@ void sp_publisher_hurry(struct sp_publisher *p)
 	wake(p);
 }
 
+void sp_publisher_doubt(struct sp_publisher *p)
+{
+	if (!atomic_exchange(&p->doubt, true))
+		wake(p);
+}
+
 void sp_publisher_status(struct sp_publisher *p, struct sp_publisher_status *out)
 {
 	pthread_mutex_lock(&p->mutex);
@@ -189,6 +195,7 @@ static void set_status(struct sp_publisher *p)
 	struct sp_publisher_status s = {.connected = p->connected_us != 0,
 					.hub_online = p->hub_online,
 					.connected_since_us = p->connected_us,
+					.silent_since_us = sp_publisher_silent_since(p, sp_clock_mono_us()),
 					.sent = p->sent,
 					.acknowledged = p->acknowledged,
 					.resent = p->resent,
@@ -201,7 +208,8 @@ static void set_status(struct sp_publisher *p)
 	memcpy(s.broker, p->status.broker, sizeof(s.broker));
 	memcpy(s.reason, p->reason, sizeof(s.reason));
 	memcpy(s.hub_epoch, p->hub_epoch, sizeof(s.hub_epoch));
-	bool changed = s.connected != p->status.connected || s.hub_online != p->status.hub_online;
+	bool changed = s.connected != p->status.connected || s.hub_online != p->status.hub_online ||
+		       s.silent_since_us != p->status.silent_since_us;
 	pthread_mutex_lock(&p->mutex);
 	p->status = s;
 	pthread_mutex_unlock(&p->mutex);
@@ -233,6 +241,7 @@ static void take_flags(struct sp_publisher *p, int64_t now)
 		if (soon < p->next_us)
 			p->next_us = soon;
 	}
+	sp_publisher_take_doubt(p, now);
 	if (atomic_load(&p->stop) && !p->flush_until_us) {
 		p->flush_until_us = now + atomic_load(&p->flush_ms) * 1000;
 		sp_window_news(&p->window);
@@ -263,7 +272,8 @@ static void step(struct sp_publisher *p)
 	verify_again(p);
 	sp_publisher_greet(p, now);
 	sp_window_expire(&p->window, now, &mute);
-	if (mute && p->phase == SP_PUBLISHER_UP) {
+	mute = mute && p->phase == SP_PUBLISHER_UP;
+	if (mute || sp_publisher_despairs(p, now)) {
 		sp_publisher_reason(p, "the broker does not answer what we send");
 		sp_publisher_drop(p, now);
 		return;
@@ -293,7 +303,7 @@ static bool finished(struct sp_publisher *p)
 static int64_t wait_us(struct sp_publisher *p)
 {
 	int64_t now = sp_clock_mono_us(), until = now + WAIT_MAX_US;
-	int64_t due[4] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+	int64_t due[5] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, sp_publisher_doubt_due(p, now)};
 	if (p->phase == SP_PUBLISHER_DOWN)
 		due[0] = p->next_us;
 	if (p->birth_us && !p->asking && !p->asking_held)

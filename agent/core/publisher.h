@@ -29,7 +29,9 @@ struct sp_publisher_status {
 	char broker[300]; ///< host:port
 	char reason[160]; ///< why not connected, "" otherwise
 	char hub_epoch[SP_ID_LENGTH + 1];
-	int64_t connected_since_us;                  ///< monotonic; 0 when not
+	int64_t connected_since_us; ///< monotonic; 0 when not
+	int64_t silent_since_us; ///< connected, but a question of then is not answered; 0: as far as known it
+				 ///< lives
 	int64_t sent, acknowledged, resent, refused; ///< batches since start
 	int64_t in_flight;
 	int64_t traffic_bytes;   ///< of IP, both ways, since start
@@ -37,7 +39,8 @@ struct sp_publisher_status {
 	int64_t next_attempt_us; ///< monotonic; 0 when connected
 };
 
-/// `changed` (may be NULL) runs on the publisher's thread when `connected` or `hub_online` changed.
+/// `changed` (may be NULL) runs on the publisher's thread when `connected`, `hub_online` or `silent_since_us`
+/// changed.
 int sp_publisher_start(struct sp_publisher **out, const struct sp_publisher_config *config,
 		       struct sp_journal *journal, struct sp_deadline *deadline, void (*changed)(void *arg),
 		       void *arg) SP_MUST_CHECK;
@@ -45,6 +48,8 @@ int sp_publisher_start(struct sp_publisher **out, const struct sp_publisher_conf
 void sp_publisher_news(struct sp_publisher *publisher);
 /// The network came up: the next attempt comes within 0…3 s. Any thread.
 void sp_publisher_hurry(struct sp_publisher *publisher);
+/// Something on the line fell silent: the broker is asked whether it lives. Any thread, as often as you like.
+void sp_publisher_doubt(struct sp_publisher *publisher);
 void sp_publisher_status(struct sp_publisher *publisher, struct sp_publisher_status *out);
 /// Sends what is unsent for at most `flush_ms`, publishes "stopped", disconnects, joins (bounded).
 /// -ETIMEDOUT when the thread hangs in name resolution: it is then left behind.

@@ -81,12 +81,14 @@ static void on_disconnected(void *arg, int reason, const char *text)
 
 static void on_acknowledged(void *arg, int mid, int reason)
 {
+	sp_publisher_no_doubt(arg);
 	sp_publisher_puback(arg, mid, reason);
 }
 
 static void on_subscribed(void *arg, const char *topic, int reason)
 {
 	struct sp_publisher *p = arg;
+	sp_publisher_no_doubt(p);
 	if (reason >= 0x80)
 		sp_publisher_reason(p, "the broker refuses the subscription to %s: 0x%02x", topic,
 				    (unsigned)reason);
@@ -95,6 +97,7 @@ static void on_subscribed(void *arg, const char *topic, int reason)
 static void on_message(void *arg, const struct sp_mqtt_message *message)
 {
 	struct sp_publisher *p = arg;
+	sp_publisher_no_doubt(p);
 	if (strcmp(message->topic, p->hub_topic) == 0)
 		sp_publisher_hub_says(p, message, sp_clock_mono_us());
 	else if (strcmp(message->topic, p->ack_topic) == 0)
@@ -179,6 +182,7 @@ void sp_publisher_drop(struct sp_publisher *p, int64_t now_us)
 	p->phase = SP_PUBLISHER_DOWN;
 	p->over = false;
 	p->connected_us = 0;
+	sp_publisher_no_doubt(p);
 	p->hub_heard = p->hub_online = false;
 	p->birth_us = p->born_us = 0;
 	p->generation++;

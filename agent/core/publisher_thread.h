@@ -45,7 +45,7 @@ struct sp_publisher {
 	// Any thread.
 	int wake_fd;
 	struct sp_queue *answers;
-	_Atomic bool news, hurry, stop;
+	_Atomic bool news, hurry, doubt, stop;
 	_Atomic int64_t flush_ms;
 	_Atomic unsigned asked; ///< generation of the question that is open
 	pthread_mutex_t mutex;
@@ -64,6 +64,10 @@ struct sp_publisher {
 	char reason[160];
 	struct sp_tls_trust trust; ///< what brokers are refused while the time is not known
 	bool time_refused;         ///< the hub's word cannot be true, and that was logged
+
+	// Doubt.
+	int64_t doubt_us; ///< since when the broker owes an answer; 0: it does not
+	int64_t doubt_next_us;
 
 	// The birth.
 	int64_t birth_us; ///< when the birth is to be published (again); 0: not
@@ -101,6 +105,13 @@ void sp_publisher_greet(struct sp_publisher *p, int64_t now_us);
 void sp_publisher_born(struct sp_publisher *p, const struct sp_publisher_answer *answer, int64_t now_us);
 int sp_publisher_publish_state(struct sp_publisher *p, enum sp_feed_presence presence,
 			       const struct sp_feed_held *held, size_t count, int *mid) SP_MUST_CHECK;
+
+// publisher_doubt.c: is the broker still there?
+void sp_publisher_take_doubt(struct sp_publisher *p, int64_t now_us);
+void sp_publisher_no_doubt(struct sp_publisher *p); ///< something came, or there is no session
+int64_t sp_publisher_silent_since(const struct sp_publisher *p, int64_t now_us); ///< 0: it is not
+bool sp_publisher_despairs(const struct sp_publisher *p, int64_t now_us);
+int64_t sp_publisher_doubt_due(const struct sp_publisher *p, int64_t now_us); ///< INT64_MAX: never
 
 // publisher_hub.c: what comes from the hub
 void sp_publisher_hub_says(struct sp_publisher *p, const struct sp_mqtt_message *message, int64_t now_us);

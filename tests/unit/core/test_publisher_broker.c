@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <signal.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,52 @@ static void test_broker_that_swallows_is_left(void **state)
 	close(fd);
 }
 
+static bool is_silent(const struct sp_publisher_status *s)
+{
+	return s->connected && s->silent_since_us != 0;
+}
+
+static bool is_heard(const struct sp_publisher_status *s)
+{
+	return s->connected && s->silent_since_us == 0;
+}
+
+/// The machine hangs, its connections stand: nothing tells but a question.
+static void test_broker_that_hangs_is_found_out_by_doubt(void **state)
+{
+	(void)state;
+	struct sp_publisher_config config = bench_config(broker.port);
+	config.mqtt.keepalive_seconds = 600;
+	bench_start_hub(true);
+	bench_start_with(&config);
+	append(SP_RECORD_FACTS, 0, 1);
+	until_settled(0);
+	sp_publisher_doubt(publisher); // it answers: no harm
+	int64_t before = sp_clock_mono_us();
+	assert_int_equal(kill(broker.pid, SIGSTOP), 0);
+	// The first question's answer may still have come; the next is asked after a pause.
+	struct sp_publisher_status status;
+	do {
+		sp_publisher_doubt(publisher);
+		sp_publisher_status(publisher, &status);
+		poll(NULL, 0, 50);
+	} while (!is_silent(&status) && sp_clock_mono_us() < before + PATIENCE_US);
+	assert_true(is_silent(&status));
+	assert_true(status.silent_since_us >= before - 1000000);
+	assert_int_equal(kill(broker.pid, SIGCONT), 0);
+	until_status(is_heard, "an answer after all");
+	assert_int_equal(kill(broker.pid, SIGSTOP), 0);
+	do {
+		sp_publisher_doubt(publisher);
+		sp_publisher_status(publisher, &status);
+		poll(NULL, 0, 50);
+	} while (!is_down(&status) && sp_clock_mono_us() < before + 2 * PATIENCE_US);
+	assert_string_equal(status.reason, "the broker does not answer what we send");
+	assert_int_equal(kill(broker.pid, SIGCONT), 0);
+	bench_stop();
+	fake_hub_stop(&hub);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -217,6 +264,7 @@ int main(void)
 	    T(test_name_that_does_not_resolve),
 	    T(test_bad_tls_files),
 	    T(test_broker_that_swallows_is_left),
+	    T(test_broker_that_hangs_is_found_out_by_doubt),
 	};
 	sp_mqtt_library_init();
 	FILE *quiet = fopen("/dev/null", "we");
