@@ -91,6 +91,13 @@ static void on_better(void *arg, const char *line)
 		sp_publisher_hurry(publisher);
 }
 
+static void on_ask(void *arg, const char *line)
+{
+	struct sp_agent *agent = arg;
+	if (agent->devices)
+		sp_devices_burst(agent->devices, line);
+}
+
 static void on_rung(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
 		    int64_t max_age_us)
 {
@@ -139,6 +146,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .get = get,
 							      .better = on_better,
 							      .verdict = on_verdict,
+							      .ask = on_ask,
 							      .arg = agent});
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);

@@ -61,6 +61,11 @@ struct sp_silence {
 
 enum sp_outage_phase { SP_OUTAGE_OPEN, SP_OUTAGE_UPDATE, SP_OUTAGE_CLOSE };
 
+/// By which door the line leaves.
+enum sp_line_egress { SP_LINE_EGRESS_UNKNOWN, SP_LINE_EGRESS_OWN, SP_LINE_EGRESS_FOREIGN };
+
+const char *sp_line_egress_name(enum sp_line_egress egress);
+
 struct sp_line_view {
 	enum sp_line_state state, previous;
 	enum sp_cause cause;
@@ -71,6 +76,7 @@ struct sp_line_view {
 	double since_uncertainty_seconds; ///< -1: not known
 	bool began; ///< in this event state, cause or owner changed; false: only what follows, or a family
 	bool self_loaded;
+	enum sp_line_egress egress;
 };
 
 struct sp_ledger_events {
@@ -78,6 +84,8 @@ struct sp_ledger_events {
 	void (*outage)(void *arg, const struct sp_outage *outage, enum sp_outage_phase phase);
 	/// What sp_ledger_save() writes has changed.
 	void (*save)(void *arg);
+	/// A verdict waits for rungs that are asked rarely: now is the time to ask them. May be NULL.
+	void (*ask)(void *arg);
 };
 
 /// `boot` is copied: the id of this boot. `events` must outlive the ledger.
@@ -94,6 +102,13 @@ void sp_ledger_silence(struct sp_ledger *ledger, const struct sp_silence *silenc
 		       const struct sp_clock_reading *now);
 /// Our own test fills the line from now on, or does so no longer. Judge afterwards.
 void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t now_us);
+/// Bytes from beyond the gateway came in at that time: what was silent since before is not down then. Judge
+/// afterwards.
+void sp_ledger_traffic(struct sp_ledger *ledger, int64_t at_us);
+/// By which door the line leaves since `since_us`, asked for last at `confirmed_us`; `known`: there is a hop
+/// that answers when asked. Judge afterwards.
+void sp_ledger_egress(struct sp_ledger *ledger, enum sp_line_egress egress, int64_t since_us,
+		      int64_t confirmed_us, bool known);
 /// The outage that ended last in an earlier run: none begins before its end.
 void sp_ledger_past(struct sp_ledger *ledger, const struct sp_outage *past);
 
@@ -112,8 +127,9 @@ struct sp_evidence {
 	enum sp_rung_status status;
 	int64_t rtt_us; ///< -1: none
 	const char *detail;
+	const char *reason, *host; ///< NULL without
 };
-enum { SP_EVIDENCE_MAX = SP_RUNGS * SP_FAMILIES };
+enum { SP_EVIDENCE_MAX = SP_RUNGS * SP_FAMILIES + 1 };
 /// Valid until the next report. Returns the count.
 size_t sp_ledger_evidence(const struct sp_ledger *ledger, int64_t now_us,
 			  struct sp_evidence out[SP_EVIDENCE_MAX]);

@@ -59,6 +59,7 @@ struct sp_rung_view {
 	int64_t since_us;   ///< when the status began
 	int64_t heard_us;   ///< when it was reported last; INT64_MAX: holds until its reporter says otherwise
 	int64_t last_ok_us; ///< when it answered last, SP_NEVER_US
+	int64_t other_us;   ///< when it was last said to be otherwise than now, SP_NEVER_US
 };
 
 struct sp_verdict {
@@ -70,6 +71,12 @@ struct sp_verdict {
 	bool offered[SP_FAMILIES];
 	int64_t since_us;  ///< when it began: the first lost probe, or the path's return
 	int64_t before_us; ///< when the opposite was seen last, SP_NEVER_US
+	int64_t cause_us;  ///< in a trouble that has begun already: when it took this cause
+	/// What is silent fell silent before the school's own part came back, which was then: a router that
+	/// boots has to dial first. SP_NEVER_US: not so.
+	int64_t healed_us;
+	int64_t hub_us;    ///< when the hub's session came back, SP_NEVER_US
+	unsigned pending;  ///< bits of rungs above the path that were broken, and not asked since it works
 	int64_t settle_us; ///< some rungs have not spoken since the trouble began: wait for them until then
 };
 

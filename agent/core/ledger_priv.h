@@ -14,8 +14,12 @@ struct sp_ledger_slot {
 	enum sp_family family;
 	enum sp_rung_status status;
 	int64_t since_us, heard_us, last_ok_us, max_age_us, rtt_us;
-	int64_t pace_us; ///< how far apart its reports come; falls slowly, since a burst is no pace
+	enum sp_rung_status known; ///< what it said last that was not "unknown"
+	int64_t known_us;          ///< and when
+	int64_t other_us;          ///< when it said otherwise last
+	int64_t pace_us;           ///< how far apart its reports come; falls slowly, since a burst is no pace
 	char detail[SP_LEDGER_DETAIL];
+	char reason[41], host[129]; ///< "" without
 };
 
 /// A moment of some boot.
@@ -46,11 +50,40 @@ struct sp_ledger {
 	struct sp_clock_reading clock;    ///< the latest that was handed in
 	struct sp_ledger_moment last_end; ///< of the outage before; boot "" while there is none
 	bool loading;
-	int64_t loaded_us;        ///< when our own load ended last
-	enum sp_cause remembered; ///< the trouble in which the last run ended; NONE once it was looked at
+	int64_t loaded_us;   ///< when our own load ended last
+	unsigned remembered; ///< bits of causes of the restored outage that must be asked after
 	int64_t remember_until_us;
-	int64_t better_us; ///< since when a farther cause than the line's has been seen; 0: not now
+	int64_t better_us;    ///< since when a farther cause than the line's has been seen; 0: not now
+	int64_t up_us;        ///< since when "up" waits for what is still open; 0: it does not
+	int64_t asked_us;     ///< when everybody was asked last
+	int64_t powered_us;   ///< the power came back then, for the router, too; 0: no such thing
+	int64_t traffic_us;   ///< bytes from beyond the gateway came in last; SP_NEVER_US
+	int64_t vetoed_us;    ///< the beginning of the silence that they contradicted last
+	int64_t veto_came_us; ///< and when they came first in it
+	int64_t veto_us;      ///< how long the next contradiction holds
+	enum sp_line_egress egress;
+	int64_t egress_us;    ///< since when it is that
+	int64_t confirmed_us; ///< when it was asked for last, with success
+	bool egress_known;    ///< there is a hop to ask
 };
+
+// ---- ledger.c ---------------------------------------------------------------------------------------
+
+void sp_ledger_collect(const struct sp_ledger *ledger, int64_t now_us,
+		       struct sp_rung_view views[SP_RUNGS][SP_FAMILIES]);
+/// When the first of the reports that still hold grows too old.
+int64_t sp_ledger_next_expiry(const struct sp_ledger *ledger, int64_t now_us);
+
+// ---- ledger_hold.c ----------------------------------------------------------------------------------
+
+/// Amends a verdict by what the rungs do not know (another uplink, incoming bytes, our own load), and returns
+/// until when it must wait; 0: it stands.
+int64_t sp_ledger_hold(struct sp_ledger *ledger, const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES],
+		       struct sp_verdict *verdict, int64_t now_us);
+/// How far out a cause lies; families between the path and what runs over it.
+int sp_ledger_distance(enum sp_cause cause);
+/// Set of causes that stand on rungs above the path: bits.
+unsigned sp_ledger_symptoms(const struct sp_outage *outage);
 
 // ---- ledger_outage.c --------------------------------------------------------------------------------
 

@@ -87,6 +87,8 @@ static void continue_open(struct sp_ledger *ledger, const struct sp_silence *sil
 void sp_ledger_silence(struct sp_ledger *ledger, const struct sp_silence *silence,
 		       const struct sp_clock_reading *now)
 {
+	if (silence->cause == SP_CAUSE_POWER)
+		ledger->powered_us = now->mono_us;
 	if (!ledger->has_outage) {
 		record_whole(ledger, silence, now);
 		return;

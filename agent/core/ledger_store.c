@@ -186,7 +186,6 @@ void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
 		outage.parts[ledger->part].us += counted.mono_us - ledger->counted_us;
 	}
 	cJSON *json = sp_outage_to_json(&outage);
-	cJSON_AddStringToObject(json, "now", sp_cause_name(ledger->line.cause));
 	cJSON_AddNumberToObject(json, "part", (double)ledger->part);
 	cJSON_AddStringToObject(json, "counted_boot", counted.boot);
 	cJSON_AddNumberToObject(json, "counted_mono_us", (double)counted.mono_us);
@@ -231,13 +230,10 @@ int sp_ledger_load(struct sp_ledger *ledger, const char *text)
 		cJSON_Delete(json);
 		return -EINVAL;
 	}
-	int now;
 	ledger->outage = outage;
 	ledger->has_outage = true;
 	get_counted(json, ledger);
-	ledger->remembered = outage.cause;
-	if (get_word(json, "now", SP_CAUSES, cause_word, &now) == 0 && now != SP_CAUSE_NONE)
-		ledger->remembered = (enum sp_cause)now;
+	ledger->remembered = sp_ledger_symptoms(&outage);
 	const cJSON *word;
 	cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, "offered"))
 	{

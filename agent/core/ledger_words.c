@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The ledger's enums in the feed's words.
-#include "agent/core/ledger_judge.h"
+#include "agent/core/ledger.h"
 
 const char *sp_line_state_name(enum sp_line_state state)
 {
@@ -14,6 +14,19 @@ const char *sp_line_state_name(enum sp_line_state state)
 		return "degraded";
 	case SP_LINE_DOWN:
 		return "down";
+	}
+	return "unknown";
+}
+
+const char *sp_line_egress_name(enum sp_line_egress egress)
+{
+	switch (egress) {
+	case SP_LINE_EGRESS_UNKNOWN:
+		return "unknown";
+	case SP_LINE_EGRESS_OWN:
+		return "own";
+	case SP_LINE_EGRESS_FOREIGN:
+		return "foreign";
 	}
 	return "unknown";
 }

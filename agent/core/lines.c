@@ -80,6 +80,7 @@ static void on_line(void *arg, const struct sp_line_view *view)
 	    SP_TEXT("whose", sp_whose_name(view->whose)),
 	    family_field(view, SP_FAMILY_IPV4),
 	    family_field(view, SP_FAMILY_IPV6),
+	    SP_TEXT("egress", sp_line_egress_name(view->egress)),
 	    SP_BOOL("self_loaded", view->self_loaded),
 	    view->began ? SP_INT("since_mono_us", view->since_us) : SP_NULL("since_mono_us"),
 	    seconds_field("since_uncertainty_seconds", view->began ? view->since_uncertainty_seconds : -1),
@@ -97,9 +98,14 @@ static void on_line(void *arg, const struct sp_line_view *view)
 		line->lines->config.better(line->lines->config.arg, line->name);
 }
 
+static struct sp_field text_field(const char *name, const char *text)
+{
+	return text ? SP_TEXT(name, text) : SP_NULL(name);
+}
+
 struct evidence_fields {
 	struct sp_field items[SP_EVIDENCE_MAX];
-	struct sp_field members[SP_EVIDENCE_MAX][5];
+	struct sp_field members[SP_EVIDENCE_MAX][7];
 	size_t count;
 };
 
@@ -118,7 +124,9 @@ static void fill_evidence(const struct line *line, struct evidence_fields *out)
 		members[3] = SP_TEXT("detail", it->detail);
 		members[4] = it->rtt_us >= 0 ? SP_REAL("rtt_seconds", (double)it->rtt_us / 1e6)
 					     : SP_NULL("rtt_seconds");
-		out->items[i] = SP_OBJECT("", members, 5);
+		members[5] = text_field("reason", it->reason);
+		members[6] = text_field("host", it->host);
+		out->items[i] = SP_OBJECT("", members, 7);
 	}
 }
 
@@ -210,7 +218,16 @@ static void on_save(void *arg)
 	sp_buf_free(&text);
 }
 
-static const struct sp_ledger_events events = {.line = on_line, .outage = on_outage, .save = on_save};
+static void on_ask(void *arg)
+{
+	struct line *line = arg;
+	const struct sp_lines_config *config = &line->lines->config;
+	if (config->ask)
+		config->ask(config->arg, line->name);
+}
+
+static const struct sp_ledger_events events = {
+    .line = on_line, .outage = on_outage, .save = on_save, .ask = on_ask};
 
 // ---- what it is fed with -----------------------------------------------------------------------
 
@@ -219,6 +236,9 @@ static void judge(void *arg)
 	struct line *line = arg;
 	struct sp_clock_reading now = sp_clock_now();
 	line->judging = false;
+	// Which line they came by is known where there is one.
+	if (line->lines->config.traffic && line->lines->count == 1)
+		sp_ledger_traffic(line->ledger, line->lines->config.traffic(line->lines->config.arg));
 	int64_t next = sp_ledger_judge(line->ledger, &now);
 	// A report that came during the judgement has armed the timer already.
 	if (next == INT64_MAX || line->judging)

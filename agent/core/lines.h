@@ -20,6 +20,11 @@ struct sp_lines_config {
 	void (*better)(void *arg, const char *line);
 	/// Every verdict that differs from the one before. May be NULL.
 	void (*verdict)(void *arg, const char *line, const struct sp_line_view *view);
+	/// A verdict waits for rungs that are asked rarely: every device of the line should look now. May be
+	/// NULL, like those below.
+	void (*ask)(void *arg, const char *line);
+	/// When bytes from beyond the gateway came in last, by whichever line; SP_NEVER_US.
+	int64_t (*traffic)(void *arg);
 	void *arg;
 };
 

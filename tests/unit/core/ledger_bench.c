@@ -42,7 +42,14 @@ static void on_save(void *arg)
 	bench->saves++;
 }
 
-static const struct sp_ledger_events events = {.line = on_line, .outage = on_outage, .save = on_save};
+static void on_ask(void *arg)
+{
+	struct bench *bench = arg;
+	bench->asked++;
+}
+
+static const struct sp_ledger_events events = {
+    .line = on_line, .outage = on_outage, .save = on_save, .ask = on_ask};
 
 void bench_begin(struct bench *bench, const char *boot)
 {
@@ -104,6 +111,12 @@ void both_fine(struct bench *bench, double t)
 		if (rung != ACCESS)
 			say(bench, t, (enum sp_rung)rung, V6, OK, t);
 	judge(bench, t);
+}
+
+void rest_answers(struct bench *bench, double t, enum sp_family family, double since)
+{
+	for (int rung = ABROAD; rung <= PORTAL; rung++)
+		say(bench, t, (enum sp_rung)rung, family, OK, since);
 }
 
 void family_lost(struct bench *bench, double t, enum sp_family family, double since)

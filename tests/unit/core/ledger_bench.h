@@ -9,21 +9,23 @@
 
 #include "agent/core/ledger.h"
 
-#define CABLE   SP_RUNG_CABLE
-#define ADDRESS SP_RUNG_ADDRESS
-#define GATEWAY SP_RUNG_GATEWAY
-#define ACCESS  SP_RUNG_ISP_ACCESS
-#define CORE    SP_RUNG_ISP_CORE
-#define ABROAD  SP_RUNG_INTERNATIONAL
-#define DNS     SP_RUNG_DNS
-#define PORTAL  SP_RUNG_PORTAL
-#define HUB     SP_RUNG_HUB
-#define ANY     SP_FAMILY_ANY
-#define V4      SP_FAMILY_IPV4
-#define V6      SP_FAMILY_IPV6
-#define OK      SP_RUNG_OK
-#define SILENT  SP_RUNG_SILENT
-#define WRONG   SP_RUNG_WRONG
+#define CABLE     SP_RUNG_CABLE
+#define ADDRESS   SP_RUNG_ADDRESS
+#define GATEWAY   SP_RUNG_GATEWAY
+#define ACCESS    SP_RUNG_ISP_ACCESS
+#define CORE      SP_RUNG_ISP_CORE
+#define ABROAD    SP_RUNG_INTERNATIONAL
+#define DNS       SP_RUNG_DNS
+#define PORTAL    SP_RUNG_PORTAL
+#define HUB       SP_RUNG_HUB
+#define SERVICE   SP_RUNG_SERVICE
+#define FULL_SIZE SP_RUNG_FULL_SIZE
+#define ANY       SP_FAMILY_ANY
+#define V4        SP_FAMILY_IPV4
+#define V6        SP_FAMILY_IPV6
+#define OK        SP_RUNG_OK
+#define SILENT    SP_RUNG_SILENT
+#define WRONG     SP_RUNG_WRONG
 
 extern const char boot_one[], boot_two[];
 
@@ -32,7 +34,7 @@ struct bench {
 	bool synced;
 	int64_t wall_offset_ms;
 	struct sp_line_view line;
-	int lines, opened, updated, closed, saves;
+	int lines, opened, updated, closed, saves, asked;
 	struct sp_outage outage;
 	int64_t next_us;
 };
@@ -53,5 +55,7 @@ void all_fine(struct bench *bench, double t);
 void still_fine(struct bench *bench, double t);
 /// Everything answers in IPv4 and IPv6 since `t`.
 void both_fine(struct bench *bench, double t);
+/// What runs over the path answers in that family, too; not judged yet.
+void rest_answers(struct bench *bench, double t, enum sp_family family, double since);
 /// One family is silent beyond the gateway; not judged yet.
 void family_lost(struct bench *bench, double t, enum sp_family family, double since);

@@ -53,6 +53,8 @@ static void test_one_family_out_is_degraded_and_both_are_down(void **unused)
 	assert_int_equal(bench.closed, 0);
 	say(&bench, 140, CORE, V4, OK, 139);
 	say(&bench, 140, CORE, V6, OK, 129);
+	rest_answers(&bench, 140, V4, 139);
+	rest_answers(&bench, 140, V6, 139);
 	judge(&bench, 140);
 	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
 	assert_int_equal(bench.closed, 1);

@@ -15,12 +15,12 @@
 
 struct situation {
 	const char *name;
-	/// Reports of second 110 on a line that was fine at 100, each since 105; ends with status UNKNOWN.
+	/// Reports of second 110 on a line that was fine at 100, each since 105.
 	struct {
 		enum sp_rung rung;
 		enum sp_family family;
 		enum sp_rung_status status;
-	} reports[12];
+	} reports[12]; ///< ends with status UNKNOWN
 	enum sp_line_state state;
 	enum sp_cause cause;
 	enum sp_whose whose;
@@ -112,6 +112,31 @@ static const struct situation situations[] = {
      SP_LINE_UP,
      SP_CAUSE_NONE,
      SP_WHOSE_NOBODY},
+    {"a platform answers, anchors do not",
+     {NEAR_OK, {CORE, V4, SILENT}, {ABROAD, V4, SILENT}, {SERVICE, V4, OK}},
+     SP_LINE_DEGRADED,
+     SP_CAUSE_INTERNATIONAL,
+     SP_WHOSE_PROVIDER},
+    {"platforms are silent: theirs",
+     {{CORE, V4, OK}, {SERVICE, V4, SILENT}},
+     SP_LINE_UP,
+     SP_CAUSE_NONE,
+     SP_WHOSE_NOBODY},
+    {"anchors and hub in one dead data centre",
+     {NEAR_OK, {CORE, V4, SILENT}, {HUB, ANY, SILENT}, {ABROAD, V4, OK}, {PORTAL, V4, OK}},
+     SP_LINE_UP,
+     SP_CAUSE_NONE,
+     SP_WHOSE_NOBODY},
+    {"full-size packets vanish",
+     {{CORE, V4, OK}, {FULL_SIZE, V4, OK}, {FULL_SIZE, V4, SILENT}},
+     SP_LINE_DEGRADED,
+     SP_CAUSE_MTU,
+     SP_WHOSE_PROVIDER},
+    {"a link that never carried one",
+     {{CORE, V4, OK}, {FULL_SIZE, V4, SILENT}},
+     SP_LINE_UP,
+     SP_CAUSE_NONE,
+     SP_WHOSE_NOBODY},
     {"abroad and names: the nearer cause is named",
      {{CORE, V4, OK}, {ABROAD, V4, SILENT}, {DNS, V4, SILENT}},
      SP_LINE_DEGRADED,
@@ -125,7 +150,8 @@ static double beginning(const struct situation *situation)
 {
 	bool exact = situation->cause == SP_CAUSE_CABLE || situation->cause == SP_CAUSE_ADDRESS;
 	for (size_t i = 0; situation->reports[i].status != SP_RUNG_UNKNOWN; i++)
-		exact |= situation->reports[i].rung == CORE && situation->reports[i].status == OK;
+		exact |= (situation->reports[i].rung == CORE || situation->reports[i].rung == SERVICE) &&
+			 situation->reports[i].status == OK;
 	return exact ? 105 : 102.5;
 }
 
@@ -256,6 +282,7 @@ static void test_the_hub_gets_a_moment_after_an_outage(void **unused)
 	judge(&bench, 110);
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
 	say(&bench, 131, CORE, V4, OK, 130);
+	rest_answers(&bench, 131, V4, 130);
 	say(&bench, 135, HUB, ANY, SILENT, 106);
 	judge(&bench, 135);
 	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);

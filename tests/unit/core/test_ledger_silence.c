@@ -66,6 +66,10 @@ static void test_a_silence_is_an_outage_of_its_own(void **unused)
 	say(&bench, 8, GATEWAY, V4, OK, 4);
 	say(&bench, 8, CORE, V4, SILENT, 5);
 	judge(&bench, 8);
+	assert_int_equal(bench.opened, 0); // a router that had no power either has its time to dial
+	say(&bench, 60, GATEWAY, V4, OK, 4);
+	say(&bench, 60, CORE, V4, SILENT, 5);
+	judge(&bench, 127);
 	assert_int_equal(bench.opened, 1);
 	assert_int_equal(bench.outage.start_mono_us, us(7));
 	bench_end(&bench);
@@ -142,15 +146,21 @@ static void test_an_open_outage_goes_on_through_a_power_cut(void **unused)
 	say(&bench, 25, ADDRESS, V4, OK, 5);
 	say(&bench, 25, GATEWAY, V4, OK, 5);
 	judge(&bench, 25);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	family_lost(&bench, 131, V4, 20); // the router has had its time to dial
+	say(&bench, 131, ADDRESS, V4, OK, 5);
+	say(&bench, 131, GATEWAY, V4, OK, 5);
+	judge(&bench, 131);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
 	assert_int_equal(bench.opened, 0);
 	bench.synced = true;
-	all_fine(&bench, 50);
+	all_fine(&bench, 150);
 	assert_int_equal(bench.closed, 1);
 	assert_int_equal(bench.outage.unmeasured, -1);
-	assert_part(&bench, 0, SP_CAUSE_ISP, 60 + 30);
+	assert_part(&bench, 0, SP_CAUSE_ISP, 60 + 130);
 	// From 163 of the first boot to 20 of the second, an hour of wall time apart.
 	assert_part(&bench, 1, SP_CAUSE_POWER, 3600 - 163 + 20);
-	assert_int_equal(bench.outage.end_t_ms - bench.outage.start_t_ms, (3600 - 103 + 50) * 1000);
+	assert_int_equal(bench.outage.end_t_ms - bench.outage.start_t_ms, (3600 - 103 + 150) * 1000);
 	assert_int_equal(bench.outage.whose, SP_WHOSE_PROVIDER);
 	bench_end(&bench);
 }
