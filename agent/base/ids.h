@@ -21,6 +21,16 @@ bool sp_id_valid(const char *text);
 void sp_digest(const void *data, size_t length, char out[SP_DIGEST_LENGTH + 1]);
 /// Uniform in [0, 1): jitter. Not for secrets.
 double sp_random_unit(void);
+
+/// Where randomness comes from instead of the kernel; for a simulation that repeats to the byte.
+struct sp_random_source {
+	void (*fill)(void *arg, void *out, size_t length);
+	void *arg;
+};
+/// Replaces the source for the whole process; NULL restores the kernel's. Call it before any other thread
+/// runs. `source` must outlive its use.
+void sp_random_set_source(const struct sp_random_source *source);
+
 /// The kernel's boot id, 36 characters, from /proc/sys/kernel/random/boot_id; "" when unreadable. `root`: "";
 /// a test's made-up machine may have a boot id of its own.
 void sp_boot_id(const char *root, char out[37]);

@@ -43,6 +43,27 @@ static void ids_are_base32_and_differ(void **state)
 		assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
+static void fill_with(void *arg, void *out, size_t length)
+{
+	memset(out, *(const int *)arg, length);
+}
+
+static void randomness_can_be_replaced(void **state)
+{
+	(void)state;
+	int byte = 0xff;
+	const struct sp_random_source source = {fill_with, &byte};
+	char id[SP_ID_LENGTH + 1];
+	sp_random_set_source(&source);
+	sp_id_new(id);
+	assert_string_equal(id, "77777777777777777777777774");
+	byte = 0;
+	assert_true(sp_random_unit() == 0);
+	sp_random_set_source(NULL);
+	sp_id_new(id);
+	assert_string_not_equal(id, "77777777777777777777777774");
+}
+
 static void names_for_topics_are_checked(void **state)
 {
 	(void)state;
@@ -125,7 +146,8 @@ static void threads_may_digest_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ids_are_base32_and_differ), cmocka_unit_test(names_for_topics_are_checked),
+	    cmocka_unit_test(ids_are_base32_and_differ),
+	    cmocka_unit_test(randomness_can_be_replaced), cmocka_unit_test(names_for_topics_are_checked),
 	    cmocka_unit_test(digests_are_sha256),        cmocka_unit_test(jitter_is_uniform),
 	    cmocka_unit_test(boot_id_is_the_kernels),    cmocka_unit_test(threads_may_digest_at_once),
 	};

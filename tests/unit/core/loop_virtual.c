@@ -9,10 +9,10 @@
 #include "schoolpulse/clock.h"
 
 struct sp_loop_timer {
-	struct sp_loop_timer *next;
 	sp_loop_timer_fn fn;
 	void *arg;
-	int64_t due_us; ///< -1: stopped
+	size_t place; ///< in the heap, from 1; 0: stopped
+	int64_t due_us;
 	uint64_t order; ///< of starting, for timers due together
 };
 
@@ -32,9 +32,10 @@ struct virtual_loop {
 	struct sp_clock_source source;
 	int64_t now_us, wall_offset_ms;
 	bool synced;
-	struct sp_loop_timer *timers;
+	struct sp_loop_timer **heap; ///< of started timers, the next at [1]
+	size_t heap_count, heap_room;
 	uint64_t order;
-	size_t watches;
+	size_t timers, watches; ///< that exist
 	struct posted *posted, **posted_tail;
 };
 
@@ -48,35 +49,87 @@ static int64_t now_us(struct sp_loop *loop)
 	return of(loop)->now_us;
 }
 
+// ---- the heap: a month has some ten million timers ---------------------------------------------
+
+static bool sooner(const struct sp_loop_timer *a, const struct sp_loop_timer *b)
+{
+	return a->due_us < b->due_us || (a->due_us == b->due_us && a->order < b->order);
+}
+
+static void put(struct virtual_loop *loop, size_t place, struct sp_loop_timer *timer)
+{
+	loop->heap[place] = timer;
+	timer->place = place;
+}
+
+static void rise(struct virtual_loop *loop, size_t place, struct sp_loop_timer *timer)
+{
+	for (; place > 1 && sooner(timer, loop->heap[place / 2]); place /= 2)
+		put(loop, place, loop->heap[place / 2]);
+	put(loop, place, timer);
+}
+
+static void sink(struct virtual_loop *loop, size_t place, struct sp_loop_timer *timer)
+{
+	for (size_t child; (child = 2 * place) <= loop->heap_count; place = child) {
+		child += child < loop->heap_count && sooner(loop->heap[child + 1], loop->heap[child]);
+		if (!sooner(loop->heap[child], timer))
+			break;
+		put(loop, place, loop->heap[child]);
+	}
+	put(loop, place, timer);
+}
+
+static void take_out(struct virtual_loop *loop, struct sp_loop_timer *timer)
+{
+	size_t place = timer->place;
+	if (place == 0)
+		return;
+	timer->place = 0;
+	struct sp_loop_timer *last = loop->heap[loop->heap_count--];
+	if (last == timer)
+		return;
+	if (place > 1 && sooner(last, loop->heap[place / 2]))
+		rise(loop, place, last);
+	else
+		sink(loop, place, last);
+}
+
+static void put_in(struct virtual_loop *loop, struct sp_loop_timer *timer)
+{
+	if (loop->heap_count + 1 >= loop->heap_room) {
+		loop->heap_room = loop->heap_room ? 2 * loop->heap_room : 64;
+		loop->heap = sp_realloc(loop->heap, loop->heap_room * sizeof(struct sp_loop_timer *));
+	}
+	rise(loop, ++loop->heap_count, timer);
+}
+
 static struct sp_loop_timer *timer_new(struct sp_loop *loop, sp_loop_timer_fn fn, void *arg)
 {
 	struct sp_loop_timer *timer = sp_alloc(sizeof(*timer));
 	timer->fn = fn;
 	timer->arg = arg;
-	timer->due_us = -1;
-	timer->next = of(loop)->timers;
-	of(loop)->timers = timer;
+	of(loop)->timers++;
 	return timer;
 }
 
 static void timer_start(struct sp_loop *loop, struct sp_loop_timer *timer, int64_t delay_ms)
 {
+	take_out(of(loop), timer);
 	timer->due_us = of(loop)->now_us + delay_ms * 1000;
 	timer->order = of(loop)->order++;
+	put_in(of(loop), timer);
 }
 
 static void timer_stop(struct sp_loop *loop, struct sp_loop_timer *timer)
 {
-	(void)loop;
-	timer->due_us = -1;
+	take_out(of(loop), timer);
 }
 
 static void timer_free(struct sp_loop *loop, struct sp_loop_timer *timer)
 {
-	struct sp_loop_timer **at = &of(loop)->timers;
-	while (*at != timer)
-		at = &(*at)->next;
-	*at = timer->next;
+	take_out(of(loop), timer);
+	of(loop)->timers--;
 	free(timer);
 }
 
@@ -150,6 +203,7 @@ struct sp_loop *sp_loop_virtual_new(void)
 void sp_loop_virtual_free(struct sp_loop *loop)
 {
 	sp_clock_set_source(NULL);
+	free(of(loop)->heap);
 	free(of(loop));
 }
 
@@ -165,33 +219,25 @@ static void run_posted(struct virtual_loop *loop)
 	}
 }
 
-static struct sp_loop_timer *next_due(const struct virtual_loop *loop, int64_t until_us)
-{
-	struct sp_loop_timer *first = NULL;
-	for (struct sp_loop_timer *timer = loop->timers; timer; timer = timer->next) {
-		if (timer->due_us < 0 || timer->due_us > until_us)
-			continue;
-		if (!first || timer->due_us < first->due_us ||
-		    (timer->due_us == first->due_us && timer->order < first->order))
-			first = timer;
-	}
-	return first;
-}
-
 void sp_loop_virtual_run(struct sp_loop *base, int64_t ms)
 {
 	struct virtual_loop *loop = of(base);
 	int64_t until = loop->now_us + ms * 1000;
 	run_posted(loop);
-	struct sp_loop_timer *timer;
-	while ((timer = next_due(loop, until))) {
+	while (loop->heap_count > 0 && loop->heap[1]->due_us <= until) {
+		struct sp_loop_timer *timer = loop->heap[1];
 		if (timer->due_us > loop->now_us)
 			loop->now_us = timer->due_us;
-		timer->due_us = -1;
+		take_out(loop, timer);
 		timer->fn(timer->arg);
 		run_posted(loop);
 	}
 	loop->now_us = until;
+}
+
+void sp_loop_virtual_begin(struct sp_loop *loop, int64_t mono_us)
+{
+	of(loop)->now_us = mono_us;
 }
 
 void sp_loop_virtual_wall(struct sp_loop *base, int64_t wall_ms)
@@ -203,8 +249,5 @@ void sp_loop_virtual_wall(struct sp_loop *base, int64_t wall_ms)
 
 size_t sp_loop_virtual_open(struct sp_loop *base)
 {
-	size_t count = of(base)->watches;
-	for (struct sp_loop_timer *timer = of(base)->timers; timer; timer = timer->next)
-		count++;
-	return count;
+	return of(base)->watches + of(base)->timers;
 }

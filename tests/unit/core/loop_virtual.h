@@ -9,6 +9,8 @@
 /// Begins at 1000 s of monotonic time, not synchronised. Becomes the clock's source.
 struct sp_loop *sp_loop_virtual_new(void);
 void sp_loop_virtual_free(struct sp_loop *loop);
+/// The monotonic time to begin at instead; before any timer was started.
+void sp_loop_virtual_begin(struct sp_loop *loop, int64_t mono_us);
 /// Runs everything that falls due within the next `ms`, in order.
 void sp_loop_virtual_run(struct sp_loop *loop, int64_t ms);
 /// Wall time at this moment; 0: not synchronised.
