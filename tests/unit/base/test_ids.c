@@ -147,9 +147,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ids_are_base32_and_differ),
-	    cmocka_unit_test(randomness_can_be_replaced), cmocka_unit_test(names_for_topics_are_checked),
-	    cmocka_unit_test(digests_are_sha256),        cmocka_unit_test(jitter_is_uniform),
-	    cmocka_unit_test(boot_id_is_the_kernels),    cmocka_unit_test(threads_may_digest_at_once),
+	    cmocka_unit_test(randomness_can_be_replaced),
+	    cmocka_unit_test(names_for_topics_are_checked),
+	    cmocka_unit_test(digests_are_sha256),
+	    cmocka_unit_test(jitter_is_uniform),
+	    cmocka_unit_test(boot_id_is_the_kernels),
+	    cmocka_unit_test(threads_may_digest_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// From the world's state to the verdict that it deserves.
+#include "tests/sim/truth.h"
+
+#include <stdlib.h>
+
+#include "agent/base/mem.h"
+
+#define CAUSE(name) (1u << SP_CAUSE_##name)
+
+static bool reaches_home(const struct sim_state *state, int family)
+{
+	return sim_path(state, SIM_AT_HOME, family);
+}
+
+/// Nothing beyond the router answers in any family.
+static void all_lost(const struct sim_state *state, struct sim_stretch *out)
+{
+	bool access = sim_path(state, SIM_AT_ACCESS, 4) || sim_path(state, SIM_AT_ACCESS, 6);
+	out->state = SP_LINE_DOWN;
+	if (access && state->portal)
+		out->causes = CAUSE(CAPTIVE_PORTAL);
+	else if (access)
+		out->causes = CAUSE(ISP_CORE) | CAUSE(ISP);
+	else
+		out->causes = CAUSE(ISP_ACCESS) | CAUSE(ISP);
+}
+
+static void beyond_router(const struct sim_world *world, const struct sim_state *state,
+			  struct sim_stretch *out)
+{
+	struct sim_state path = *state;
+	if (state->portal && world->school.portal_echo)
+		path.portal = false;
+	bool v4 = reaches_home(&path, 4), v6 = reaches_home(&path, 6);
+	if (!v4 && !v6) {
+		all_lost(state, out);
+	} else if (state->portal) {
+		out->state = SP_LINE_DOWN;
+		out->causes = CAUSE(CAPTIVE_PORTAL);
+		out->portal = true;
+	} else if (world->school.ipv6 && v4 != v6) {
+		out->state = SP_LINE_DEGRADED;
+		out->causes = v4 ? CAUSE(IPV6) : CAUSE(IPV4);
+	} else if (!state->abroad) {
+		out->state = SP_LINE_DEGRADED;
+		out->causes = CAUSE(INTERNATIONAL);
+	} else if (!state->dns) {
+		out->state = SP_LINE_DEGRADED;
+		out->causes = CAUSE(DNS);
+	}
+}
+
+static struct sim_stretch classify(const struct sim_world *world, const struct sim_state *state)
+{
+	struct sim_stretch out = {.state = SP_LINE_UP, .causes = CAUSE(NONE), .watched = state->agent};
+	if (!state->carrier) {
+		out.state = SP_LINE_UNKNOWN;
+		out.causes = CAUSE(CABLE);
+	} else if (!state->address) {
+		out.state = SP_LINE_UNKNOWN;
+		out.causes = CAUSE(ADDRESS);
+	} else if (!state->router) {
+		out.state = SP_LINE_UNKNOWN;
+		out.causes = CAUSE(GATEWAY);
+	} else {
+		beyond_router(world, state, &out);
+	}
+	return out;
+}
+
+static bool same(const struct sim_stretch *a, const struct sim_stretch *b)
+{
+	return a->state == b->state && a->causes == b->causes && a->watched == b->watched;
+}
+
+struct sim_stretch *sim_truth(struct sim_world *world, size_t *count)
+{
+	struct sim_stretch *list = NULL;
+	size_t room = 0;
+	*count = 0;
+	for (int64_t t = world->from_ms; t < world->to_ms; t = sim_world_next(world, t)) {
+		struct sim_stretch now = classify(world, sim_world_at(world, t));
+		if (*count > 0 && same(&list[*count - 1], &now))
+			continue;
+		if (*count == room) {
+			room = room ? 2 * room : 64;
+			list = sp_realloc(list, room * sizeof(*list));
+		}
+		now.from_ms = t;
+		if (*count > 0)
+			list[*count - 1].to_ms = t;
+		list[(*count)++] = now;
+	}
+	if (*count > 0)
+		list[*count - 1].to_ms = world->to_ms;
+	return list;
+}
+
+static bool is_partial(const struct sim_stretch *stretch)
+{
+	return stretch->state == SP_LINE_DEGRADED;
+}
+
+int64_t sim_detect_ms(const struct sim_stretch *stretch)
+{
+	if (stretch->portal)
+		return 60 * 1000;
+	// That it is the router, and not the provider, the kernel tells after nine seconds.
+	if (is_partial(stretch) || (stretch->causes & CAUSE(GATEWAY)))
+		return 15 * 1000;
+	return 5 * 1000;
+}
+
+int64_t sim_edge_ms(const struct sim_stretch *stretch)
+{
+	if (stretch->portal)
+		return 60 * 1000;
+	return is_partial(stretch) ? 5 * 1000 : 1000;
+}
