@@ -65,6 +65,15 @@ static void overview_line(void *arg, const struct sp_line_view *line)
 	sp_out_int_or_null(o->out, "since_ms", line->since_ms);
 	sp_out_int_or_null(o->out, "last_heard_ms", line->last_heard_ms);
 	sp_out_text(o->out, "presence", line->presence);
+	if (line->lost_ms >= 0) {
+		sp_out_open(o->out, "silence", '{');
+		sp_out_int(o->out, "start_from_ms", line->last_heard_ms);
+		sp_out_int(o->out, "start_to_ms", line->lost_ms);
+		sp_out_text_or_null(o->out, "timetable", line->timetable);
+		sp_out_close(o->out, '}');
+	} else {
+		sp_out_raw(o->out, "silence", "null");
+	}
 	sp_out_close(o->out, '}');
 }
 
@@ -180,6 +189,33 @@ int sp_api_outages(struct sp_store *store, const struct sp_outage_filter *filter
 {
 	list_open(out, "outages");
 	int result = sp_store_outages(store, filter, outage_row, out);
+	list_close(out);
+	return result;
+}
+
+static void silence_row(void *arg, const struct sp_silence_view *silence)
+{
+	struct sp_buf *out = arg;
+	sp_out_open(out, NULL, '{');
+	sp_out_text(out, "device", silence->device);
+	sp_out_text_or_null(out, "school", silence->school);
+	sp_out_text_or_null(out, "site", silence->site);
+	sp_out_text(out, "reason", silence->reason);
+	sp_out_text(out, "cause", silence->cause);
+	sp_out_text(out, "whose", silence->whose);
+	sp_out_int_or_null(out, "start_from_ms", silence->start_from_ms);
+	sp_out_int_or_null(out, "start_to_ms", silence->start_to_ms);
+	sp_out_int_or_null(out, "end_ms", silence->end_ms);
+	sp_out_seconds_or_null(out, "end_uncertainty_seconds",
+			       silence->end_ms < 0 ? -1 : silence->end_err_ms);
+	sp_out_text_or_null(out, "evidence", silence->evidence);
+	sp_out_close(out, '}');
+}
+
+int sp_api_silences(struct sp_store *store, const char *device, int64_t limit, struct sp_buf *out)
+{
+	list_open(out, "silences");
+	int result = sp_store_silences(store, device, limit, silence_row, out);
 	list_close(out);
 	return result;
 }

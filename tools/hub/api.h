@@ -16,6 +16,8 @@ int sp_api_overview(struct sp_store *store, const struct sp_store_status *status
 		    struct sp_buf *out) SP_MUST_CHECK;
 int sp_api_outages(struct sp_store *store, const struct sp_outage_filter *filter,
 		   struct sp_buf *out) SP_MUST_CHECK;
+int sp_api_silences(struct sp_store *store, const char *device, int64_t limit,
+		    struct sp_buf *out) SP_MUST_CHECK;
 int sp_api_day(struct sp_store *store, const char *date, int64_t from_ms, int64_t now_ms,
 	       struct sp_buf *out) SP_MUST_CHECK;
 int sp_api_devices(struct sp_store *store, const char *device, struct sp_buf *out) SP_MUST_CHECK;

@@ -216,6 +216,30 @@ bool sp_fact_outage(struct sp_fact_outage *out, const char *data)
 	return good;
 }
 
+static bool boot(struct sp_fact_boot *out, const cJSON *root)
+{
+	const cJSON *item = member(root, "uncertainty_seconds"), *previous = member(root, "previous_boot");
+	out->start_mono_us = out->start_t_ms = out->uncertainty_ms = -1;
+	word(root, "reason", out->reason);
+	(void)integer(root, "silence_start_mono_us", 0, &out->start_mono_us);
+	(void)integer(root, "silence_start_t_ms", 0, &out->start_t_ms);
+	if (cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 1e9)
+		out->uncertainty_ms = (int64_t)ceil(item->valuedouble * 1000);
+	if (cJSON_IsString(previous) && strlen(previous->valuestring) == SP_FEED_BOOT_LENGTH)
+		strcpy(out->previous_boot, previous->valuestring);
+	people_text(root, "evidence", out->evidence, sizeof(out->evidence));
+	return out->reason[0] != '\0';
+}
+
+bool sp_fact_boot(struct sp_fact_boot *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	*out = (struct sp_fact_boot){.reason = ""};
+	bool good = boot(out, root);
+	cJSON_Delete(root);
+	return good;
+}
+
 bool sp_fact_device(struct sp_fact_device *out, const char *data)
 {
 	cJSON *root = cJSON_Parse(data);

@@ -55,6 +55,14 @@ struct sp_fact_outage {
 	char *evidence, *parts;        ///< JSON list text or NULL; free()
 };
 
+struct sp_fact_boot {
+	char reason[SP_WORD_MAX + 1];
+	char previous_boot[SP_FEED_BOOT_LENGTH + 1]; ///< "": not known
+	int64_t start_mono_us, start_t_ms;           ///< of the silence; -1: not known
+	int64_t uncertainty_ms;                      ///< -1: not known
+	char evidence[SP_TEXT_MAX];
+};
+
 struct sp_fact_device {
 	enum sp_line_state state;
 	char driver[65], reason[SP_WORD_MAX + 1], text[SP_TEXT_MAX];
@@ -70,4 +78,5 @@ bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data);
 bool sp_fact_line(struct sp_fact_line *out, const char *data);
 bool sp_fact_outage(struct sp_fact_outage *out, const char *data); ///< both texts are the caller's
+bool sp_fact_boot(struct sp_fact_boot *out, const char *data);
 bool sp_fact_device(struct sp_fact_device *out, const char *data);

@@ -48,7 +48,9 @@ struct sp_outbound *sp_outbound_site(const struct sp_store_site *site)
 	sp_buf_text(&payload, ",\"whose\":");
 	sp_json_text(&payload, site->whose);
 	moment(&payload, "last_heard", site->last_heard_ms);
-	sp_buf_printf(&payload, ",\"presence\":\"%s\"}", site->presence);
+	sp_buf_printf(&payload, ",\"presence\":\"%s\",\"timetable\":", site->presence);
+	sp_buf_printf(&payload, "%s%s%s}", site->timetable ? "\"" : "",
+		      site->timetable ? site->timetable : "null", site->timetable ? "\"" : "");
 	out->length = payload.length;
 	out->payload = sp_buf_take(&payload);
 	return out;

@@ -13,12 +13,14 @@
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
 #include "tools/hub/csv.h"
+#include "tools/hub/timetable.h"
 
 enum kind {
 	TEXT,  ///< for people
 	LEVEL, ///< stands in a topic
 	ID,    ///< as sp_id_valid() says
 	MBPS,
+	TIMETABLE,
 };
 
 static const struct column {
@@ -40,7 +42,7 @@ static const struct column {
     {"zone", TEXT, false, 64, offsetof(struct sp_register_line, zone)},
     {"device", ID, false, 32, offsetof(struct sp_register_line, device)},
     {"shard", ID, false, 32, offsetof(struct sp_register_line, shard)},
-    {"timetable", TEXT, false, 64, offsetof(struct sp_register_line, timetable)},
+    {"timetable", TIMETABLE, false, 256, offsetof(struct sp_register_line, timetable)},
 };
 #define COLUMNS SP_COUNT(columns)
 
@@ -142,6 +144,7 @@ static int mbps(const char *text, double *out)
 static const char *fault_of(const struct column *column, const char *cell)
 {
 	double ignored;
+	struct sp_timetable unused;
 	if (!*cell)
 		return column->mandatory ? "must not be empty" : NULL;
 	if (strlen(cell) > column->max)
@@ -159,6 +162,10 @@ static const char *fault_of(const struct column *column, const char *cell)
 		return sp_id_valid(cell) ? NULL : "must be 1 to 32 of a-z, 0-9 and '-'";
 	case MBPS:
 		return mbps(cell, &ignored) < 0 ? "must be Mbit/s like 100 or 33.5" : NULL;
+	case TIMETABLE:
+		return sp_timetable_parse(&unused, cell) < 0
+			   ? "must be like 'mon-fri 07:00-17:00; sat 07:00-11:30'"
+			   : NULL;
 	}
 	return NULL;
 }
@@ -232,6 +239,8 @@ static void check_places(struct reader *r, struct sp_register_line **sorted, siz
 			differs(r, "site_name", a, b, "site");
 		if (strcmp(a->zone, b->zone) != 0)
 			differs(r, "zone", a, b, "site");
+		if (strcmp(a->timetable, b->timetable) != 0)
+			differs(r, "timetable", a, b, "site");
 		if (strcmp(a->line, b->line) == 0)
 			sp_config_error(r->errors, r->file, b->csv_line,
 					"column 'line': line %u has the same school, site and line",

@@ -182,6 +182,16 @@ static void get_outages(struct sp_http_call *call, void *arg)
 		view_end(&view, sp_api_outages(view.serve->store, &filter, &out), &out);
 }
 
+static void get_silences(struct sp_http_call *call, void *arg)
+{
+	struct view view;
+	struct sp_buf out = SP_BUF(SP_API_MAX);
+	int64_t limit;
+	if (number(call, "limit", LIMIT_DEFAULT, LIMIT_MAX, &limit) && view_begin(&view, arg, call) &&
+	    !unchanged(&view))
+		view_end(&view, sp_api_silences(view.serve->store, query(call, "device"), limit, &out), &out);
+}
+
 static void get_day(struct sp_http_call *call, void *arg)
 {
 	struct view view;
@@ -292,6 +302,7 @@ static void refuse_method(struct sp_http_call *call, void *arg)
 static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/overview", get_overview},
     {"GET", "/api/v1/outages", get_outages},
+    {"GET", "/api/v1/silences", get_silences},
     {"GET", "/api/v1/day", get_day},
     {"GET", "/api/v1/devices", get_devices},
     {"GET", "/api/v1/facts", get_facts},

@@ -87,6 +87,7 @@ struct sp_store_site {
 	char cause[SP_WORD_MAX + 1], whose[SP_WORD_MAX + 1];
 	int64_t since_ms, last_heard_ms; ///< -1: never
 	const char *presence;            ///< a constant word
+	const char *timetable;           ///< a constant word or NULL: see struct sp_line_view
 };
 
 /// What is to be published once, and only if, the commit has succeeded.
@@ -124,6 +125,11 @@ struct sp_line_view {
 	enum sp_line_state last_state;
 	const char *cause, *whose, *presence;
 	int64_t since_ms, last_heard_ms;
+	/// A board that is away now: contact was lost between last_heard_ms and lost_ms (-1: it is not away),
+	/// "inside" or "outside" of the site's timetable; NULL without one. As long as the timetable has not
+	/// called for a board that was lost outside of it, its cause is "switched_off".
+	int64_t lost_ms;
+	const char *timetable;
 };
 int sp_store_lines(struct sp_store *store, void (*row)(void *arg, const struct sp_line_view *line),
 		   void *arg) SP_MUST_CHECK;
@@ -140,9 +146,22 @@ struct sp_outage_view {
 	bool measured;                                      ///< the start is placed better than by bounds
 	int64_t start_ms, start_err_ms, end_ms, end_err_ms; ///< -1: not known
 };
-/// Newest start first.
+/// Newest start first. Power that was lost outside of the site's timetable is no outage: see below.
 int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filter,
 		     void (*row)(void *arg, const struct sp_outage_view *outage), void *arg) SP_MUST_CHECK;
+
+/// One silence of a board that came back. Texts live during the call.
+struct sp_silence_view {
+	const char *school, *site, *device, *evidence;
+	const char *reason;        ///< as the board said
+	const char *cause, *whose; ///< "switched_off" for power that was lost outside of the timetable
+	int64_t last_ms;           ///< of the last record on the board's card; -1: not known
+	int64_t start_from_ms, start_to_ms; ///< it began between these; -1: not known
+	int64_t end_ms, end_err_ms;         ///< the agent was back; -1: not known
+};
+/// Newest end first. `device` NULL: all.
+int sp_store_silences(struct sp_store *store, const char *device, int64_t limit,
+		      void (*row)(void *arg, const struct sp_silence_view *silence), void *arg) SP_MUST_CHECK;
 
 struct sp_device_view {
 	const char *device, *shard, *presence, *boot, *version;

@@ -8,7 +8,7 @@
 #include "tools/hub/store.h"
 
 enum {
-	SP_SCHEMA_VERSION = 2,
+	SP_SCHEMA_VERSION = 3,
 	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
 };
 
@@ -182,14 +182,44 @@ struct sp_record {
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	       const struct sp_record *record) SP_MUST_CHECK;
 
+/// The moment that a record names, by its own time, else by a monotonic time of `boot` ("": the record's
+/// own), else the record's.
+int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
+		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
+		     int64_t uncertainty_ms, struct sp_placed *out) SP_MUST_CHECK;
+
+// ---- silences (store_sqlite_silence.c)
+// ---------------------------------------------------------------------
+
+/// A `boot` fact: the silence before it.
+int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame,
+		       const struct sp_record *record) SP_MUST_CHECK;
+/// The boot that sent this was alive then.
+int sp_silence_heard(struct sp_store *store, const struct sp_arrival *arrival, int64_t boot,
+		     const struct sp_clock_reading *clk) SP_MUST_CHECK;
+/// The broker gave up the session of the boot that the board was born in.
+int sp_silence_lost(struct sp_store *store, int64_t device) SP_MUST_CHECK;
+/// What is known of the silence of which an outage that begins then speaks: 1, or 0 when there is none.
+int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms,
+		  struct sp_silence_view *out) SP_MUST_CHECK;
+/// Those of the device that touch from_ms…to_ms; texts live during the call.
+int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
+			void (*row)(void *arg, const struct sp_silence_view *silence),
+			void *arg) SP_MUST_CHECK;
+
 // ---- views (store_sqlite_view.c) -------------------------------------------------------------------------
 
 /// The columns of sp_line_columns, from 0; joined as `r` (register), `d` (device), `l` (line).
 #define SP_LINE_COLUMNS                                                                                \
 	"r.area, r.school, r.school_name, r.site, r.site_name, coalesce(r.line, l.name), r.provider, " \
 	"coalesce(r.device, d.name), coalesce(r.shard, d.shard), r.school IS NOT NULL, d.presence, "   \
-	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id"
-enum { SP_LINE_COLUMN_LINE = 16, SP_LINE_COLUMN_DEVICE = 17 };
+	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id, r.timetable, d.presence_ms"
+enum {
+	SP_LINE_COLUMN_LINE = 16,
+	SP_LINE_COLUMN_DEVICE = 17,
+	SP_LINE_COLUMN_TIMETABLE = 18,
+	SP_LINE_COLUMN_PRESENCE_MS = 19,
+};
 void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out);
 /// Said to be online, but not heard for too long: it may have died while the broker could not tell.
 /// -1: never heard.

@@ -223,8 +223,9 @@ static int will(struct sp_store *store, const struct sp_feed_state *state)
 	if (result != 1)
 		return result;
 	sp_touch(&store->devices, device);
-	return SQL_DO(store, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
-		      I(SP_PRESENCE_LOST), I(store->now_ms), I(device));
+	result = SQL_DO(store, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
+			I(SP_PRESENCE_LOST), I(store->now_ms), I(device));
+	return result < 0 ? result : sp_silence_lost(store, device);
 }
 
 /// A birth that the broker repeats was said when its own clock says.

@@ -4,6 +4,7 @@
 #include "tools/hub/store_sqlite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/mem.h"
 #include "tools/hub/strip.h"
@@ -15,7 +16,8 @@ struct day {
 	struct sp_strip strip;
 	struct sp_point *points;
 	char **causes; ///< as many as points
-	size_t point_room, heard_room, hole_room;
+	struct sp_quiet *quiet;
+	size_t point_room, heard_room, hole_room, quiet_room;
 };
 
 static void add_span(struct sp_span **spans, size_t *count, size_t *room, int64_t from_ms, int64_t to_ms)
@@ -108,12 +110,42 @@ static int read_holes(struct sp_store *store, struct day *day)
 	return result;
 }
 
+static void add_quiet(struct day *day, int64_t from_ms, int64_t to_ms, const char *cause)
+{
+	if (day->strip.quiet_count == day->quiet_room) {
+		day->quiet_room = day->quiet_room ? day->quiet_room * 2 : 4;
+		day->quiet = sp_realloc(day->quiet, day->quiet_room * sizeof(*day->quiet));
+	}
+	day->quiet[day->strip.quiet_count++] = (struct sp_quiet){from_ms, to_ms, cause};
+}
+
+static void on_silence(void *arg, const struct sp_silence_view *silence)
+{
+	struct day *day = arg;
+	size_t count = day->strip.quiet_count;
+	// From the last record on nothing is told of the line, whenever it was that the board fell silent.
+	int64_t from_ms = silence->last_ms >= 0 ? silence->last_ms : silence->start_from_ms;
+	if (count > 0 && from_ms < day->quiet[count - 1].to_ms)
+		from_ms = day->quiet[count - 1].to_ms;
+	add_quiet(day, from_ms, silence->end_ms, silence->cause); // constant words
+}
+
+/// Silences that are over, and the one that lasts if it is presumed to be the main switch.
+static int read_quiet(struct sp_store *store, struct day *day, const struct sp_line_view *view)
+{
+	int result = sp_silences_between(store, day->device, day->from_ms, day->to_ms, on_silence, day);
+	if (view->lost_ms >= 0 && strcmp(view->cause, "switched_off") == 0)
+		add_quiet(day, view->last_heard_ms, INT64_MAX, "switched_off");
+	return result;
+}
+
 static void day_free(struct day *day)
 {
 	for (size_t i = 0; i < day->strip.point_count; i++)
 		free(day->causes[i]);
 	free(day->causes);
 	free(day->points);
+	free(day->quiet);
 	free(day->strip.heard);
 	free(day->strip.holes);
 }
@@ -129,8 +161,11 @@ static int one_line(struct sp_store *store, struct day *day, const struct sp_lin
 		result = read_heard(store, day);
 	if (result == 0 && day->line)
 		result = read_holes(store, day);
+	if (result == 0 && day->line)
+		result = read_quiet(store, day, view);
 	if (result == 0) {
 		day->strip.points = day->points;
+		day->strip.quiet = day->quiet;
 		struct sp_segment *segments =
 		    sp_strip_segments(&day->strip, day->from_ms, day->to_ms, &count);
 		row(arg, view, segments, count);

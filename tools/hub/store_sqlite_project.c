@@ -57,10 +57,9 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 
 // ---- outages -----------------------------------------------------------------------------------------
 
-/// The moment that a record names, by its own time, else by a monotonic time, else the record's.
-static int moment(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record,
-		  const char *boot, int64_t t_ms, int64_t mono_us, int64_t uncertainty_ms,
-		  struct sp_placed *out)
+int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
+		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
+		     int64_t uncertainty_ms, struct sp_placed *out)
 {
 	int result = 0;
 	int64_t err_ms = record->when.by == SP_PLACED_OWN ? record->when.err_ms : 0;
@@ -134,11 +133,11 @@ static int project_outage(struct sp_store *store, const struct sp_time_frame *fr
 	struct sp_placed start, end;
 	if (!sp_fact_outage(&fact, record->data))
 		return 1;
-	int result = moment(store, frame, record, fact.start_boot, fact.start_t_ms, fact.start_mono_us,
-			    fact.start_uncertainty_ms, &start);
+	int result = sp_record_moment(store, frame, record, fact.start_boot, fact.start_t_ms,
+				      fact.start_mono_us, fact.start_uncertainty_ms, &start);
 	if (result == 0)
-		result = moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us,
-				fact.end_uncertainty_ms, &end);
+		result = sp_record_moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us,
+					  fact.end_uncertainty_ms, &end);
 	if (result == 0)
 		result = newer(store, record, &fact);
 	if (result == 1)
@@ -184,6 +183,8 @@ int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const 
 {
 	if (strcmp(record->type, "line") == 0)
 		return project_line(store, record);
+	if (strcmp(record->type, "boot") == 0)
+		return sp_silence_project(store, frame, record);
 	if (strcmp(record->type, "outage") == 0)
 		return project_outage(store, frame, record);
 	if (strcmp(record->type, "device") == 0)

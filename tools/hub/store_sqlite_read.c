@@ -1,11 +1,32 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The plain lists that the API shows.
+#include <string.h>
+
 #include "tools/hub/store_sqlite.h"
 
 enum { ROWS_MAX = 10000 }; ///< of lists without a limit of their own
 
 static const char *const gap_kinds[] = {"open", "lost", "dropped"};
+
+/// A silence's outage: what the hub heard narrows its start. 1: shown, 0: it was the main switch after
+/// school.
+static int by_ear(struct sp_store *store, int64_t device, struct sp_outage_view *outage)
+{
+	struct sp_silence_view silence;
+	bool silent = strcmp(outage->cause, "power") == 0 || strcmp(outage->cause, "reboot") == 0 ||
+		      strcmp(outage->cause, "agent") == 0;
+	if (!silent || outage->phase != SP_OUTAGE_CLOSE || outage->start_ms < 0)
+		return 1;
+	int result = sp_silence_at(store, device, outage->start_ms, &silence);
+	if (result != 1)
+		return result < 0 ? result : 1;
+	if (silence.start_from_ms >= 0) {
+		outage->start_err_ms = (silence.start_to_ms - silence.start_from_ms + 1) / 2;
+		outage->start_ms = silence.start_from_ms + outage->start_err_ms;
+	}
+	return strcmp(silence.cause, "switched_off") != 0;
+}
 
 int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filter,
 		     void (*row)(void *arg, const struct sp_outage_view *outage), void *arg)
@@ -13,38 +34,44 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
 	    "SELECT r.school, r.site, o.line, d.name, o.name, o.cause, o.whose, o.evidence, o.phase, o.state,"
-	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms, o.parts FROM outage o JOIN "
-	    "device d "
-	    "ON"
-	    " d.id = o.device LEFT JOIN register r ON r.device = d.name AND r.line = o.line WHERE (?1 IS "
-	    "NULL OR"
-	    " r.school = ?1) AND (?2 IS NULL OR r.site = ?2) AND (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL "
-	    "OR"
-	    " d.name = ?4) ORDER BY o.start_ms DESC, o.name LIMIT ?5",
-	    T(filter->school), T(filter->site), T(filter->line), T(filter->device), I(filter->limit));
-	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		const char *evidence = (const char *)sqlite3_column_text(stmt, 7);
-		row(arg, &(struct sp_outage_view){
-			     .school = sp_sql_text(stmt, 0),
-			     .site = sp_sql_text(stmt, 1),
-			     .line = sp_sql_text(stmt, 2),
-			     .device = sp_sql_text(stmt, 3),
-			     .outage = sp_sql_text(stmt, 4),
-			     .cause = sp_sql_text(stmt, 5),
-			     .whose = sp_sql_text(stmt, 6),
-			     .evidence = evidence,
-			     .parts = (const char *)sqlite3_column_text(stmt, 15),
-			     .phase = (enum sp_outage_phase)sp_sql_int(stmt, 8, 0),
-			     .state = (enum sp_line_state)sp_sql_int(stmt, 9, 0),
-			     .measured = sp_sql_int(stmt, 10, SP_PLACED_BOUNDS) < SP_PLACED_BOUNDS,
-			     .start_ms = sp_sql_int(stmt, 11, -1),
-			     .start_err_ms = sp_sql_int(stmt, 12, -1),
-			     .end_ms = sp_sql_int(stmt, 13, -1),
-			     .end_err_ms = sp_sql_int(stmt, 14, -1),
-			 });
+	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms, o.parts, d.id FROM outage o"
+	    " JOIN device d ON d.id = o.device LEFT JOIN register r ON r.device = d.name AND r.line = o.line"
+	    " WHERE (?1 IS NULL OR r.school = ?1) AND (?2 IS NULL OR r.site = ?2) AND"
+	    " (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL OR d.name = ?4) ORDER BY o.start_ms DESC, o.name",
+	    T(filter->school), T(filter->site), T(filter->line), T(filter->device));
+	int result = 0;
+	for (int64_t left = filter->limit; left > 0 && (result = sp_sql_step(store, stmt)) == 1;) {
+		struct sp_outage_view outage = {
+		    .school = sp_sql_text(stmt, 0),
+		    .site = sp_sql_text(stmt, 1),
+		    .line = sp_sql_text(stmt, 2),
+		    .device = sp_sql_text(stmt, 3),
+		    .outage = sp_sql_text(stmt, 4),
+		    .cause = sp_sql_text(stmt, 5),
+		    .whose = sp_sql_text(stmt, 6),
+		    .evidence = (const char *)sqlite3_column_text(stmt, 7),
+		    .parts = (const char *)sqlite3_column_text(stmt, 15),
+		    .phase = (enum sp_outage_phase)sp_sql_int(stmt, 8, 0),
+		    .state = (enum sp_line_state)sp_sql_int(stmt, 9, 0),
+		    .measured = sp_sql_int(stmt, 10, SP_PLACED_BOUNDS) < SP_PLACED_BOUNDS,
+		    .start_ms = sp_sql_int(stmt, 11, -1),
+		    .start_err_ms = sp_sql_int(stmt, 12, -1),
+		    .end_ms = sp_sql_int(stmt, 13, -1),
+		    .end_err_ms = sp_sql_int(stmt, 14, -1),
+		};
+		int shown = by_ear(store, sp_sql_int(stmt, 16, 0), &outage);
+		if (shown < 0) {
+			sp_sql_leave(stmt);
+			return shown;
+		}
+		if (!shown)
+			continue;
+		row(arg, &outage);
+		left--;
 	}
-	return result;
+	if (result == 1)
+		sp_sql_leave(stmt);
+	return result < 0 ? result : 0;
 }
 
 int sp_store_devices(struct sp_store *store, const char *device,

@@ -15,7 +15,8 @@ static const char identities[] =
     " birth_mono_us INTEGER, events INTEGER NOT NULL DEFAULT 0);"
 
     "CREATE TABLE boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
-    " arrival_mono_us INTEGER, arrival_ms INTEGER, arrival_err_ms INTEGER, UNIQUE(device, name));"
+    " arrival_mono_us INTEGER, arrival_ms INTEGER, arrival_err_ms INTEGER, heard_ms INTEGER,"
+    " lost_ms INTEGER, UNIQUE(device, name));"
 
     "CREATE TABLE anchor(boot INTEGER NOT NULL, mono_us INTEGER NOT NULL, t_ms INTEGER NOT NULL,"
     " err_ms INTEGER NOT NULL, PRIMARY KEY(boot, mono_us)) WITHOUT ROWID;"
@@ -65,6 +66,12 @@ static const char projections[] =
     " start_ms INTEGER, start_err_ms INTEGER, start_placed INTEGER, end_ms INTEGER, end_err_ms INTEGER,"
     " evidence TEXT, t_ms INTEGER NOT NULL, parts TEXT, PRIMARY KEY(device, name)) WITHOUT ROWID;"
     "CREATE INDEX outage_start ON outage(start_ms);"
+
+    "CREATE TABLE silence(device INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, boot INTEGER, last_ms INTEGER, last_err_ms INTEGER, width_ms INTEGER,"
+    " end_ms INTEGER, end_err_ms INTEGER, evidence TEXT NOT NULL,"
+    " PRIMARY KEY(device, stream, seq)) WITHOUT ROWID;"
+    "CREATE INDEX silence_end ON silence(device, end_ms);"
 
     "CREATE TABLE instance(device INTEGER NOT NULL, name TEXT NOT NULL, driver TEXT NOT NULL,"
     " state INTEGER NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL, since_ms INTEGER NOT NULL,"

@@ -78,6 +78,7 @@ static void site_of(struct sp_store_site *site, const struct sp_line_view *view)
 	site->since_ms = view->since_ms;
 	site->last_heard_ms = view->last_heard_ms;
 	site->presence = view->presence;
+	site->timetable = view->timetable;
 }
 
 /// 1: it differs from what was published, and that is noted now.
@@ -173,19 +174,22 @@ static int seal_gone(struct sp_store *store, struct sp_store_news *news)
 	return result;
 }
 
-/// A silence is no message: the boards that time alone has changed since their topics were published.
+/// A silence is no message: the boards that time alone has changed since their topics were published. The
+/// timetable may have called for those that were switched off: looked at once a minute, since at night they
+/// are all of them.
 static int touch_silent(struct sp_store *store)
 {
 	int64_t since_ms = store->now_ms - store->silence_sought_ms;
 	if (since_ms >= 0 && since_ms < SILENCE_EVERY_MS)
 		return 0;
+	bool minute = store->now_ms / HEARD_EVERY_MS != store->silence_sought_ms / HEARD_EVERY_MS;
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
 	    "SELECT d.id FROM published p JOIN register r ON r.school = p.school AND r.site = p.site AND"
 	    " r.line = p.line JOIN device d ON d.name = r.device WHERE (p.presence = 'online' OR p.state <> "
-	    "?)"
-	    " AND coalesce(d.last_heard_ms, -1) < ?",
-	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms));
+	    "?1 OR (?3 AND p.cause = 'switched_off'))"
+	    " AND (coalesce(d.last_heard_ms, -1) < ?2 OR (?3 AND p.cause = 'switched_off'))",
+	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms), I(minute));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1)
 		sp_touch(&store->devices, sp_sql_int(stmt, 0, 0));

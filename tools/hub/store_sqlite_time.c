@@ -74,6 +74,9 @@ int sp_time_clk(struct sp_store *store, const struct sp_arrival *arrival, int64_
 		const struct sp_clock_reading *clk)
 {
 	struct sp_anchor anchor = {true, clk->mono_us, clk->wall_ms, clk->err_ms};
+	int result = sp_silence_heard(store, arrival, boot, clk);
+	if (result < 0)
+		return result;
 	if (!clk->synced)
 		return add_arrival(store, arrival, device, boot, clk->mono_us);
 	return sp_time_own(store, device, boot, &anchor, arrival->arrived_ms);

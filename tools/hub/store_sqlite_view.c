@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Reading lines: the register joined with what was heard, and what was heard of no registered line.
+#include "tools/hub/silence.h"
 #include "tools/hub/store_sqlite.h"
 
 bool sp_is_silent(const struct sp_store *store, int64_t last_heard_ms, int64_t now_ms)
@@ -25,6 +26,28 @@ static void silence(struct sp_line_view *view)
 	view->since_ms = view->last_heard_ms;
 }
 
+/// It did not say that it stops: was it the hour to be switched off?
+static void absence(const struct sp_store *store, sqlite3_stmt *stmt, int64_t presence,
+		    struct sp_line_view *view)
+{
+	struct sp_timetable timetable;
+	struct sp_silence_start lost = {view->last_heard_ms, view->last_heard_ms + store->silence_ms};
+	if (presence == SP_PRESENCE_LOST)
+		lost.to_ms = sp_sql_int(stmt, SP_LINE_COLUMN_PRESENCE_MS, lost.to_ms);
+	if (lost.to_ms > store->now_ms)
+		lost.to_ms = store->now_ms;
+	if (lost.to_ms < lost.from_ms)
+		lost.to_ms = lost.from_ms;
+	view->lost_ms = lost.to_ms;
+	if (sp_timetable_parse(&timetable, sp_sql_text(stmt, SP_LINE_COLUMN_TIMETABLE)) < 0)
+		return; // imported before timetables were checked
+	view->timetable = sp_silence_side(&lost, &timetable);
+	if (!sp_silence_presumed_off(&lost, &timetable, store->now_ms))
+		return;
+	view->cause = "switched_off";
+	view->whose = "school";
+}
+
 void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out)
 {
 	int64_t presence = sp_sql_int(stmt, 10, SP_PRESENCE_NEVER), heard_ms = sp_sql_int(stmt, 11, -1);
@@ -43,13 +66,16 @@ void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_li
 				     .state = (enum sp_line_state)sp_sql_int(stmt, 12, SP_LINE_UNKNOWN),
 				     .cause = sp_sql_text(stmt, 13),
 				     .whose = sp_sql_text(stmt, 14),
-				     .since_ms = sp_sql_int(stmt, 15, -1)};
+				     .since_ms = sp_sql_int(stmt, 15, -1),
+				     .lost_ms = -1};
 	out->last_state = out->state;
 	// Also a line of which nothing was ever said.
 	bool said = sqlite3_column_type(stmt, SP_LINE_COLUMN_LINE) != SQLITE_NULL;
-	if (presence == SP_PRESENCE_STOPPED || presence == SP_PRESENCE_LOST || !said ||
-	    sp_is_silent(store, heard_ms, store->now_ms))
+	bool away = presence == SP_PRESENCE_LOST || sp_is_silent(store, heard_ms, store->now_ms);
+	if (presence == SP_PRESENCE_STOPPED || !said || away)
 		silence(out);
+	if (away && presence != SP_PRESENCE_STOPPED && heard_ms >= 0)
+		absence(store, stmt, presence, out);
 	if (!out->cause[0])
 		out->cause = "none";
 	if (!out->whose[0])

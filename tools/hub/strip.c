@@ -34,6 +34,22 @@ static void add(struct pieces *out, int64_t from_ms, int64_t to_ms, enum sp_line
 	out->items[out->count++] = (struct sp_segment){from_ms, to_ms, state, cause};
 }
 
+/// Nothing was heard: unknown, for the causes that became known afterwards.
+static void gap(struct pieces *out, const struct sp_strip *strip, int64_t from_ms, int64_t to_ms)
+{
+	for (size_t i = 0; i < strip->quiet_count && from_ms < to_ms; i++) {
+		const struct sp_quiet *quiet = &strip->quiet[i];
+		if (quiet->to_ms <= from_ms || quiet->from_ms >= to_ms)
+			continue;
+		int64_t begin = quiet->from_ms > from_ms ? quiet->from_ms : from_ms;
+		int64_t end = quiet->to_ms < to_ms ? quiet->to_ms : to_ms;
+		add(out, from_ms, begin, SP_LINE_UNKNOWN, "");
+		add(out, begin, end, SP_LINE_UNKNOWN, quiet->cause);
+		from_ms = end;
+	}
+	add(out, from_ms, to_ms, SP_LINE_UNKNOWN, "");
+}
+
 static int by_start(const void *left, const void *right)
 {
 	const struct sp_span *a = left, *b = right;
@@ -112,11 +128,11 @@ struct sp_segment *sp_strip_segments(struct sp_strip *strip, int64_t from_ms, in
 		if (known[i].to_ms <= from_ms)
 			continue;
 		int64_t start = known[i].from_ms < to_ms ? known[i].from_ms : to_ms;
-		add(&out, at, start, SP_LINE_UNKNOWN, "");
+		gap(&out, strip, at, start);
 		say(&out, strip, &point, &known[i], from_ms, to_ms);
 		at = known[i].to_ms;
 	}
-	add(&out, at, to_ms, SP_LINE_UNKNOWN, "");
+	gap(&out, strip, at, to_ms);
 	free(known);
 	*count = out.count;
 	return out.items;

@@ -19,6 +19,12 @@ struct sp_point {
 	const char *cause;
 };
 
+/// A silence that is explained: where nothing else is known, it is unknown for this cause.
+struct sp_quiet {
+	int64_t from_ms, to_ms;
+	const char *cause;
+};
+
 struct sp_strip {
 	struct sp_span *heard; ///< the board watched; any order, may overlap
 	size_t heard_count;
@@ -26,8 +32,10 @@ struct sp_strip {
 	size_t hole_count;
 	const struct sp_point *points; ///< in order of time
 	size_t point_count;
+	const struct sp_quiet *quiet; ///< in order of time, disjoint
+	size_t quiet_count;
 };
 
 /// Sorts `heard` and `holes` in place. Pieces that join from `from_ms` to `to_ms`, free() them;
-/// causes point into the points. None when the stretch is empty.
+/// causes point into points and quiet. None when the stretch is empty.
 struct sp_segment *sp_strip_segments(struct sp_strip *strip, int64_t from_ms, int64_t to_ms, size_t *count);

@@ -28,7 +28,7 @@ static int tear_down(void **state)
 	"device,shard\n"
 #define ONE                                                                                                        \
 	"Lào Cai/Sa Pa,1020,Trường Tiểu học A,chinh,Điểm chính,main,Nhà mạng A,HD-7,100,33.5,khó " \
-	"khăn,sáng,b-1,lao-cai\n"
+	"khăn,\"mon-fri 07:00-17:00; sat 07:00-11:30\",b-1,lao-cai\n"
 
 static void all_columns_are_read(void **state)
 {
@@ -49,7 +49,7 @@ static void all_columns_are_read(void **state)
 	assert_true(line->down_mbps > 99.99 && line->down_mbps < 100.01);
 	assert_true(line->up_mbps > 33.49 && line->up_mbps < 33.51);
 	assert_string_equal(line->zone, "khó khăn");
-	assert_string_equal(line->timetable, "sáng");
+	assert_string_equal(line->timetable, "mon-fri 07:00-17:00; sat 07:00-11:30");
 	assert_string_equal(line->device, "b-1");
 	assert_string_equal(line->shard, "lao-cai");
 	sp_register_free(&reg);

@@ -17,12 +17,15 @@
 #define POINTS(...) \
 	(struct sp_point[]){__VA_ARGS__}, sizeof((struct sp_point[]){__VA_ARGS__}) / sizeof(struct sp_point)
 
+static const struct sp_quiet *quiet;
+static size_t quiet_count;
+
 /// "up 10-20, down 20-30 isp"
 static const char *strip(struct sp_span *heard, size_t heard_count, struct sp_span *holes, size_t hole_count,
 			 struct sp_point *points, size_t point_count, int64_t from, int64_t to)
 {
 	static char text[1024];
-	struct sp_strip s = {heard, heard_count, holes, hole_count, points, point_count};
+	struct sp_strip s = {heard, heard_count, holes, hole_count, points, point_count, quiet, quiet_count};
 	size_t count, used = 0;
 	struct sp_segment *segments = sp_strip_segments(&s, from, to, &count);
 	text[0] = '\0';
@@ -78,6 +81,24 @@ static void a_silence_ends_what_is_known(void **state)
 			    "unknown 50-100");
 }
 
+static void a_silence_that_is_explained_has_its_cause(void **state)
+{
+	(void)state;
+	static const struct sp_quiet known[] = {
+	    {0, 3, "agent"}, {35, 60, "power"}, {95, 200, "switched_off"}};
+	quiet = known;
+	quiet_count = SP_COUNT(known);
+	assert_string_equal(
+	    strip(SPANS({50, 90}, {5, 30}), NULL, 0, POINTS({10, UP, ""}, {60, UP, ""}), 0, 100),
+	    "unknown 0-3 agent, unknown 3-10, up 10-30, unknown 30-35, unknown 35-50 power, unknown 50-60, "
+	    "up "
+	    "60-90, unknown 90-95, unknown 95-100 switched_off");
+	assert_string_equal(strip(NULL, 0, NULL, 0, NULL, 0, 40, 50), "unknown 40-50 power");
+	// Where records are, they count and no silence.
+	assert_string_equal(strip(SPANS({0, 100}), NULL, 0, POINTS({0, UP, ""}), 0, 100), "up 0-100");
+	quiet_count = 0;
+}
+
 static void streams_that_overlap_are_one_watch(void **state)
 {
 	(void)state;
@@ -123,6 +144,7 @@ int main(void)
 	    cmocka_unit_test(a_state_holds_until_the_next_or_until_silence),
 	    cmocka_unit_test(a_state_from_the_day_before_goes_on),
 	    cmocka_unit_test(a_silence_ends_what_is_known),
+	    cmocka_unit_test(a_silence_that_is_explained_has_its_cause),
 	    cmocka_unit_test(streams_that_overlap_are_one_watch),
 	    cmocka_unit_test(missing_facts_are_a_hole),
 	    cmocka_unit_test(equal_neighbours_become_one),
