@@ -27,6 +27,7 @@ static const char help[] =
        "                     --watch draws it anew every second\n"
        "  outages [--long]   when the line was out, how long, and whose fault it was;\n"
        "                     --long shows the evidence of each, not only of the latest\n"
+       "  budget             what of each line's monthly bytes is used, by what, and what is left\n"
        "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
        "\n"
        "      --json         the agent's answer as JSON\n"
@@ -51,7 +52,7 @@ static const struct option long_options[] = {
     {"lang", required_argument, NULL, 'g'},   {0},
 };
 
-static const char *const commands[] = {"status", "outages", "drivers"};
+static const char *const commands[] = {"status", "outages", "budget", "drivers"};
 
 static volatile sig_atomic_t stopped;
 
@@ -134,6 +135,8 @@ static void build_page(struct sp_page *page, const struct arguments *arguments, 
 		sp_show_status(page, document);
 	else if (strcmp(arguments->command, "outages") == 0)
 		sp_show_outages(page, document, arguments->detailed);
+	else if (strcmp(arguments->command, "budget") == 0)
+		sp_show_budget(page, document);
 	else
 		sp_show_drivers(page, document, arguments->name != NULL);
 }

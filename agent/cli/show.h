@@ -10,6 +10,9 @@
 void sp_show_status(struct sp_page *page, const cJSON *status);
 /// `detailed`: with the evidence of each; else of the latest only.
 void sp_show_outages(struct sp_page *page, const cJSON *outages, bool detailed);
+void sp_show_budget(struct sp_page *page, const cJSON *budget);
+/// One line of the status, if that line has a cap.
+void sp_show_budget_line(struct sp_page *page, const cJSON *budgets, const char *line);
 /// `detailed`: options and metrics, too.
 void sp_show_drivers(struct sp_page *page, const cJSON *drivers, bool detailed);
 

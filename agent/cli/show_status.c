@@ -387,6 +387,7 @@ void sp_show_status(struct sp_page *page, const cJSON *status)
 	{
 		sp_page_end(page);
 		show_line(page, line, clock);
+		sp_show_budget_line(page, sp_json_member(status, "budgets"), sp_json_text(line, "name"));
 		show_rungs(page, sp_json_member(line, "rungs"));
 	}
 	show_paths(page, devices);

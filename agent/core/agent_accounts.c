@@ -22,6 +22,7 @@ void sp_agent_open_accounts(struct sp_agent *agent)
 	agent->summaries =
 	    sp_summaries_new(&(struct sp_summaries_config){.loop = agent->loop,
 							   .recorder = &agent->recorder.base,
+							   .window_ms = settings->agent.summary_window_ms,
 							   .samples_ms = settings->agent.samples_interval_ms,
 							   .frugal = sp_agent_frugal,
 							   .arg = agent});

@@ -8,13 +8,11 @@
 #include "agent/base/mem.h"
 
 enum {
-	HEALTHY_TIMES = 4, ///< a healthy line's digest is that much rarer than gear's
-	FRUGAL_TIMES = 4,  ///< and gear's that much rarer where every byte is paid for
-	FRUGAL_MINUTES_S = 3600,
-	AFTER_TROUBLE_S = 300,
+	HEALTHY_TIMES = 4,   ///< a healthy line's digest is that much rarer than gear's
+	FRUGAL_TIMES = 4,    ///< and gear's that much rarer where every byte is paid for
+	FRUGAL_WINDOWS = 60, ///< of one record, where every byte is paid for: an hour
+	AFTER_TROUBLE_WINDOWS = 5,
 };
-
-#define SECOND_US INT64_C(1000000)
 
 struct line {
 	char *name;
@@ -110,7 +108,8 @@ static bool due(const struct sp_summaries *s, double had, double wanted)
 static bool in_trouble(const struct sp_summaries *s, const struct line *line)
 {
 	int64_t now = sp_loop_now_us(s->config.loop);
-	return line->state != SP_LINE_UP || now - line->trouble_us < AFTER_TROUBLE_S * SECOND_US;
+	return line->state != SP_LINE_UP ||
+	       now - line->trouble_us < AFTER_TROUBLE_WINDOWS * s->config.window_ms * 1000;
 }
 
 static void feed_minute(struct line *line, const struct sp_driver *driver, const struct sp_samples *samples)
@@ -161,7 +160,8 @@ static void close_minute(struct sp_summaries *s, struct line *line, const struct
 {
 	double had = (double)(now->mono_us - line->closed_us) / 1e6;
 	// At the end, sp_minutes_end() does it.
-	if (s->all || (frugal(s, line->name) && !due(s, had, FRUGAL_MINUTES_S)))
+	if (s->all || (frugal(s, line->name) &&
+		       !due(s, had, (double)FRUGAL_WINDOWS * (double)s->config.window_ms / 1000)))
 		return;
 	sp_minutes_close(line->minutes, now);
 	line->closed_us = now->mono_us;

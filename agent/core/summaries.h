@@ -15,6 +15,7 @@ struct sp_summaries;
 struct sp_summaries_config {
 	struct sp_loop *loop;
 	struct sp_recorder *recorder;
+	int64_t window_ms;
 	int64_t samples_ms; ///< between two digests of gear; those of a healthy line take four times as long
 	/// May be NULL: none is. Of a frugal line, minutes are merged to an hour, and nothing else is said.
 	bool (*frugal)(void *arg, const char *line);

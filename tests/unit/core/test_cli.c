@@ -271,6 +271,39 @@ static int set_locale(void **state)
 	return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -1;
 }
 
+static void test_budgets(void **state)
+{
+	(void)state;
+	cJSON *json = cJSON_Parse(
+	    "{\"budgets\":[{\"line\":\"cáp quang\",\"month\":\"2026-11\",\"used_bytes\":4500000,\"spent\":{"
+	    "\"probes\":3000000,\"telemetry\":1500000,\"tests\":0},\"cap_bytes\":5000000,\"left_bytes\":"
+	    "500000,"
+	    "\"forecast_bytes\":6100000,\"metered\":true,\"frugal\":true,\"exhausted\":false,\"suspended\":["
+	    "\"tests\",\"backlog\"]},{\"line\":\"4G\",\"month\":null,\"used_bytes\":10,\"spent\":{},"
+	    "\"cap_bytes\":null,\"forecast_bytes\":null,\"suspended\":[]}]}");
+	sp_show_budget(&page, json);
+	assert_contains("cáp quang  2026-11");
+	assert_contains("3.0 MB     1.5 MB    0 B  4.5 MB    5.0 MB      6.1 MB");
+	assert_contains("no limit   too early");
+	assert_contains("cáp quang: metered; suspended: speed tests, measurements older than two hours");
+	assert_contains("cáp quang: frugal");
+	assert_lacks("4G: ");
+	sp_page_free(&page);
+	page = (struct sp_page){.text = SP_BUF(100000)};
+	const cJSON *list = cJSON_GetObjectItem(json, "budgets");
+	sp_show_budget_line(&page, list, "4G");
+	assert_null(page.text.data); // nothing to say without a cap
+	sp_show_budget_line(&page, list, "cáp quang");
+	assert_string_equal(page.text.data, "  4.5 MB of 5.0 MB used this month\n");
+	cJSON_Delete(json);
+	sp_page_free(&page);
+	page = (struct sp_page){.text = SP_BUF(100000)};
+	json = cJSON_Parse("{\"budgets\":7}");
+	sp_show_budget(&page, json);
+	assert_contains("No line");
+	cJSON_Delete(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +317,7 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(test_outages, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_stood_behind_an_outage, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_budgets, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_drivers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
 	};

@@ -31,6 +31,7 @@ static void test_requests(void **unused)
 	} cases[] = {
 	    {"{\"cmd\":\"status\"}", SP_CONTROL_STATUS, ""},
 	    {" {\"cmd\" : \"outages\", \"more\":[1,2]} ", SP_CONTROL_OUTAGES, ""},
+	    {"{\"cmd\":\"budget\"}", SP_CONTROL_BUDGET, ""},
 	    {"{\"cmd\":\"drivers\",\"name\":\"reach\"}", SP_CONTROL_DRIVERS, "reach"},
 	    {"", -1, NULL},
 	    {"status", -1, NULL},
