@@ -10,6 +10,7 @@ const struct sp_driver *const sp_driver_registry[] = {
     &sp_driver_gateway,
     &sp_driver_isp_hop,
     &sp_driver_reach,
+    &sp_driver_service,
     &sp_driver_sim_line,
     &sp_driver_sim_kiosk,
     NULL,
