@@ -64,18 +64,23 @@ static void tell(struct sp_device *dev, struct carrier *c)
 	}
 }
 
-static const char *detail(const struct carrier *c)
+struct word {
+	const char *reason, *detail;
+};
+
+static struct word word_of(const struct carrier *c)
 {
 	switch (c->status) {
 	case SP_RUNG_OK:
-		return "connected";
+		return (struct word){"carrier", "connected"};
 	case SP_RUNG_UNKNOWN:
-		return "no interface";
+		return (struct word){"no_interface", "no interface"};
 	case SP_RUNG_SILENT:
 	case SP_RUNG_WRONG:
 		break;
 	}
-	return c->index ? "no carrier" : "the interface is gone";
+	return c->index ? (struct word){"no_carrier", "no carrier"}
+			: (struct word){"interface_gone", "the interface is gone"};
 }
 
 static void conclude(struct sp_device *dev, struct carrier *c, enum sp_rung_status status)
@@ -85,12 +90,15 @@ static void conclude(struct sp_device *dev, struct carrier *c, enum sp_rung_stat
 		c->status = status;
 		c->since_us = sp_device_now_us(dev);
 	}
+	struct word word = word_of(c);
 	struct sp_rung_report report = {.rung = SP_RUNG_CABLE,
 					.family = SP_FAMILY_ANY,
 					.status = status,
 					.since_us = c->since_us,
 					.rtt_us = -1,
-					.detail = detail(c)};
+					.detail = word.detail,
+					.reason = word.reason,
+					.host = c->now.interface[0] ? c->now.interface : NULL};
 	sp_rung_report(dev, &report);
 	const struct carrier_conf *conf = sp_device_conf(dev);
 	if (status == SP_RUNG_UNKNOWN)

@@ -136,7 +136,7 @@ void sp_dns_conclude(const struct sp_dns_witness *witnesses, unsigned count, boo
 			out->reason = "resolver_lies";
 			snprintf(out->detail, sizeof(out->detail),
 				 "%s: an address for a name that is none%s%s", resolver->label,
-				 direct_text(direct), direct->label);
+				 direct_text(direct), alive ? direct->label : "");
 			break;
 		}
 		conclude_good(resolver, finding->fresh || (alive && direct->finding->fresh), cut_off, out);

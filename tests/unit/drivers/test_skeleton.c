@@ -106,6 +106,14 @@ static void check_help(const char *driver, const char *name, const char *help)
 			 name);
 }
 
+/// What a driver cannot do without.
+static const char *least(const struct sp_driver *driver)
+{
+	if (driver == &sp_driver_skeleton)
+		return "address = 192.0.2.7\n";
+	return driver == &sp_driver_service ? "urls = https://platform.example/\n" : "";
+}
+
 static void check_driver(const struct sp_driver *driver)
 {
 	assert_non_null(driver->name);
@@ -126,7 +134,7 @@ static void check_driver(const struct sp_driver *driver)
 		assert_non_null(strstr(driver->summary, "Simulated"));
 	}
 	// Defaults are within their own limits, and start may fail but not hang on to anything.
-	fake_free(fake_new(driver, "it", driver == &sp_driver_skeleton ? "address = 192.0.2.7\n" : ""));
+	fake_free(fake_new(driver, "it", least(driver)));
 }
 
 static void test_registry(void **state)
