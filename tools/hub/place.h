@@ -20,7 +20,9 @@ const char *sp_placed_by_name(enum sp_placed_by by); ///< "own", "envelope", …
 
 enum {
 	SP_PLACE_DRIFT_PPM = 100,      ///< of CLOCK_MONOTONIC_RAW: a crystal
-	SP_PLACE_TRANSIT_MS = 5000,    ///< from sending to arrival, while the hub is reading
+	SP_PLACE_WANDER_PPM = 20,      ///< how far it strays from its own mean, by temperature
+	SP_PLACE_SHARP_MS = 1000,      ///< an error for which no better evidence is looked for
+	SP_PLACE_TRANSIT_MS = 6000,    ///< from sending to arrival at most, of the quickest of a boot
 	SP_PLACE_TOLERANCE_MS = 60000, ///< nothing happens after it arrived, but the hub's clock may err, too
 };
 #define SP_PLACE_EARLIEST_MS INT64_C(1577836800000) ///< 2020: before it, a clock was never set
@@ -44,12 +46,17 @@ struct sp_place_evidence {
 	struct sp_anchor envelope;      ///< the sender's clock, if synchronised, in the record's boot
 	struct sp_anchor before, after; ///< nearest other anchors of the record's boot
 	struct sp_anchor arrival;       ///< of the message of that boot that came soonest
-	int64_t not_before_ms;          ///< 0: not known
+	int64_t not_before_ms;          ///< the record's boot began after it; 0: not known
 	int64_t not_after_ms;           ///< ≤ arrived_ms
 };
 
 /// May a claim be true that came at `arrived_ms`? A time in the future, or before 2020, may not.
 bool sp_place_credible(int64_t t_ms, int64_t err_ms, int64_t arrived_ms);
-/// `own`: the record's own t_ms and err_ms (mono_us is not read).
+/// Can both be true, of one boot?
+bool sp_place_agree(const struct sp_anchor *a, const struct sp_anchor *b);
+/// How far the monotonic clock may have strayed in that time.
+int64_t sp_place_drift_ms(int64_t span_us);
+/// `own`: the record's own t_ms and err_ms (mono_us is not read). What contradicts
+/// `before` or `after` is not used: those were found to agree with each other.
 struct sp_placed sp_place(const struct sp_place_evidence *evidence, const struct sp_anchor *own,
 			  int64_t mono_us);

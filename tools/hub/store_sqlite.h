@@ -149,6 +149,7 @@ struct sp_time_frame {
 	int64_t device, boot, stream;
 	int64_t arrived_ms;
 	struct sp_anchor envelope, arrival;
+	bool disputed; ///< the boot's clock contradicted itself: no claim is taken unseen
 	int64_t not_before_ms, not_after_ms;
 };
 
@@ -164,11 +165,32 @@ int sp_time_frame(struct sp_store *store, const struct sp_arrival *arrival, int6
 		  struct sp_time_frame *frame) SP_MUST_CHECK;
 int sp_time_place(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_anchor *own,
 		  int64_t mono_us, struct sp_placed *out) SP_MUST_CHECK;
-/// The same for a moment in another boot of the device that a record names.
+/// The same for a moment that a record names, also in another boot of the device; that boot ended before
+/// `not_after_ms`. *here: it is the frame's own.
 int sp_time_place_in(struct sp_store *store, const struct sp_time_frame *frame, const char *boot,
-		     int64_t mono_us, struct sp_placed *out) SP_MUST_CHECK;
-/// Places the loosely placed records of a boot again, and what was projected from them.
-int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms) SP_MUST_CHECK;
+		     int64_t mono_us, int64_t not_after_ms, bool *here, struct sp_placed *out) SP_MUST_CHECK;
+/// Placed so that a better clock would place it better.
+bool sp_time_is_loose(const struct sp_placed *placed);
+/// Places the records of a boot again, and what was projected from them: those without any clock of the boot,
+/// and of those that a far one placed the ones from `from_us` to `to_us`; `all`: every one in a loose batch.
+int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms, int64_t from_us,
+		  int64_t to_us, bool all) SP_MUST_CHECK;
+
+// ---- what is known of a boot's clock (store_sqlite_anchor.c) --------------------------------------------
+
+/// The nearest ones that are not refuted, at or before `mono_us` and after it.
+int sp_anchor_near(struct sp_store *store, int64_t boot, int64_t mono_us, struct sp_anchor *before,
+		   struct sp_anchor *after) SP_MUST_CHECK;
+/// "At this monotonic time it was that wall time", says the board, synchronised. When that contradicts what
+/// it said before, its wall time jumped: who is right is decided, and the boot is placed again.
+int sp_anchor_add(struct sp_store *store, int64_t device, int64_t boot, const struct sp_anchor *anchor,
+		  int64_t arrived_ms) SP_MUST_CHECK;
+/// By the hub's clock when a message of that boot arrived; with whether the boot is disputed.
+int sp_arrival_read(struct sp_store *store, int64_t boot, struct sp_anchor *out,
+		    bool *disputed) SP_MUST_CHECK;
+/// A message that its board sent at `mono_us` has come.
+int sp_arrival_add(struct sp_store *store, const struct sp_arrival *arrival, int64_t device, int64_t boot,
+		   int64_t mono_us) SP_MUST_CHECK;
 
 // ---- projections (store_sqlite_project.c) --------------------------------------------------------------
 
@@ -182,14 +204,14 @@ struct sp_record {
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	       const struct sp_record *record) SP_MUST_CHECK;
 
-/// The moment that a record names, by its own time, else by a monotonic time of `boot` ("": the record's
-/// own), else the record's.
+/// The moment that a record names: by its monotonic time in `boot` ("": the record's own), as every record is
+/// placed, and in the record's own boot by the record, too. What the board made of it, `t_ms`, counts only
+/// where that places nothing.
 int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
 		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
 		     int64_t uncertainty_ms, struct sp_placed *out) SP_MUST_CHECK;
 
-// ---- silences (store_sqlite_silence.c)
-// ---------------------------------------------------------------------
+// ---- silences (store_sqlite_silence.c) ------------------------------------------------------------------
 
 /// A `boot` fact: the silence before it.
 int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame,

@@ -50,18 +50,32 @@ static int place_event(struct sp_store *store, const struct sp_time_frame *frame
 	return result < 0 ? result : 0;
 }
 
-static int place_batch(struct sp_store *store, struct sp_time_frame *frame, const struct loose_batch *batch)
+bool sp_time_is_loose(const struct sp_placed *placed)
+{
+	return placed->by >= SP_PLACED_ARRIVAL ||
+	       (placed->by >= SP_PLACED_ENVELOPE && placed->err_ms > SP_PLACE_SHARP_MS);
+}
+
+struct reach {
+	int64_t from_us, to_us;
+	bool all;
+};
+
+static int place_batch(struct sp_store *store, struct sp_time_frame *frame, const struct loose_batch *batch,
+		       const struct reach *reach)
 {
 	int64_t left = 0;
 	int result = 0;
 	// One at a time: the event that a statement stands on is not to change under it.
 	for (int64_t seq = batch->first - 1; result == 0;) {
-		sqlite3_stmt *stmt =
-		    SQL_QUERY(store,
-			      "SELECT seq, mono_us, type, instance, data, t_ms FROM event WHERE"
-			      " stream = ? AND seq > ? AND seq <= ? AND placed >= ? ORDER BY seq"
-			      " LIMIT 1",
-			      I(batch->stream), I(seq), I(batch->last), I(SP_PLACED_ARRIVAL));
+		sqlite3_stmt *stmt = SQL_QUERY(
+		    store,
+		    "SELECT seq, mono_us, type, instance, data, t_ms FROM event WHERE"
+		    " stream = ? AND seq > ? AND seq <= ? AND (placed >= ? OR ? OR (placed >= ? AND err_ms > "
+		    "?"
+		    " AND mono_us BETWEEN ? AND ?)) ORDER BY seq LIMIT 1",
+		    I(batch->stream), I(seq), I(batch->last), I(SP_PLACED_ARRIVAL), I(reach->all),
+		    I(SP_PLACED_ENVELOPE), I(SP_PLACE_SHARP_MS), I(reach->from_us), I(reach->to_us));
 		result = sp_sql_step(store, stmt);
 		if (result != 1)
 			break;
@@ -72,8 +86,10 @@ static int place_batch(struct sp_store *store, struct sp_time_frame *frame, cons
 	if (result == 0)
 		result = SQL_GET(
 		    store, &left,
-		    "SELECT count(*) FROM event WHERE stream = ? AND seq BETWEEN ? AND ? AND placed >= ?",
-		    I(batch->stream), I(batch->first), I(batch->last), I(SP_PLACED_ARRIVAL));
+		    "SELECT count(*) FROM event WHERE stream = ? AND seq BETWEEN ? AND ? AND (placed >= ? OR"
+		    " (placed >= ? AND err_ms > ?))",
+		    I(batch->stream), I(batch->first), I(batch->last), I(SP_PLACED_ARRIVAL),
+		    I(SP_PLACED_ENVELOPE), I(SP_PLACE_SHARP_MS));
 	if (result >= 0)
 		result = SQL_DO(store, "UPDATE batch SET loose = ? WHERE stream = ? AND first = ?", I(left),
 				I(batch->stream), I(batch->first));
@@ -91,8 +107,10 @@ static int span(struct sp_store *store, int64_t stream)
 	    I(stream), I(SP_PLACED_BOUNDS));
 }
 
-int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms)
+int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms, int64_t from_us,
+		  int64_t to_us, bool all)
 {
+	const struct reach reach = {from_us, to_us, all};
 	const struct sp_clock_reading no_clock = {0};
 	const struct sp_arrival arrival = {.arrived_ms = arrived_ms};
 	struct loose_batch batch = {0};
@@ -101,7 +119,7 @@ int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t 
 	while ((result = next_batch(store, boot, &batch, &batch)) == 1) {
 		result = sp_time_frame(store, &arrival, device, boot, batch.stream, boot, &no_clock, &frame);
 		if (result == 0)
-			result = place_batch(store, &frame, &batch);
+			result = place_batch(store, &frame, &batch, &reach);
 		if (result == 0)
 			result = span(store, batch.stream);
 		if (result < 0)

@@ -103,7 +103,7 @@ static int store_events(struct sp_store *store, const struct sp_arrival *arrival
 		int result = store_event(store, arrival, frame, &message->events[i], &when);
 		if (result < 0)
 			return result;
-		loose += when.by >= SP_PLACED_ARRIVAL;
+		loose += sp_time_is_loose(&when);
 		if (when.by == SP_PLACED_BOUNDS)
 			continue;
 		from_ms = when.t_ms < from_ms ? when.t_ms : from_ms;

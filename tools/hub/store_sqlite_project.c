@@ -57,19 +57,35 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 
 // ---- outages -----------------------------------------------------------------------------------------
 
+/// Of a time that a board knew when it named it: it states one only while it is synchronised.
+enum { CLAIM_ERR_MS = 1000 };
+
+/// The record's own boot has this for its beginning, at the latest.
+static int64_t boot_began_ms(const struct sp_record *record)
+{
+	int64_t latest_ms =
+	    record->when.t_ms + (record->when.by == SP_PLACED_BOUNDS ? 0 : record->when.err_ms);
+	return latest_ms - record->mono_us / 1000 + sp_place_drift_ms(record->mono_us);
+}
+
 int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
 		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
 		     int64_t uncertainty_ms, struct sp_placed *out)
 {
 	int result = 0;
-	int64_t err_ms = record->when.by == SP_PLACED_OWN ? record->when.err_ms : 0;
+	bool here = mono_us >= 0 && !boot[0];
 	*out = record->when;
-	if (t_ms >= 0 && sp_place_credible(t_ms, err_ms, frame->arrived_ms))
-		*out = (struct sp_placed){t_ms, err_ms, SP_PLACED_OWN};
-	else if (mono_us >= 0 && boot[0])
-		result = sp_time_place_in(store, frame, boot, mono_us, out);
-	else if (mono_us >= 0 && record->when.by != SP_PLACED_BOUNDS)
-		out->t_ms -= (record->mono_us - mono_us) / 1000;
+	if (mono_us >= 0 && boot[0])
+		result = sp_time_place_in(store, frame, boot, mono_us, boot_began_ms(record), &here, out);
+	if (here && record->when.by != SP_PLACED_BOUNDS) {
+		int64_t err_ms = record->when.err_ms + sp_place_drift_ms(record->mono_us - mono_us);
+		if (!boot[0] || out->by == SP_PLACED_BOUNDS || err_ms < out->err_ms)
+			*out = (struct sp_placed){record->when.t_ms - (record->mono_us - mono_us) / 1000,
+						  err_ms, record->when.by};
+	}
+	if ((mono_us < 0 || out->by == SP_PLACED_BOUNDS) && t_ms >= 0 &&
+	    sp_place_credible(t_ms, CLAIM_ERR_MS, frame->arrived_ms))
+		*out = (struct sp_placed){t_ms, CLAIM_ERR_MS, SP_PLACED_OWN};
 	if (out->by != SP_PLACED_BOUNDS && out->err_ms < uncertainty_ms)
 		out->err_ms = uncertainty_ms;
 	return result;
@@ -79,6 +95,11 @@ static bool knows_start(const struct sp_fact_outage *fact)
 {
 	return fact->phase == SP_OUTAGE_OPEN || fact->start_t_ms >= 0 || fact->start_mono_us >= 0;
 }
+
+/// The sharper one of two starts stays, unless the boot was placed anew (?16).
+#define SP_START_BETTER                                                                         \
+	"excluded.start_ms IS NOT NULL AND (start_ms IS NULL OR start_err_ms IS NULL OR ?16 OR" \
+	" excluded.start_err_ms <= start_err_ms)"
 
 static int write_outage(struct sp_store *store, const struct sp_record *record,
 			const struct sp_fact_outage *fact, const struct sp_placed *start,
@@ -91,19 +112,20 @@ static int write_outage(struct sp_store *store, const struct sp_record *record,
 	    "INSERT INTO outage VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), nullif(?9, -1), ?10,"
 	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14, ?15) ON CONFLICT DO UPDATE SET line = ?3,"
 	    " phase = ?4, state = ?5, cause = ?6, whose = ?7,"
-	    " start_ms = coalesce(excluded.start_ms, start_ms),"
-	    " start_err_ms = iif(excluded.start_ms IS NULL, start_err_ms, excluded.start_err_ms),"
-	    " start_placed = iif(excluded.start_ms IS NULL, start_placed, excluded.start_placed),"
+	    " start_ms = iif(" SP_START_BETTER ", excluded.start_ms, start_ms),"
+	    " start_err_ms = iif(" SP_START_BETTER ", excluded.start_err_ms, start_err_ms),"
+	    " start_placed = iif(" SP_START_BETTER ", excluded.start_placed, start_placed),"
 	    " end_ms = excluded.end_ms, end_err_ms = excluded.end_err_ms,"
 	    " evidence = coalesce(excluded.evidence, evidence), t_ms = ?14,"
 	    " parts = coalesce(excluded.parts, parts)",
 	    I(record->device), T(fact->id), T(record->instance), I(fact->phase), I(fact->state),
 	    T(fact->cause), T(fact->whose), I(start_known ? start->t_ms : -1),
 	    I(start_known ? start->err_ms : -1), I(start->by), I(closed ? end->t_ms : -1),
-	    I(closed ? end->err_ms : -1), T(fact->evidence), I(record->when.t_ms), T(fact->parts));
+	    I(closed ? end->err_ms : -1), T(fact->evidence), I(record->when.t_ms), T(fact->parts),
+	    I(record->was_ms >= 0));
 }
 
-/// A later phase wins, within a phase the later record; a start that only the older one knew is kept.
+/// A later phase wins, within a phase the later record; a start that the older one knew better is kept.
 static int newer(struct sp_store *store, const struct sp_record *record, const struct sp_fact_outage *fact)
 {
 	int64_t wins = 1;
@@ -122,8 +144,10 @@ static int older(struct sp_store *store, const struct sp_record *record, const s
 		return 0;
 	return SQL_DO(store,
 		      "UPDATE outage SET start_ms = nullif(?3, -1), start_err_ms = nullif(?4, -1),"
-		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND start_ms IS NULL",
-		      I(record->device), T(fact->id), I(start->t_ms), I(start->err_ms), I(start->by));
+		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND (start_ms IS NULL OR ?6 OR"
+		      " (?4 >= 0 AND coalesce(start_err_ms > ?4, 1)))",
+		      I(record->device), T(fact->id), I(start->t_ms), I(start->err_ms), I(start->by),
+		      I(record->was_ms >= 0));
 }
 
 static int project_outage(struct sp_store *store, const struct sp_time_frame *frame,

@@ -16,10 +16,10 @@ static const char identities[] =
 
     "CREATE TABLE boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
     " arrival_mono_us INTEGER, arrival_ms INTEGER, arrival_err_ms INTEGER, heard_ms INTEGER,"
-    " lost_ms INTEGER, UNIQUE(device, name));"
+    " lost_ms INTEGER, disputes INTEGER NOT NULL DEFAULT 0, UNIQUE(device, name));"
 
     "CREATE TABLE anchor(boot INTEGER NOT NULL, mono_us INTEGER NOT NULL, t_ms INTEGER NOT NULL,"
-    " err_ms INTEGER NOT NULL, PRIMARY KEY(boot, mono_us)) WITHOUT ROWID;"
+    " err_ms INTEGER NOT NULL, refuted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(boot, mono_us)) WITHOUT ROWID;"
 
     "CREATE TABLE stream(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
     " class INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0, prev INTEGER, final INTEGER,"

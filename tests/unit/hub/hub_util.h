@@ -33,6 +33,7 @@ struct hub {
 	struct sp_store *store;
 	int64_t now_ms;
 	struct sp_store_news news; ///< of the last delivery
+	bool at_once;              ///< within one transaction, since begin_many()
 };
 
 void hub_open(struct hub *hub); ///< a fresh folder and database, with EPOCH
@@ -62,6 +63,9 @@ struct envelope {
 };
 /// One transaction: begin, batch, seal, commit.
 enum sp_verdict deliver(struct hub *hub, struct envelope envelope);
+/// What is delivered between them is one transaction: for many messages.
+void begin_many(struct hub *hub);
+void end_many(struct hub *hub);
 #define DELIVER(hub, ...) deliver((hub), (struct envelope){__VA_ARGS__})
 
 /// A birth (or stop) of `device` that holds what `held` lists.

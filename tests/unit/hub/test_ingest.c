@@ -335,7 +335,7 @@ static void what_waited_in_the_broker_is_placed_less_sharply(void **state)
 	board_until(&before, board_hears_hub, true, "the hub");
 	board_send(&before, 1, 1);
 	board_until(&before, board_is_settled, 1, "an acknowledgement");
-	assert_int_equal(number("SELECT err_ms FROM event"), SP_PLACE_TRANSIT_MS);
+	assert_int_equal(number("SELECT err_ms FROM event"), SP_PLACE_TRANSIT_MS + 1);
 	sp_ingest_stop(ingest);
 	board_open(&meanwhile, broker.port, "board-2");
 	board_send(&meanwhile, 1, 1);

@@ -59,16 +59,44 @@ static void between_two_anchors_drift_is_measured(void **state)
 {
 	(void)state;
 	struct sp_place_evidence e = evidence();
-	// The board's crystal runs 1 s an hour too fast.
+	// The board's crystal runs 0.3 s an hour too fast, and strays by no more than 20 ppm from that.
 	e.before = (struct sp_anchor){true, 0, NOW_MS - 2 * HOUR_MS, 10};
-	e.after = (struct sp_anchor){true, 3601 * SEC_US, NOW_MS - HOUR_MS, 30};
-	struct sp_placed placed = sp_place(&e, &nothing, 3601 * SEC_US / 2);
+	e.after = (struct sp_anchor){true, 3600300000, NOW_MS - HOUR_MS, 30};
+	struct sp_placed placed = sp_place(&e, &nothing, 3600300000 / 2);
 	assert_in_range(placed.t_ms, NOW_MS - HOUR_MS - HOUR_MS / 2 - 1, NOW_MS - HOUR_MS - HOUR_MS / 2 + 1);
 	assert_int_equal(placed.by, SP_PLACED_ANCHOR);
-	assert_int_equal(placed.err_ms, 30);
+	assert_int_equal(placed.err_ms, 20 + 36 + 1);
 	// Near a good one, that one alone is better than a line with the bad one.
 	placed = sp_place(&e, &nothing, 1 * SEC_US);
-	assert_int_equal(placed.err_ms, 10);
+	assert_int_equal(placed.err_ms, 10 + 1);
+	// Anchors that contradict each other give no line.
+	e.after.t_ms += 2000;
+	placed = sp_place(&e, &nothing, 3600300000 / 2);
+	assert_int_equal(placed.err_ms, 10 + 181);
+}
+
+static void a_claim_that_contradicts_the_boots_clock_is_not_believed(void **state)
+{
+	(void)state;
+	struct sp_place_evidence e = evidence();
+	e.before = (struct sp_anchor){true, 0, NOW_MS - 2 * HOUR_MS, 10};
+	const struct sp_anchor wrong = {true, 0, NOW_MS - HOUR_MS, 20},
+			       good = {true, 0, NOW_MS - 2 * HOUR_MS + 60000, 20};
+	check(sp_place(&e, &good, 60 * SEC_US), SP_PLACED_OWN, NOW_MS - 2 * HOUR_MS + 60000, 20);
+	check(sp_place(&e, &wrong, 60 * SEC_US), SP_PLACED_ANCHOR, NOW_MS - 2 * HOUR_MS + 60000, 10 + 6);
+	e.envelope = (struct sp_anchor){true, 70 * SEC_US, NOW_MS - HOUR_MS, 1};
+	check(sp_place(&e, &nothing, 60 * SEC_US), SP_PLACED_ANCHOR, NOW_MS - 2 * HOUR_MS + 60000, 10 + 6);
+}
+
+static void a_vague_claim_gives_way_to_better_evidence(void **state)
+{
+	(void)state;
+	struct sp_place_evidence e = evidence();
+	e.before = (struct sp_anchor){true, 0, NOW_MS - 2 * HOUR_MS, 10};
+	const struct sp_anchor vague = {true, 0, NOW_MS - 2 * HOUR_MS + 61500, 4000};
+	check(sp_place(&e, &vague, 60 * SEC_US), SP_PLACED_ANCHOR, NOW_MS - 2 * HOUR_MS + 60000, 10 + 6);
+	e.before.known = false;
+	check(sp_place(&e, &vague, 60 * SEC_US), SP_PLACED_OWN, NOW_MS - 2 * HOUR_MS + 61500, 4000);
 }
 
 static void the_smallest_error_wins(void **state)
@@ -88,6 +116,8 @@ static void without_any_clock_there_are_bounds(void **state)
 	check(sp_place(&e, &nothing, 5), SP_PLACED_BOUNDS, NOW_MS, -1);
 	e.not_before_ms = NOW_MS - 1000;
 	check(sp_place(&e, &nothing, 5), SP_PLACED_BOUNDS, NOW_MS, 1000);
+	// That long after the boot began.
+	check(sp_place(&e, &nothing, SEC_US / 2), SP_PLACED_BOUNDS, NOW_MS, 500 + 1);
 	e.not_before_ms = NOW_MS + 1; // a contradiction: no lower bound then
 	check(sp_place(&e, &nothing, 5), SP_PLACED_BOUNDS, NOW_MS, -1);
 }
@@ -100,6 +130,8 @@ int main(void)
 	    cmocka_unit_test(the_error_grows_with_the_distance),
 	    cmocka_unit_test(a_record_from_after_its_sending_is_not_placed_by_it),
 	    cmocka_unit_test(between_two_anchors_drift_is_measured),
+	    cmocka_unit_test(a_claim_that_contradicts_the_boots_clock_is_not_believed),
+	    cmocka_unit_test(a_vague_claim_gives_way_to_better_evidence),
 	    cmocka_unit_test(the_smallest_error_wins),
 	    cmocka_unit_test(without_any_clock_there_are_bounds),
 	};

@@ -208,7 +208,7 @@ static void power_lost_in_school_is_an_outage(void **state)
 	assert_string_equal(seen.evidence, "rsts 0x1000");
 	assert_string_equal(seen.school, "1");
 	assert_int_equal(seen.from_ms, NOON + 40); // the envelope of its last record was sent then, ± 10 ms
-	assert_int_equal(seen.to_ms, NOON + 360010);
+	assert_int_equal(seen.to_ms, NOON + 360011);
 	assert_int_equal(seen.end_ms, NOON + HOUR_MS);
 	seen = outages();
 	assert_int_equal(seen.count, 1);
@@ -240,7 +240,7 @@ static void the_will_of_a_line_that_was_down_does_not(void **state)
 	    "\"type\":\"outage\",\"device\":\"main\",\"outage\":\"o0\",\"phase\":\"open\",\"state\":\"down\","
 	    "\"cause\":\"isp\",\"whose\":\"provider\",\"start_t_ms\":%" PRId64,
 	    NOON - 600);
-	assert_int_equal(silences().to_ms, NOON + 360010);
+	assert_int_equal(silences().to_ms, NOON + 360011);
 }
 
 static void power_lost_after_school_is_no_outage(void **state)
