@@ -120,8 +120,23 @@ class School:
         if self.relay.stdout.readline() != b"relaying\n":
             raise RuntimeError(f"the relay does not run: {(self.logs / 'relay.log').read_text().strip()}")
 
+    def _certify(self):
+        """The lab's own authority, and its word for the page over HTTPS."""
+        name = f"{places.LESSON}.{places.ZONE}"
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+        ca, key, cert = self.logs / "ca.pem", self.logs / "ca.key", self.logs / "lesson.pem"
+        spaces.command(make + ["-subj", "/CN=The lab", "-keyout", key, "-out", ca])
+        spaces.command(make + ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-CA", ca, "-CAkey", key,
+                               "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", f"{cert}.key", "-out", cert])
+        with open(cert, "a") as both:
+            both.write(pathlib.Path(f"{cert}.key").read_text())
+        return cert
+
     def _serve(self):
         services = [dict(service, path=self.space.path(service["role"])) for service in self.plan.servers]
+        for service in services:
+            if service["kind"] == "lesson":
+                service["cert"] = str(self._certify())
         here = pathlib.Path(__file__).resolve().parent
         self.servers = self._spawn(["/usr/bin/python3", "-B", here / "servers.py", json.dumps(services)], "servers",
                                    stdin=subprocess.PIPE)

@@ -45,8 +45,8 @@ ADDRESSES = {
              "centre": ("192.0.2.129/26", "2001:db8:d::1/64")},
     "alpha": {"net": ("192.0.2.10/26", "192.0.2.11/26", "192.0.2.53/26", "2001:db8:a::10/64",
                       "2001:db8:a::11/64")},
-    "beta": {"net": ("192.0.2.74/26", "192.0.2.75/26", "192.0.2.76/26", "192.0.2.77/26", "2001:db8:b::10/64",
-                     "2001:db8:b::11/64")},
+    "beta": {"net": ("192.0.2.74/26", "192.0.2.75/26", "192.0.2.76/26", "192.0.2.77/26", "192.0.2.78/26",
+                     "2001:db8:b::10/64", "2001:db8:b::11/64")},
     "abroad": {"net": ("203.0.113.130/25", "203.0.113.131/25", "2001:db8:f::10/64", "2001:db8:f::11/64")},
     "centre": {"net": ("192.0.2.130/26", "192.0.2.131/26", "2001:db8:d::10/64", "2001:db8:d::11/64")},
 }
@@ -77,7 +77,8 @@ ANCHORS_CENTRE = ("192.0.2.130", "192.0.2.131", "2001:db8:d::10", "2001:db8:d::1
 ANCHORS_ABROAD = ("203.0.113.130", "203.0.113.131", "2001:db8:f::10", "2001:db8:f::11")
 RESOLVER, SECOND_DNS, ROUTER_DNS = "192.0.2.53", "192.0.2.76", "192.168.1.1"
 BROKER = "192.0.2.130"
-PAGE = "192.0.2.77"
+PAGE, WHOAMI = "192.0.2.77", "192.0.2.78"
+LESSON = "lesson"  # in the zone: HTTPS at the zone's address, by the lab's own authority
 PORTAL = "198.51.100.1"  # on the access; its server listens on another port than 80
 PORTAL_PORT = 8080
 ZONE, ZONE_ADDRESS, LIE = "probe.test", "192.0.2.10", "198.18.0.1"
@@ -88,6 +89,8 @@ SERVERS = (
     {"name": "resolver", "kind": "dns", "role": "alpha", "address": RESOLVER},
     {"name": "second_dns", "kind": "dns", "role": "beta", "address": SECOND_DNS},
     {"name": "page", "kind": "page", "role": "beta", "address": PAGE, "port": 80},
+    {"name": "whoami", "kind": "whoami", "role": "beta", "address": WHOAMI, "port": 80},
+    {"name": "lesson", "kind": "lesson", "role": "alpha", "address": ZONE_ADDRESS, "port": 443},
     {"name": "router_page", "kind": "portal", "role": "router", "address": ROUTER_DNS, "port": PORTAL_PORT},
     {"name": "portal", "kind": "portal", "role": "access", "address": PORTAL, "port": PORTAL_PORT},
 )

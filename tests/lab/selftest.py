@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is the lab itself true? Looks at the topology from the board with ping, DNS and HTTP, injects each
 fault, and sees that just that breaks which should, and heals. No program of ours takes part."""
+import json
 import re
 import socket
 import sys
@@ -20,7 +21,7 @@ class Board:
     """The board's eyes: each look is a command in its namespace."""
 
     def __init__(self, school):
-        self.space = school.space
+        self.space, self.ca = school.space, school.logs / "ca.pem"
 
     def run(self, *command):
         return self.space.run("board", *command, check=False)
@@ -56,6 +57,16 @@ class Board:
         return int(self.run("curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}",
                             f"http://{places.PAGE}/generate_204").stdout or 0)
 
+    def whoami(self):
+        """The address by which the net knows the board."""
+        said = self.run("curl", "-s", "-m", "2", f"http://{places.WHOAMI}/").stdout
+        return json.loads(said)["processedString"].split()[0] if said else None
+
+    def lesson(self):
+        name = f"{places.LESSON}.{places.ZONE}"
+        return self.run("curl", "-s", "-m", "3", "--cacert", self.ca, "--resolve", f"{name}:443:{places.ZONE_ADDRESS}",
+                        f"https://{name}/").returncode == 0
+
     def look(self):
         """All that a fault may change: name → works."""
         looks = {
@@ -64,7 +75,7 @@ class Board:
             "hop": lambda: self.ping(places.PORTAL), "centre": lambda: self.ping(places.BROKER),
             "dns": lambda: self.dns(places.ROUTER_DNS) == places.ZONE_ADDRESS,
             "dns_direct": lambda: self.dns(places.SECOND_DNS) == places.ZONE_ADDRESS,
-            "page": lambda: self.http() == 204,
+            "page": lambda: self.http() == 204, "lesson": self.lesson,
             "large": lambda: self.ping(places.ANCHORS_ALPHA[0], "-M", "do", "-s", "1472"),
         }
         for name, group in GROUPS.items():
@@ -75,7 +86,7 @@ class Board:
             return dict(zip(looks, pool.map(lambda look: look(), looks.values())))
 
 
-BEYOND = {"alpha", "alpha6", "beta", "beta6", "abroad", "abroad6", "dns", "dns_direct", "page", "centre", "large"}
+BEYOND = {"alpha", "alpha6", "beta", "beta6", "abroad", "abroad6", "dns", "dns_direct", "page", "lesson", "centre", "large"}
 FAR = BEYOND | {"hop"}
 ALL = FAR | {"ont", "router", "router6"}
 V6 = {"alpha6", "beta6", "abroad6"}
@@ -86,13 +97,17 @@ BREAKS = (
     ("address", faults.address, ALL),
     ("router", faults.router, ALL),
     ("router_wan", faults.router_wan, FAR | {"ont"}),
+    ("router_pingless", faults.router_pingless, {"router", "router6"}),
+    ("router_hijack", lambda lab: faults.together(faults.router_wan(lab), faults.router_hijacks(lab)), FAR | {"ont"}),
     ("ont", faults.ont, FAR | {"ont"}),
     ("access", faults.access, FAR),
+    ("hop_deaf", faults.hop_deaf, {"hop"}),
     ("core", faults.core, BEYOND),
+    ("centre", faults.centre, {"centre"}),
     ("international", faults.international, {"abroad", "abroad6"}),
     ("operator_beta", faults.operator_beta, {"beta", "beta6", "dns_direct", "page"}),
     ("anchors", lambda lab: faults.together(faults.anchors(lab, "alpha", *places.ANCHORS_ALPHA)),
-     {"alpha", "alpha6", "large"}),
+     {"alpha", "alpha6", "large", "lesson"}),
     ("ipv4", faults.ipv4, FAR - V6),
     ("ipv6", faults.ipv6, V6),
     ("small_packets_only", faults.small_packets_only, {"large"}),
@@ -130,6 +145,7 @@ def look_at_map(report, board, school):
     near, far = board.rtt_ms("192.0.2.74"), board.rtt_ms("203.0.113.130")
     report.say(near < 20, "the core is near", f"{near} ms")
     report.say(2 * places.SEA_MS <= far < 2 * places.SEA_MS + 40, "abroad is far", f"{far} ms")
+    report.expect("the net knows the ONT's address", board.whoami(), "198.51.100.2")
     report.expect("the resolver knows no foreign zone", board.run(
         "getent", "ahostsv4", "no-such.invalid").returncode != 0, True)
     report.expect("no way out of the lab", board.ping("198.18.0.1"), False)

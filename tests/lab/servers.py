@@ -6,13 +6,15 @@ stdin, "NAME MODE", changes a server; it is answered by "ok"."""
 import asyncio
 import json
 import socket
+import ssl
 import sys
 
 import school
 import space
 
 MODES = {"dns": ("normal", "silent", "lie", "refuse"), "forwarder": ("normal", "silent", "hijack"),
-         "page": ("normal", "silent"), "portal": ("normal", "silent")}
+         "page": ("normal", "silent"), "portal": ("normal", "silent"), "whoami": ("normal", "silent"),
+         "lesson": ("normal", "silent", "error")}
 
 
 def answer(query, address, every=False):
@@ -87,14 +89,20 @@ PAGES = {
     "page": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
     "portal": "HTTP/1.1 302 Found\r\nLocation: http://{address}:{port}/login\r\nContent-Length: 0\r\n"
               "Connection: close\r\n\r\n",
+    # As LibreSpeed's getIP has it.
+    "whoami": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+              '{{"processedString":"{peer} - the lab","rawIspInfo":""}}',
+    "lesson": "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\nConnection: close\r\n\r\nBài",
+    "error": "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 }
 
 
 async def serve_page(service, reader, writer):
     try:
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-        if service["mode"] == "normal":
-            writer.write(PAGES[service["kind"]].format(**service).encode())
+        if service["mode"] != "silent":
+            page = PAGES["error" if service["mode"] == "error" else service["kind"]]
+            writer.write(page.format(peer=writer.get_extra_info("peername")[0], **service).encode())
             await writer.drain()
         else:
             await asyncio.sleep(60)
@@ -109,7 +117,11 @@ async def start(loop, service):
     space.enter(service["path"])
     if service["kind"] in PAGES:
         sock = socket.create_server((service["address"], service["port"]), backlog=64)
-        await asyncio.start_server(lambda r, w: serve_page(service, r, w), sock=sock)
+        tls = None
+        if service["kind"] == "lesson":
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(service["cert"])
+        await asyncio.start_server(lambda r, w: serve_page(service, r, w), sock=sock, ssl=tls)
         return
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
