@@ -93,6 +93,23 @@ def agent_killed(lab, scenario):
     lab.wait_up(scenario.detect_limit_s)
 
 
+DAY_PROBES = 24 * 3600 // 2  # sentinels of a line in a day
+
+
+def lossy_day(lab, scenario):
+    """Random loss for as long as a line needs for a day's sentinels: many lines over the same cable, each at the
+    fastest pace."""
+    with faults.counted(lab) as asked, lab.unnoticed("loss", faults.loss(lab, 0.03)):
+        lab.hold(scenario.seconds)
+        found = asked()
+    lab.hold(10)
+    # Bursts after a loss are among them: about one probe in four.
+    days = found * 3 / 4 / DAY_PROBES
+    lab.say(f"{found} echoes were asked, as in {days:.2f} days of one line")
+    lab.extra["lab_days"] = round(days, 2)
+    lab.expect(days >= scenario.days, f"only {found} echoes were asked: {days:.2f} days of one line, not {scenario.days}")
+
+
 def then_access(fault):
     """With something out of the ordinary that is no outage: first nothing, then the access dies."""
     def run(lab, scenario):

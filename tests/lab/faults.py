@@ -4,6 +4,7 @@
 links and processes of the lab."""
 import contextlib
 import itertools
+import re
 import signal
 import socket
 import threading
@@ -125,9 +126,8 @@ def redial(lab):
     with mute(lab.space, "ont", "wan"):
         lab.space.ip("access", f"address add {hop}/28 dev ont")
         lab.space.ip("core", "route add 203.0.113.32/28 via 203.0.113.2")
-        lab.space.ip("ont", "address flush dev wan scope global", f"address add {address} dev wan",
-                     "address add 2001:db8:1:1::2/64 dev wan nodad", f"route add default via {hop}",
-                     "route replace default via 2001:db8:1:1::1")
+        lab.space.ip("ont", "address del 198.51.100.2/24 dev wan", f"address add {address} dev wan",
+                     f"route add default via {hop}")
         lab.hold(2)
     yield
 
@@ -241,6 +241,15 @@ def ipv6(lab):
 def loss(lab, ratio):
     """Random loss on the access line, each way."""
     return crossing(lab.space, "access", f"numgen random mod 10000 < {round(ratio * 10000)} drop")
+
+
+@contextlib.contextmanager
+def counted(lab):
+    """Yields a function: how many echoes have been asked of domestic anchors by IPv4."""
+    anchors = ", ".join(a for a in places.ANCHORS_ALPHA + places.ANCHORS_BETA if not places.is_v6(a))
+    with rules(lab.space, "ont", "ip", "chain c { type filter hook prerouting priority -400; "
+               f'iifname "lan" ip daddr {{ {anchors} }} icmp type echo-request counter; }}'):
+        yield lambda: int(re.search(r"counter packets (\d+)", lab.space.run("ont", "nft", "list", "ruleset").stdout)[1])
 
 
 def small_packets_only(lab, largest=1400):

@@ -39,6 +39,7 @@ class Result:
 
 def judge_outages(result, lab, scenario):
     """Every fault must have its own outage, named right, in time; and there are no others."""
+    result.extra.update(lab.extra)
     pairs, others = truth.match(lab.faults, lab.store.outages(), lab.tolerated)
     found = [(fault, outage) for fault, outage in pairs if outage]
     missing = len(pairs) - len(found)

@@ -18,7 +18,7 @@ DELIVERY_S = 60
 HOLD_S = 3           # how long a fault goes on after it was named: the verdict must stand
 CALM_S = 5           # how long the line is watched after it came back: nothing may follow
 ONCE = {("cable", "any"), ("dns", "any"), ("portal", "any"), ("hub", "any")}
-TWICE = ("address", "gateway", "isp_core", "international")  # in each family
+TWICE = ("address", "gateway", "isp_access", "isp_core", "international")  # in each family
 
 
 class Lab:
@@ -32,6 +32,7 @@ class Lab:
         self.build, self.agent = build, agent or {}
         self.faults = []
         self.tolerated = []   # (from, to): a short outage in there is neither asked for nor wrong
+        self.extra = {}       # figures of a scenario's own
         self.complaints = []  # what a scenario found wrong itself
         self.began = spaces.now()
         self.store = truth.Store(self.logs / "hub.db")

@@ -72,10 +72,8 @@ bulk_commit = 5s
 
 """
 
-LINE = """\
-[line "{line}"]
-{line_options}
-
+# The devices of a line nearer than its anchors.
+NEAR = """\
 [carrier "cable{suffix}"]
 line = {line}
 {interface}
@@ -84,6 +82,19 @@ line = {line}
 line = {line}
 {interface}
 
+[isp_hop "hop{suffix}"]
+line = {line}
+domestic = {domestic}
+egress_url = http://{whoami}/
+egress_interval = 1min
+{interface}
+"""
+
+LINE = """\
+[line "{line}"]
+{line_options}
+
+{near}
 [reach "internet{suffix}"]
 line = {line}
 domestic = {domestic}
@@ -180,11 +191,11 @@ class Programs:
     def _lines(self, agent):
         """The sections of each line. `agent`: a scenario's own values, "lines" of them more than one."""
         values = {
-            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "",
+            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "", "near": True,
             "domestic": ", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
             "international": ", ".join(places.ANCHORS_ABROAD), "zone": places.ZONE,
             "zone_address": places.ZONE_ADDRESS, "second_dns": places.SECOND_DNS,
-            "resolver": places.ROUTER_DNS, "page": places.PAGE,
+            "resolver": places.ROUTER_DNS, "page": places.PAGE, "whoami": places.WHOAMI,
         }
         values["directory"] = self.directory
         return [values | agent | own for own in agent.get("lines", ({},))]
@@ -197,7 +208,7 @@ class Programs:
             "panic": "0\n",
             "register.csv": REGISTER + "".join(REGISTERED.format(**line) for line in lines),
             "agent.conf": AGENT.format(state=self.directory / "agent", socket=self.socket, address=places.BROKER)
-            + "".join(LINE.format(**line) for line in lines),
+            + "".join(LINE.format(**line | {"near": NEAR.format(**line) if line["near"] else ""}) for line in lines),
         }
         for line in lines:
             files[f"resolv{line['suffix']}.conf"] = f"nameserver {line['resolver']}\n"

@@ -21,6 +21,8 @@ HUB_GRACE_S = 16          # a line that has just come up is not blamed for a hub
 
 TWO_LINES = {"lines": ({"interface": "interface = eth0"},
                        {"line": "second", "suffix": "2", "interface": "interface = eth1", "resolver": "192.168.2.1"})}
+MANY_LINES = {"reach": "interval = 100ms\nscope_interval = 2s\nportal_interval = 10s", "lines": (
+    {}, *({"line": f"line{i}", "suffix": str(i), "near": False} for i in range(2, 17)))}
 
 
 @dataclasses.dataclass
@@ -36,6 +38,7 @@ class Scenario:
     extras: tuple = ()            # of the map: school.EXTRAS
     agent: dict = None            # values for the configuration: programs.LINE
     settles: bool = True          # the line is up before anything happens
+    days: float = 0               # of a line's sentinels, at least
     silent: bool = False          # nobody can tell before the fault is over: limits count from there
     judge: Callable = judges.judge_outages
     detect_limit_s: float = dataclasses.field(init=False)
@@ -57,24 +60,20 @@ SCENARIOS = (
     Scenario("router", "the router hangs", simple(faults.router), "gateway", WHOLE_LINE),
     Scenario("router_pingless", "a router that never answers echo lives, then hangs", courses.router_pingless,
              "gateway", WHOLE_LINE, seconds=20),
-    Scenario("router_wan", "the router lives, its WAN is dead", simple(faults.router_wan), "isp", WHOLE_LINE,
-             full="isp_access"),
+    Scenario("router_wan", "the router lives, its WAN is dead", simple(faults.router_wan), "isp_access", WHOLE_LINE),
     Scenario("router_hijack", "and the router answers every name and every page itself",
-             simple(lambda lab: faults.together(faults.router_wan(lab), faults.router_hijacks(lab))), "isp", WHOLE_LINE,
-             full="isp_access"),
-    Scenario("ont", "the ONT behind the router is dead", simple(faults.ont), "isp", WHOLE_LINE, full="isp_access"),
-    Scenario("access", "the provider's access is dead", simple(faults.access), "isp", WHOLE_LINE, full="isp_access"),
+             simple(lambda lab: faults.together(faults.router_wan(lab), faults.router_hijacks(lab))), "isp_access", WHOLE_LINE),
+    Scenario("ont", "the ONT behind the router is dead", simple(faults.ont), "isp_access", WHOLE_LINE),
+    Scenario("access", "the provider's access is dead", simple(faults.access), "isp_access", WHOLE_LINE),
     Scenario("hop_deaf", "the first ISP hop says nothing, then the access is dead",
-             courses.then_access(faults.hop_deaf), "isp", WHOLE_LINE, full="isp or isp_access", seconds=25),
+             courses.then_access(faults.hop_deaf), "isp_access", WHOLE_LINE, seconds=25),
     Scenario("ecmp", "two first hops share the flows, one of them dies", courses.ecmp, "none", NO_OUTAGE, seconds=20,
              extras=("twin",)),
-    Scenario("redial", "the ONT dials in anew, then the access is dead", courses.redial, "isp", WHOLE_LINE,
-             full="isp_access", seconds=15),
-    Scenario("fail_over", "the router takes a mobile uplink while the fibre is dead", courses.fail_over, "isp",
-             WHOLE_LINE, full="isp_access", seconds=20, extras=("mobile",)),
-    Scenario("two_lines", "the board has two lines, each dies once", courses.two_lines, "isp", WHOLE_LINE,
-             full="isp_access", extras=("second",), agent=TWO_LINES),
-    Scenario("core", "the access answers, the core is dead", simple(faults.core), "isp", WHOLE_LINE, full="isp_core"),
+    Scenario("redial", "the ONT dials in anew, then the access is dead", courses.redial, "isp_access", WHOLE_LINE, seconds=15),
+    Scenario("fail_over", "the router takes a mobile uplink while the fibre is dead", courses.fail_over, "isp_access",
+             WHOLE_LINE, seconds=20, extras=("mobile",)),
+    Scenario("two_lines", "the board has two lines, each dies once", courses.two_lines, "isp_access", WHOLE_LINE, extras=("second",), agent=TWO_LINES),
+    Scenario("core", "the access answers, the core is dead", simple(faults.core), "isp_core", WHOLE_LINE),
     Scenario("operator", "one operator's anchors die", passing(faults.operator_beta), "none", NO_OUTAGE, seconds=30),
     Scenario("anchors_one_by_one", "anchors die one after another, one lives", courses.anchors_one_by_one, "none", NO_OUTAGE),
     Scenario("one_centre", "hub and anchors stand in one dead data centre", simple(faults.centre), "hub", SYMPTOM,
@@ -93,18 +92,17 @@ SCENARIOS = (
              judge=judges.judge_line),
     Scenario("hub", "the hub's program dies", simple(faults.hub), "hub", SYMPTOM, warm_s=HUB_GRACE_S,
              judge=judges.judge_line),
-    Scenario("loss", "3 % loss each way, probes ten times as often: half an hour in three minutes",
-             passing(lambda lab: faults.loss(lab, 0.03)), "none", NO_OUTAGE, seconds=180,
-             agent={"reach": "interval = 200ms\nscope_interval = 1s\nportal_interval = 6s"}),
+    Scenario("loss", "3 % loss each way for a day's probes, on 16 lines at once in five minutes", courses.lossy_day,
+             "none", NO_OUTAGE, seconds=300, warm_s=5, agent=MANY_LINES, days=1),
+    Scenario("loss_short", "the same for a tenth of a day", courses.lossy_day, "none", NO_OUTAGE, seconds=30, warm_s=5,
+             agent=MANY_LINES, days=0.1),
     Scenario("saturated", "another machine fills the line", courses.saturated, "none", NO_OUTAGE, seconds=30,
              extras=("pc",)),
     Scenario("blinks", "eight times half a second of nothing", courses.blinks, "none", NO_OUTAGE),
-    Scenario("flapping", "three outages close together", courses.flapping, "isp", WHOLE_LINE, full="isp_access"),
-    Scenario("two_faults", "access and DNS at once", courses.two_faults, "isp", WHOLE_LINE, full="isp_access"),
-    Scenario("fault_in_fault", "the cable is pulled while the access is dead", courses.fault_in_fault, "isp", WHOLE_LINE,
-             full="isp_access"),
-    Scenario("agent_killed", "the agent is killed within an outage", courses.agent_killed, "isp", WHOLE_LINE,
-             full="isp_access"),
+    Scenario("flapping", "three outages close together", courses.flapping, "isp_access", WHOLE_LINE),
+    Scenario("two_faults", "access and DNS at once", courses.two_faults, "isp_access", WHOLE_LINE),
+    Scenario("fault_in_fault", "the cable is pulled while the access is dead", courses.fault_in_fault, "isp_access", WHOLE_LINE),
+    Scenario("agent_killed", "the agent is killed within an outage", courses.agent_killed, "isp_access", WHOLE_LINE),
     Scenario("power", "the board loses its power", courses.silence(programs.Programs.power_cut), "power", SILENCE,
              seconds=10, warm_s=6, silent=True),
     Scenario("agent", "the agent is killed while all is well", courses.silence(courses.agent_crash), "agent", SILENCE,
