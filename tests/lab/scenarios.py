@@ -22,7 +22,7 @@ HUB_GRACE_S = 16          # a line that has just come up is not blamed for a hub
 TWO_LINES = {"lines": ({"interface": "interface = eth0"},
                        {"line": "second", "suffix": "2", "interface": "interface = eth1", "resolver": "192.168.2.1"})}
 MANY_LINES = {"reach": "interval = 100ms\nscope_interval = 2s\nportal_interval = 10s", "lines": (
-    {}, *({"line": f"line{i}", "suffix": str(i), "near": False} for i in range(2, 17)))}
+    {}, *({"line": f"line{i}", "suffix": str(i), "near": False} for i in range(2, 25)))}
 
 
 @dataclasses.dataclass
@@ -92,7 +92,7 @@ SCENARIOS = (
              judge=judges.judge_line),
     Scenario("hub", "the hub's program dies", simple(faults.hub), "hub", SYMPTOM, warm_s=HUB_GRACE_S,
              judge=judges.judge_line),
-    Scenario("loss", "3 % loss each way for a day's probes, on 16 lines at once in five minutes", courses.lossy_day,
+    Scenario("loss", "3 % loss each way for a day's probes, on 24 lines at once in five minutes", courses.lossy_day,
              "none", NO_OUTAGE, seconds=300, warm_s=5, agent=MANY_LINES, days=1),
     Scenario("loss_short", "the same for a tenth of a day", courses.lossy_day, "none", NO_OUTAGE, seconds=30, warm_s=5,
              agent=MANY_LINES, days=0.1),
