@@ -191,6 +191,13 @@ static void on_change(struct sp_device *dev, const struct sp_nl_event *event, vo
 	sp_timer_start(c->timer, SOON_MS);
 }
 
+static int check(const void *of, const char **key, char *why, size_t size)
+{
+	const struct carrier_conf *conf = of;
+	*key = "interface";
+	return sp_view_check_name(conf->interface, why, size);
+}
+
 static int start(struct sp_device *dev)
 {
 	struct carrier *c = sp_device_state(dev);
@@ -237,6 +244,7 @@ const struct sp_driver sp_driver_carrier = {
     .metrics = metrics,
     .conf_size = sizeof(struct carrier_conf),
     .state_size = sizeof(struct carrier),
+    .check = check,
     .start = start,
     .stop = stop,
 };

@@ -209,6 +209,13 @@ static void poll(struct sp_device *dev)
 	sp_gateway_settled(dev);
 }
 
+static int check(const void *of, const char **key, char *why, size_t size)
+{
+	const struct sp_gateway_conf *conf = of;
+	*key = "interface";
+	return sp_view_check_name(conf->interface, why, size);
+}
+
 static int start(struct sp_device *dev)
 {
 	const struct sp_gateway_conf *conf = sp_device_conf(dev);
@@ -262,6 +269,7 @@ const struct sp_driver sp_driver_gateway = {
     // Nothing of it leaves the school, and who asks so often knows within 5 s.
     .interval_ms = 3 * 1000,
     .deadline_ms = 12 * 1000,
+    .check = check,
     .start = start,
     .poll = poll,
     .stop = stop,

@@ -10,6 +10,7 @@
 
 #include "../drivers.h"
 #include "portal.h"
+#include "view.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/io.h"
 
@@ -263,6 +264,9 @@ static int check(const void *of, const char **key, char *why, size_t size)
 			return -EINVAL;
 		}
 	}
+	*key = "interface";
+	if (sp_view_check_name(conf->interface, why, size) < 0)
+		return -EINVAL;
 	*key = "ca_file";
 	if (conf->ca_file[0] && conf->ca_file[0] != '/') {
 		snprintf(why, size, "\"%.100s\" does not begin with /", conf->ca_file);

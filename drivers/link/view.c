@@ -3,6 +3,7 @@
 // Choosing the line's interface and routes from one look at the tables (view.h).
 #include "view.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -77,6 +78,18 @@ const struct sp_nl_route *sp_view_default(const struct sp_view *view, int family
 			best = route;
 	}
 	return best;
+}
+
+int sp_view_check_name(const char *name, char *why, size_t size)
+{
+	// What the kernel's dev_valid_name() refuses, and what no sane name has.
+	bool good = strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	for (const char *c = name; *c; c++)
+		good &= *c > ' ' && *c < 0x7f && *c != '/' && *c != ':';
+	if (good)
+		return 0;
+	snprintf(why, size, "\"%.16s\" is no name of a network interface", name);
+	return -EINVAL;
 }
 
 /// The only one of the physical links that is switched on; with several, the only one that is connected.

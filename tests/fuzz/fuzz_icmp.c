@@ -13,7 +13,8 @@ static void look(const uint8_t *data, size_t size, bool ipv6)
 {
 	struct sp_icmp_message message;
 	sp_icmp_parse(data, size, ipv6, &message);
-	if (message.kind == SP_ICMP_REPLY && (size != SP_ICMP_PROBE || !message.has_cookie))
+	if (message.kind == SP_ICMP_REPLY &&
+	    (size < SP_ICMP_PROBE || message.size != size || !message.has_cookie))
 		abort();
 	if (!sp_icmp_error_text(ipv6, message.kind, message.code))
 		abort();

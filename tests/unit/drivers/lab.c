@@ -62,7 +62,7 @@ static void answer_dns(int fd)
 	ssize_t n = recvmsg(fd, &message, 0);
 	if (n < 12 || modes->dns == 's')
 		return;
-	bool good = modes->dns == 'g';
+	bool good = modes->dns != 'f';
 	data[2] = 0x81;
 	data[3] = good ? 0x80 : 0x82;
 	data[7] = good;
@@ -70,6 +70,29 @@ static void answer_dns(int fd)
 	if (good) {
 		memcpy(data + n, record, sizeof(record));
 		iov.iov_len += sizeof(record);
+	}
+	if (modes->dns == 'l') // its own address, for every name
+		memcpy(data + n + 12, (const uint8_t[]){192, 168, 1, 1}, 4);
+	if (modes->dns == 'o') {
+		// As good an answer as any, but from another port.
+		int other = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		(void)!sendmsg(other, &message, 0);
+		close(other);
+		return;
+	}
+	if (modes->dns == 'x') {
+		// Somebody guesses: another id, another question, no response, rubbish. Then the true answer.
+		static const uint8_t rubbish[12] = {0};
+		const size_t at[] = {0, 1, 2, 13};
+		for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+			data[at[i]] ^= 0x81;
+			(void)!sendmsg(fd, &message, 0);
+			data[at[i]] ^= 0x81;
+		}
+		struct iovec true_answer = iov;
+		iov = (struct iovec){(void *)(uintptr_t)rubbish, sizeof(rubbish)};
+		(void)!sendmsg(fd, &message, 0);
+		iov = true_answer;
 	}
 	(void)!sendmsg(fd, &message, 0); // the control message names the address to answer from
 }

@@ -26,6 +26,7 @@ void lab_internet(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void lab_heal(void);
 
 /// What the child's page says: '2' status 204, 'p' a login page, 'r' a redirect; and its DNS: 'g' good, 'f'
-/// server failure, 's' silent.
+/// server failure, 's' silent, 'l' its own private address, 'o' good but from another port, 'x' forged
+/// answers before the good one.
 void lab_page(char mode);
 void lab_dns(char mode);

@@ -3,6 +3,7 @@
 // The carrier driver over scripted kernel tables, on virtual time.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -245,10 +246,25 @@ static void test_counters_and_unknown_speed(void **state)
 	fake_free(dev);
 }
 
+static void test_check(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"eth0:1", "a/b", "..", "\"eth 0\"", "tr\xc6\xb0\xe1\xbb\x9dng"};
+	char options[64];
+	for (size_t i = 0; i < SP_COUNT(bad); i++) {
+		snprintf(options, sizeof(options), "interface = %s", bad[i]);
+		struct sp_device *dev = fake_new(&sp_driver_carrier, "main", options);
+		if (fake_start(dev) != -EINVAL)
+			fail_msg("%s", bad[i]);
+		fake_free(dev);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 	const struct CMUnitTest tests[] = {
+	    TEST(test_check),
 	    TEST(test_flap),
 	    TEST(test_pulled_cable_takes_the_route_away),
 	    TEST(test_choice_without_route),

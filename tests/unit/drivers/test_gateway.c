@@ -4,6 +4,7 @@
 #include <linux/neighbour.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -356,10 +357,25 @@ static void test_stop_under_way(void **state)
 	}
 }
 
+static void test_check(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"eth0:1", "a/b", "..", "\"eth 0\"", "tr\xc6\xb0\xe1\xbb\x9dng"};
+	char options[64];
+	for (size_t i = 0; i < SP_COUNT(bad); i++) {
+		snprintf(options, sizeof(options), "interface = %s", bad[i]);
+		struct sp_device *dev = fake_new(&sp_driver_gateway, "main", options);
+		if (fake_start(dev) != -EINVAL)
+			fail_msg("%s", bad[i]);
+		fake_free(dev);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 	const struct CMUnitTest tests[] = {
+	    TEST(test_check),
 	    TEST(test_both_families),
 	    TEST(test_dead_router_that_used_to_answer),
 	    TEST(test_tcp_does_not_vouch_for_a_router_that_used_to_answer),

@@ -396,6 +396,12 @@ static void test_resolver(void **state)
 	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_WRONG);
 	lab_dns('s');
 	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_SILENT);
+	lab_dns('x');
+	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_OK);
+	lab_dns('o'); // nobody's answer
+	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_SILENT);
+	lab_dns('l');
+	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_WRONG);
 	lab_dns('g');
 	wait_rung(SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_OK);
 }

@@ -252,6 +252,7 @@ static void test_check(void **state)
 	    "urls = https://one.example/, https://one.example/\n",
 	    "urls = https:///path\n",
 	    URLS "ca_file = here.pem\n",
+	    URLS "interface = eth0/1\n",
 	};
 	for (size_t i = 0; i < SP_COUNT(bad); i++) {
 		struct sp_device *dev = fake_new(&sp_driver_service, "platforms", bad[i]);
