@@ -235,7 +235,7 @@ static void place_up(struct sp_ledger_family *family, int64_t path_since)
 	}
 	verdict->cause_us = verdict->since_us;
 	const struct sp_rung_view *hub = &family->rungs[SP_RUNG_HUB];
-	if (hub->status == SP_RUNG_OK)
+	if (hub->status != SP_RUNG_UNKNOWN)
 		verdict->hub_us = hub->since_us;
 }
 
@@ -281,7 +281,7 @@ static void upper(struct sp_ledger_family *family, int64_t path_since)
 		place_symptom(family, SP_RUNG_DNS, path_since);
 	} else if (symptom(family, SP_RUNG_HUB, path_since + HUB_GRACE_US)) {
 		set(family, SP_LINE_UP, SP_CAUSE_HUB, SP_WHOSE_OURS);
-		place_symptom(family, SP_RUNG_HUB, path_since);
+		place_up(family, path_since);
 	} else {
 		set(family, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
 		place_up(family, path_since);

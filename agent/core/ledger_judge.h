@@ -75,7 +75,7 @@ struct sp_verdict {
 	/// What is silent fell silent before the school's own part came back, which was then: a router that
 	/// boots has to dial first. SP_NEVER_US: not so.
 	int64_t healed_us;
-	int64_t hub_us;    ///< when the hub's session came back, SP_NEVER_US
+	int64_t hub_us;    ///< while up: when the hub's session came back, or was lost; SP_NEVER_US
 	unsigned pending;  ///< bits of rungs above the path that were broken, and not asked since it works
 	int64_t settle_us; ///< some rungs have not spoken since the trouble began: wait for them until then
 };

@@ -52,8 +52,9 @@ static int64_t began_at(const struct sp_ledger *ledger, const struct sp_verdict 
 	if (verdict->trouble)
 		return ledger->has_outage && verdict->cause_us > verdict->since_us ? verdict->cause_us
 										   : beginning(verdict);
-	bool hub_back = verdict->cause == SP_CAUSE_NONE && ledger->line.cause == SP_CAUSE_HUB;
-	return hub_back && verdict->hub_us > verdict->since_us ? verdict->hub_us : verdict->since_us;
+	// Of a line that was up already, only the hub's session has changed.
+	bool hub_turned = ledger->line.state == SP_LINE_UP && verdict->cause != ledger->line.cause;
+	return hub_turned && verdict->hub_us > verdict->since_us ? verdict->hub_us : verdict->since_us;
 }
 
 /// When the line turned to this verdict; never before it turned last, nor before an outage that is over.

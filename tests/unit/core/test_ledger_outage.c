@@ -246,6 +246,44 @@ static void test_a_page_from_before_the_fault_does_not_end_it(void **unused)
 	bench_end(&bench);
 }
 
+/// The session broke during the fault and is still away when the line heals.
+static void test_a_lost_hub_does_not_move_the_end(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	still_fine(&bench, 110);
+	say(&bench, 116, ABROAD, V4, SILENT, 112);
+	judge(&bench, 116);
+	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_INTERNATIONAL, SP_WHOSE_PROVIDER);
+	say(&bench, 140, HUB, ANY, SILENT, 130);
+	judge(&bench, 140);
+	say(&bench, 151, ABROAD, V4, OK, 150);
+	judge(&bench, 151);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_HUB, SP_WHOSE_OURS);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.end_mono_us, us(150));
+	bench_end(&bench);
+}
+
+static void test_a_lost_hub_is_placed_where_it_was_lost(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	still_fine(&bench, 140);
+	say(&bench, 140, HUB, ANY, SILENT, 130);
+	judge(&bench, 140);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_HUB, SP_WHOSE_OURS);
+	assert_int_equal(bench.line.since_us, us(130));
+	say(&bench, 150, HUB, ANY, OK, 149);
+	judge(&bench, 150);
+	assert_int_equal(bench.line.since_us, us(149));
+	bench_end(&bench);
+}
+
 static void test_nothing_is_claimed_of_an_unwatched_time(void **unused)
 {
 	(void)unused;
@@ -310,6 +348,8 @@ int main(void)
 	    cmocka_unit_test(test_healing_does_not_rename_the_cause),
 	    cmocka_unit_test(test_a_nearer_cause_of_the_same_event_corrects_the_first),
 	    cmocka_unit_test(test_a_page_from_before_the_fault_does_not_end_it),
+	    cmocka_unit_test(test_a_lost_hub_does_not_move_the_end),
+	    cmocka_unit_test(test_a_lost_hub_is_placed_where_it_was_lost),
 	    cmocka_unit_test(test_nothing_is_claimed_of_an_unwatched_time),
 	    cmocka_unit_test(test_an_outage_survives_a_time_without_measurements),
 	    cmocka_unit_test(test_down_from_the_start),
