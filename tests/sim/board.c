@@ -100,6 +100,20 @@ static void on_better(void *arg, const char *line)
 	sim_wire_hurry(&board->wire);
 }
 
+static void on_ask(void *arg, const char *line)
+{
+	struct sim_board *board = arg;
+	if (board->devices)
+		sp_devices_burst(board->devices, line);
+}
+
+static void on_suspect(void *arg, const char *line)
+{
+	struct sim_board *board = arg;
+	(void)line;
+	sim_wire_doubt(&board->wire);
+}
+
 static void on_rung(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
 		    int64_t max_age_us)
 {
@@ -232,6 +246,7 @@ static void add_devices(struct sim_board *board)
 	board->devices = sp_devices_new(&(struct sp_devices_config){.loop = board->loop,
 								    .recorder = &board->card.recorder,
 								    .rung = on_rung,
+								    .suspect = on_suspect,
 								    .load = on_load,
 								    .usable = on_usable,
 								    .arg = board});
@@ -264,6 +279,7 @@ static void agent_start(struct sim_board *board)
 							      .get = get,
 							      .better = on_better,
 							      .verdict = on_verdict,
+							      .ask = on_ask,
 							      .arg = board});
 	sp_lines_add(board->lines, line_name, "sim");
 	add_devices(board);

@@ -264,6 +264,12 @@ void sim_wire_world(struct sim_wire *wire)
 	wire->breaking = true;
 }
 
+void sim_wire_doubt(struct sim_wire *wire)
+{
+	if (wire->loop && wire->connected && !path(wire))
+		sp_loop_timer_start(wire->loop, wire->broken, NOTICE_MIN_MS);
+}
+
 void sim_wire_hurry(struct sim_wire *wire)
 {
 	wire->failures = 0;

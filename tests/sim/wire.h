@@ -41,6 +41,7 @@ void sim_wire_stop(struct sim_wire *wire); ///< says so to the hub, if it hears
 /// The board is gone without a word; `power`: its TCP, too.
 void sim_wire_kill(struct sim_wire *wire, bool power);
 void sim_wire_world(struct sim_wire *wire); ///< it may have changed
+void sim_wire_doubt(struct sim_wire *wire); ///< something fell silent: does the broker live?
 void sim_wire_hurry(struct sim_wire *wire); ///< now is a good time to connect
 void sim_wire_flush(struct sim_wire *wire); ///< something was committed
 /// The will is due: the broker says it.
