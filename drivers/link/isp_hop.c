@@ -10,13 +10,12 @@
 
 #include "../drivers.h"
 #include "anchors.h"
-#include "cost.h"
 #include "egress.h"
 
 enum { EGRESS_TIMEOUT_MS = 10000 };
 
 static const int64_t SECOND_US = 1000 * 1000;
-static const int64_t FRUGAL_US = 295 * SECOND_US; ///< the core's rounds come a little early
+static const int64_t FRUGAL_US = 3600 * SECOND_US;
 
 void sp_isp_hop_count(struct sp_isp_hop *hop, size_t bytes)
 {
@@ -45,10 +44,9 @@ static void take_address(struct sp_isp_hop *hop, const struct sockaddr_storage *
 static void on_egress(struct sp_device *dev, const struct sp_http_answer *answer, void *arg)
 {
 	struct sp_isp_hop *hop = arg;
-	struct sp_http_request request = {.url = hop->conf->egress_url};
 	struct sockaddr_storage address;
 	hop->http = NULL;
-	sp_isp_hop_count(hop, sp_cost_http(&request, answer));
+	sp_isp_hop_count(hop, (size_t)answer->bytes);
 	bool good = answer->result == 0 && answer->status == 200 &&
 		    sp_egress_parse(answer->body, answer->length, &address) == 0;
 	int64_t wait_us = good ? hop->conf->egress_interval_ms * 1000 : 300 * SECOND_US;
@@ -250,7 +248,7 @@ const struct sp_driver sp_driver_isp_hop = {
     .metrics = metrics,
     .conf_size = sizeof(struct sp_isp_hop_conf),
     .state_size = sizeof(struct sp_isp_hop),
-    .interval_ms = 30000,
+    .interval_ms = 45000,
     .deadline_ms = 8000,
     .check = check,
     .start = start,

@@ -8,7 +8,8 @@
 #include "isp_hop.h"
 
 enum {
-	CHECK_MOST = 6,      ///< of one router: many send no more errors than that in a row
+	CHECK_MOST = 6, ///< of one router: many send no more errors than that in a row
+	OCCASION_US = 30 * 1000 * 1000,
 	SILENT_EVERY = 3000, ///< ms between the rounds of a silent hop
 	BURST_MS = 500,      ///< when the last of a round's probes goes out
 };
@@ -114,7 +115,7 @@ void sp_hop_path_unknown(struct sp_hop_path *path, const char *reason, const cha
 
 static void silent(struct sp_hop_path *path)
 {
-	sp_scope_doubt(&path->scope, path->began_us);
+	sp_scope_doubt(&path->scope, path->began_us, now_us(path));
 	path->scope.last_lost_us = now_us(path) - path->hop->conf->timeout_ms * 1000;
 	bool changed = sp_scope_silent(&path->scope, now_us(path));
 	report_silent(path);
@@ -352,9 +353,11 @@ void sp_hop_path_begin(struct sp_hop_path *path)
 		return;
 	}
 	look_at_source(path, &route.source);
+	// Something has changed on the line: a good moment, if the last search was not just now.
+	bool occasion = sp_line_suspected(path->hop->dev) && now_us(path) - path->began_us >= OCCASION_US;
 	if (is_held(path))
 		sp_hop_path_ask(path);
-	else if (now_us(path) >= path->search_due_us)
+	else if (occasion || now_us(path) >= path->search_due_us)
 		sp_hop_search_begin(path);
 	else
 		sp_hop_path_unknown(path, "hop_not_found", "no hop of the provider's is known");

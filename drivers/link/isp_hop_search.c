@@ -65,7 +65,7 @@ static void finish(struct sp_hop_path *path)
 		return;
 	}
 	if (!path->search.target) {
-		put_off(path, 10 * SECOND_US, 60 * SECOND_US);
+		put_off(path, 10 * SECOND_US, 600 * SECOND_US);
 		if (path->position)
 			sp_hop_path_ask(path); // is it lost as well?
 		else

@@ -16,6 +16,14 @@
 
 enum {
 	SLACK_US = 200 * 1000, ///< what is due this soon is done now
+	SECOND_US = 1000 * 1000,
+	NOT_OK_S = 4, ///< a silent path is asked this often
+	FULL_GAP_S = 30,
+	// A frugal line: some 3 MB a month in all.
+	FRUGAL_SENTINEL_S = 300,
+	FRUGAL_SCOPE_S = 900,
+	FRUGAL_SILENT_S = 30,
+	FRUGAL_PORTAL_S = 3 * 3600,
 };
 
 static bool is_sentinel(const struct sp_path *path)
@@ -25,8 +33,24 @@ static bool is_sentinel(const struct sp_path *path)
 
 void sp_reach_count(struct sp_reach *reach, size_t bytes)
 {
+	if (bytes == 0)
+		return;
 	reach->bytes += (double)bytes;
 	sp_sample(reach->dev, SP_REACH_BYTES, NULL, reach->bytes);
+	sp_line_spent(reach->dev, SP_SPENT_PROBES, (int64_t)bytes);
+}
+
+int64_t sp_reach_wait_us(const struct sp_reach *reach, const struct sp_path *path)
+{
+	int64_t usual = reach->conf->scope_interval_ms * 1000, silent = NOT_OK_S * (int64_t)SECOND_US;
+	if (sp_line_frugal(reach->dev)) {
+		// One family stands for the line.
+		const struct sp_path *v4 = &reach->paths[SP_REACH_DOMESTIC4];
+		bool first = is_sentinel(path) && (path == v4 || v4->scope.status != SP_RUNG_OK);
+		usual = (first ? FRUGAL_SENTINEL_S : FRUGAL_SCOPE_S) * (int64_t)SECOND_US;
+		silent = FRUGAL_SILENT_S * (int64_t)SECOND_US;
+	}
+	return path->scope.status == SP_RUNG_SILENT && silent < usual ? silent : usual;
 }
 
 bool sp_reach_all_silent(const struct sp_reach *reach)
@@ -42,11 +66,17 @@ bool sp_reach_all_silent(const struct sp_reach *reach)
 	return any;
 }
 
-void sp_reach_suspect(struct sp_reach *reach)
+void sp_reach_suspect(struct sp_reach *reach, int64_t lost_us)
 {
 	sp_line_suspect(reach->dev);
 	for (size_t i = 0; i < SP_REACH_PATHS; i++)
-		sp_path_burst(&reach->paths[i]);
+		sp_path_burst(&reach->paths[i], lost_us);
+	int64_t now = sp_device_now_us(reach->dev);
+	if (sp_line_frugal(reach->dev) || now - reach->full_us < FULL_GAP_S * (int64_t)SECOND_US)
+		return;
+	reach->full_us = now;
+	for (size_t i = 0; i < SP_COUNT(reach->full); i++)
+		sp_reach_full_begin(&reach->full[i]);
 }
 
 // ---- the round --------------------------------------------------------------------------------
@@ -92,27 +122,55 @@ void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed
 	end_round(reach);
 }
 
-/// One family is the sentinel's; the other one joins while that cannot speak for the line.
-static void begin_sentinel(struct sp_reach *reach)
+/// One family is the sentinel's, which gives its place to the other one when that is due; both are asked
+/// while either cannot speak for the line.
+static void begin_sentinel(struct sp_reach *reach, int64_t soon)
 {
 	struct sp_path *v4 = &reach->paths[SP_REACH_DOMESTIC4], *v6 = &reach->paths[SP_REACH_DOMESTIC6];
-	sp_path_again(v4);
-	if (v4->scope.anchors == 0 || v4->scope.status != SP_RUNG_OK)
+	bool fine4 = v4->scope.anchors && v4->scope.status == SP_RUNG_OK;
+	bool fine6 = v6->scope.anchors && v6->scope.status == SP_RUNG_OK;
+	bool turn6 = v6->due_us <= soon;
+	if (!(fine6 && turn6))
+		sp_path_again(v4);
+	if (!fine4 || (fine6 && turn6))
 		sp_path_again(v6);
+}
+
+/// The resolver and the portal keep their own time; a frugal line asks them less while they are fine.
+static bool is_due(const struct sp_reach *reach, enum sp_rung_status status, int64_t due_us, int64_t asked_us,
+		   int64_t frugal_s)
+{
+	int64_t soon = sp_device_now_us(reach->dev) + SLACK_US;
+	bool thrift = sp_line_frugal(reach->dev) && status == SP_RUNG_OK;
+	return due_us <= soon && (!thrift || asked_us + frugal_s * SECOND_US <= soon);
+}
+
+static void begin_due(struct sp_reach *reach, int64_t soon)
+{
+	for (size_t i = 0; i < SP_REACH_PATHS; i++) {
+		struct sp_path *path = &reach->paths[i];
+		// The line has been frugal, and is no more.
+		if (path->due_us <= soon || path->due_us - soon > sp_reach_wait_us(reach, path))
+			sp_path_begin(path);
+	}
+	const struct sp_reach_dns *dns = &reach->dns;
+	if (is_due(reach, dns->status, dns->due_us, dns->began_us, FRUGAL_SCOPE_S))
+		sp_reach_dns_begin(&reach->dns);
+	const struct sp_reach_portal *portal = &reach->portal;
+	if (is_due(reach, portal->status, portal->due_us, portal->asked_us, FRUGAL_PORTAL_S))
+		sp_reach_portal_begin(&reach->portal);
+	for (size_t i = 0; i < SP_COUNT(reach->full); i++)
+		if (reach->full[i].due_us <= soon && !sp_line_frugal(reach->dev))
+			sp_reach_full_begin(&reach->full[i]);
 }
 
 static void poll(struct sp_device *dev)
 {
 	struct sp_reach *reach = sp_device_state(dev);
 	int64_t soon = sp_device_now_us(dev) + SLACK_US;
-	begin_sentinel(reach);
-	for (size_t i = 0; i < SP_REACH_PATHS; i++)
-		if (reach->paths[i].due_us <= soon)
-			sp_path_begin(&reach->paths[i]);
-	if (reach->dns.due_us <= soon)
-		sp_reach_dns_begin(&reach->dns);
-	if (reach->portal.due_us <= soon)
-		sp_reach_portal_begin(&reach->portal);
+	if (!sp_line_frugal(dev) || sp_line_suspected(dev))
+		begin_sentinel(reach, soon);
+	begin_due(reach, soon);
 	reach->round = true;
 	end_round(reach);
 }
@@ -186,6 +244,11 @@ static int start(struct sp_device *dev)
 			     i % 2 ? SP_FAMILY_IPV6 : SP_FAMILY_IPV4);
 	sp_reach_dns_init(reach, &reach->dns);
 	reach->portal.reach = reach;
+	const struct sp_path *v4 = &reach->paths[SP_REACH_DOMESTIC4], *v6 = &reach->paths[SP_REACH_DOMESTIC6];
+	unsigned families = (v4->scope.anchors > 0) + (v6->scope.anchors > 0);
+	for (unsigned i = 0; i < SP_COUNT(reach->full); i++)
+		sp_reach_full_init(reach, &reach->full[i], &reach->paths[SP_REACH_DOMESTIC4 + i], families,
+				   sp_device_now_us(dev) + (i + 1) * FULL_GAP_S * (int64_t)SECOND_US);
 	return 0;
 }
 
@@ -289,11 +352,17 @@ static const struct sp_option options[] = {
      .help = "Whole text of that page; empty: not looked at"},
     {.key = "portal_interval",
      .type = SP_OPTION_DURATION,
-     .def = "1min",
+     .def = "55s",
      .min = 5000,
      .max = 24 * 3600 * 1000,
      .offset = CONF(portal_interval_ms),
      .help = "Time between portal checks"},
+    {.key = "full_size_interval",
+     .type = SP_OPTION_DURATION,
+     .def = "10min",
+     .max = 24 * 3600 * 1000,
+     .offset = CONF(full_interval_ms),
+     .help = "Time between full-size packets, the families in turn; 0s: none are sent"},
     {0},
 };
 
@@ -305,7 +374,7 @@ static const struct sp_metric metrics[] = {
 		      "Time to a DNS answer, from resolver and direct"},
     [SP_REACH_HTTP] = {"http_seconds", "seconds", SP_METRIC_GAUGE, "Time to the portal check's page"},
     [SP_REACH_BYTES] = {"probe_bytes", "bytes", SP_METRIC_COUNTER,
-			"IP bytes of echo probes and DNS questions since start, both ways"},
+			"IP bytes of all questions since start, both ways"},
     {0},
 };
 
@@ -318,7 +387,8 @@ const struct sp_driver sp_driver_reach = {
     .metrics = metrics,
     .conf_size = sizeof(struct sp_reach_conf),
     .state_size = sizeof(struct sp_reach),
-    .interval_ms = 2000,
+    // The core's jitter makes it 2 s on average.
+    .interval_ms = 2200,
     .deadline_ms = 8000,
     .check = check,
     .start = start,

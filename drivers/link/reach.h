@@ -24,7 +24,7 @@ struct sp_reach_conf {
 	char *dns_name, *resolv_conf;
 	struct sp_strings dns_direct, dns_expect;
 	char *portal_url, *portal_resolve, *portal_body;
-	int64_t portal_status, portal_interval_ms;
+	int64_t portal_status, portal_interval_ms, full_interval_ms;
 };
 
 enum {
@@ -46,6 +46,11 @@ struct sp_anchor {
 	char host[INET6_ADDRSTRLEN];
 	struct sp_exchange *connect;
 	int64_t connect_us; ///< when it began
+	// ---- a DNS question, where echo is filtered: cheaper than a handshake
+	struct sp_exchange *ask;
+	struct sp_dns_question question;
+	int64_t ask_us;
+	unsigned ask_misses; ///< in a row; then it is no DNS server
 };
 
 enum sp_path_phase {
@@ -67,9 +72,10 @@ struct sp_path {
 	struct sp_timer *timer;
 	unsigned tries, steps; ///< of the burst: to do, done
 	int64_t due_us;
-	bool by_tcp;         ///< echo goes unanswered here, TCP does not
+	bool by_tcp;         ///< echo goes unanswered here; TCP, or DNS, does not
 	unsigned tcp_streak; ///< bursts in a row that only TCP cleared
 	unsigned begun;      ///< probes and sweeps since start
+	bool alarm;          ///< the burst's first step has yet to fail before everything is asked
 	const char *refusal; ///< what a router said while suspected; NULL
 };
 
@@ -80,7 +86,8 @@ void sp_path_begin(struct sp_path *path);
 /// The same at once, also in the middle of a sweep: something nearer has come back.
 void sp_path_again(struct sp_path *path);
 /// Asks all of them now, because something is wrong somewhere.
-void sp_path_burst(struct sp_path *path);
+/// `lost_us`: when the probe was sent whose loss says so.
+void sp_path_burst(struct sp_path *path, int64_t lost_us);
 
 // ---- the resolver: reach_dns.c ------------------------------------------------------------------
 
@@ -130,6 +137,44 @@ struct sp_reach_portal {
 void sp_reach_portal_begin(struct sp_reach_portal *portal);
 void sp_reach_portal_again(struct sp_reach_portal *portal); ///< as sp_reach_dns_again()
 
+// ---- packets of full size: reach_full.c -------------------------------------------------------------
+
+struct sp_reach_full;
+
+struct sp_full_anchor {
+	struct sp_reach_full *full;
+	unsigned index; ///< of the path's anchor
+	bool ever;      ///< it has answered a full-size packet
+	unsigned misses;
+	unsigned size; ///< of the last try
+	unsigned mtu;  ///< by a router's word
+	int64_t mtu_us;
+};
+
+struct sp_reach_full {
+	struct sp_reach *reach;
+	struct sp_path *path; ///< whose anchors are asked
+	struct sp_full_anchor anchors[SP_SCOPE_ANCHORS];
+	unsigned families; ///< that take turns
+	unsigned turn, begun;
+	enum sp_rung_status status;
+	int64_t since_us, due_us;
+	// ---- the series
+	bool busy;
+	unsigned attempts, losses, by, shrinks;
+	int64_t first_lost_us;
+	// ---- the try
+	struct sp_full_anchor *asked;
+	int64_t sent_us;
+	unsigned open; ///< what has not come back
+	bool small, shrunk, refused;
+};
+
+void sp_reach_full_init(struct sp_reach *reach, struct sp_reach_full *full, struct sp_path *path,
+			unsigned families, int64_t due_us);
+/// Nothing while a series is under way, or while small packets are silent as well.
+void sp_reach_full_begin(struct sp_reach_full *full);
+
 // ---- the frame: reach.c -------------------------------------------------------------------------
 
 enum {
@@ -148,14 +193,18 @@ struct sp_reach {
 	struct sp_path paths[SP_REACH_PATHS];
 	struct sp_reach_dns dns;
 	struct sp_reach_portal portal;
-	double bytes; ///< of echo probes and DNS questions, with IP headers, both ways
+	struct sp_reach_full full[2]; ///< IPv4, IPv6
+	double bytes;                 ///< of IP, both ways
+	int64_t full_us;              ///< when a suspicion last sent full-size packets
 	bool round;
 };
 
-/// A probe was lost for the first time: bursts on every path.
-void sp_reach_suspect(struct sp_reach *reach);
+/// A path is in doubt: bursts on every other one.
+void sp_reach_suspect(struct sp_reach *reach, int64_t lost_us);
 /// A path came to rest; `changed`: with another status than before.
 void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed);
 /// No path answers that could.
 bool sp_reach_all_silent(const struct sp_reach *reach);
 void sp_reach_count(struct sp_reach *reach, size_t bytes);
+/// How long a path that is at rest is left alone.
+int64_t sp_reach_wait_us(const struct sp_reach *reach, const struct sp_path *path);

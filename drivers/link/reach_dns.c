@@ -16,7 +16,7 @@ enum {
 	PORT = 53,
 	WAVES = 2,
 	WAVE_MS = 800,
-	DIRECT_EVERY = 4, ///< questions to the resolver for one that goes to an anchor
+	DIRECT_EVERY = 20, ///< questions to the resolver for one that goes to an anchor
 	NOT_OK_US = 4000000,
 	RESOLV_MAX = 8192,
 };

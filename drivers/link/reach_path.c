@@ -4,16 +4,23 @@
 // connects. scope.c judges; here is what is sent when.
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "cost.h"
 #include "reach.h"
 
 enum {
-	BURST_MS = 500,      ///< over which a burst's tries are spread
-	NOT_OK_US = 4000000, ///< a silent path is asked this often
+	BURST_MS = 500, ///< over which a burst's tries are spread
+	ALARM_MS = 150, ///< another try without an answer, and everything is asked
 	TCP_STREAK = 3,
 	ECHO_AGAIN = 128, ///< by TCP for so many questions, then echo is tried again
-	TCP_SWEEP = 3,    ///< every so many sweeps knock at TCP, too
+	DNS_PORT = 53,
+	DNS_MISSES = 3,
+	TCP_TURN = 5,  ///< of so many cheap questions one is a handshake
+	TCP_SWEEP = 3, ///< every so many sweeps knock at TCP, too
 };
+
+enum way { BY_ECHO, BY_TCP, BY_DNS };
 
 static bool permitted(const struct sp_path *path)
 {
@@ -27,14 +34,17 @@ static bool uses_tcp(const struct sp_path *path)
 
 // ---- reports ----------------------------------------------------------------------------------
 
-static void report(struct sp_path *path, int64_t rtt_us, const char *detail)
+static void report(struct sp_path *path, int64_t rtt_us, const char *reason, const char *host,
+		   const char *detail)
 {
 	struct sp_rung_report r = {.rung = path->rung,
 				   .family = path->family,
 				   .status = path->scope.status,
 				   .since_us = path->scope.since_us,
 				   .rtt_us = rtt_us,
-				   .detail = detail};
+				   .detail = detail,
+				   .reason = reason,
+				   .host = host};
 	sp_rung_report(path->reach->dev, &r);
 }
 
@@ -44,7 +54,7 @@ static void report_silent(struct sp_path *path)
 	snprintf(text, sizeof(text), "%u of %u anchors silent%s%s%s", path->scope.anchors,
 		 path->scope.anchors, permitted(path) ? "" : " by TCP, echo is not permitted",
 		 path->refusal ? "; a router says: " : "", path->refusal ? path->refusal : "");
-	report(path, -1, text);
+	report(path, -1, path->refusal ? "refused_by_router" : "all_silent", NULL, text);
 }
 
 static void sample_loss(struct sp_path *path, double lost)
@@ -65,14 +75,12 @@ static void rest(struct sp_path *path, bool changed)
 {
 	path->phase = SP_PATH_IDLE;
 	sp_timer_stop(path->timer);
-	int64_t wait_us = path->reach->conf->scope_interval_ms * 1000;
-	if (path->scope.status == SP_RUNG_SILENT && wait_us > NOT_OK_US)
-		wait_us = NOT_OK_US;
-	path->due_us = sp_device_now_us(path->reach->dev) + wait_us;
+	path->alarm = false;
+	path->due_us = sp_device_now_us(path->reach->dev) + sp_reach_wait_us(path->reach, path);
 	sp_reach_settled(path->reach, path, changed);
 }
 
-static void answered(struct sp_anchor *anchor, int64_t sent_us, int64_t rtt_us, bool by_echo)
+static void answered(struct sp_anchor *anchor, int64_t sent_us, int64_t rtt_us, enum way way)
 {
 	struct sp_path *path = anchor->path;
 	bool changed =
@@ -82,21 +90,23 @@ static void answered(struct sp_anchor *anchor, int64_t sent_us, int64_t rtt_us, 
 		sample_loss(path, 0);
 		sample_rtt(path, rtt_us);
 	}
-	if (by_echo) {
+	if (way == BY_ECHO) {
 		path->by_tcp = false;
 		path->tcp_streak = 0;
-	} else if (path->phase == SP_PATH_BURST && ++path->tcp_streak >= TCP_STREAK) {
+	} else if (way == BY_TCP && path->phase == SP_PATH_BURST && ++path->tcp_streak >= TCP_STREAK) {
 		path->by_tcp = true;
 	}
 	path->refusal = NULL;
 	if (!waiting && !changed)
 		return; // the burst's other answers
-	char text[96];
-	snprintf(text, sizeof(text), "%s %s", anchor->host,
-		 by_echo           ? "answered"
-		 : permitted(path) ? "answered by TCP, echo is silent"
-				   : "answered by TCP, echo is not permitted");
-	report(path, rtt_us, text);
+	static const char *const words[] = {"answered", "answered by TCP", "answered a DNS question"};
+	static const char *const reasons[] = {"answered", "answered_tcp", "answered_dns"};
+	char text[112];
+	snprintf(text, sizeof(text), "%s %s%s", anchor->host, words[way],
+		 way == BY_ECHO    ? ""
+		 : permitted(path) ? ", echo is silent"
+				   : ", echo is not permitted");
+	report(path, rtt_us, reasons[way], anchor->host, text);
 	rest(path, changed);
 }
 
@@ -114,16 +124,15 @@ static void lost(struct sp_anchor *anchor, int64_t sent_us)
 	if (path->scope.anchor[anchor->index].ever)
 		sample_loss(path, 1);
 	path->phase = SP_PATH_IDLE;
-	if (sp_scope_lost(&path->scope, anchor->index, sent_us))
-		sp_reach_suspect(path->reach);
-	sp_path_burst(path);
+	path->alarm = sp_scope_lost(&path->scope, anchor->index, sent_us);
+	sp_path_burst(path, sent_us);
 }
 
 static void unmeasured(struct sp_path *path)
 {
 	bool changed = sp_scope_unmeasured(&path->scope, sp_device_now_us(path->reach->dev));
 	path->refusal = NULL;
-	report(path, -1, "no route");
+	report(path, -1, "no_route", NULL, "no route");
 	rest(path, changed);
 }
 
@@ -145,7 +154,7 @@ static void on_echo(struct sp_device *dev, const struct sp_ping_result *result, 
 	sp_reach_count(anchor->path->reach, result->bytes);
 	switch (result->outcome) {
 	case SP_PING_ANSWER:
-		answered(anchor, result->sent_us, result->rtt_us, true);
+		answered(anchor, result->sent_us, result->rtt_us, BY_ECHO);
 		break;
 	case SP_PING_REFUSED:
 		anchor->path->refusal = result->error;
@@ -180,8 +189,10 @@ static void on_connect(struct sp_device *dev, int result, const uint8_t *data, s
 	struct sp_anchor *anchor = arg;
 	struct sp_path *path = anchor->path;
 	anchor->connect = NULL;
+	if (!no_way(result))
+		sp_reach_count(path->reach, sp_cost_connect(path->family == SP_FAMILY_IPV6, result));
 	if (result == 0 || result == -ECONNREFUSED)
-		answered(anchor, anchor->connect_us, elapsed_us, false);
+		answered(anchor, anchor->connect_us, elapsed_us, BY_TCP);
 	else if (path->phase == SP_PATH_SINGLE && no_way(result))
 		unmeasured(path);
 	else if (uses_tcp(path))
@@ -196,6 +207,62 @@ static void knock(struct sp_anchor *anchor)
 	anchor->connect_us = sp_device_now_us(reach->dev);
 	anchor->connect =
 	    sp_tcp_connect(reach->dev, &anchor->endpoint, reach->conf->timeout_ms, on_connect, anchor);
+}
+
+static bool accepts(const uint8_t *data, size_t length, void *arg)
+{
+	const struct sp_anchor *anchor = arg;
+	return sp_dns_belongs(data, length, &anchor->question);
+}
+
+static size_t udp_bytes(const struct sp_anchor *anchor, size_t length)
+{
+	return length + (anchor->path->family == SP_FAMILY_IPV6 ? 48 : 28);
+}
+
+/// Whatever the server thinks of the question: it lives.
+static void on_dns(struct sp_device *dev, int result, const uint8_t *data, size_t length, int64_t elapsed_us,
+		   void *arg)
+{
+	(void)dev, (void)data;
+	struct sp_anchor *anchor = arg;
+	anchor->ask = NULL;
+	if (result == 0) {
+		sp_reach_count(anchor->path->reach, udp_bytes(anchor, length));
+		anchor->ask_misses = 0;
+		answered(anchor, anchor->ask_us, elapsed_us, BY_DNS);
+	} else if (anchor->path->phase == SP_PATH_SINGLE && no_way(result)) {
+		unmeasured(anchor->path);
+	} else {
+		anchor->ask_misses++;
+		lost(anchor, anchor->ask_us);
+	}
+}
+
+/// A DNS question costs a third of a handshake; anchors often are name servers.
+static void ask_cheaply(struct sp_anchor *anchor)
+{
+	struct sp_reach *reach = anchor->path->reach;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&anchor->endpoint.address;
+	uint8_t message[SP_DNS_QUESTION];
+	struct sp_dns_question *question = &anchor->question;
+	if (anchor->ask)
+		return;
+	*question = (struct sp_dns_question){.type = SP_DNS_A};
+	// The port stands in the same place in both families.
+	bool able = ntohs(in->sin_port) == DNS_PORT && anchor->ask_misses < DNS_MISSES &&
+		    reach->conf->dns_name[0] != '*' &&
+		    getrandom(&question->id, sizeof(question->id), 0) == sizeof(question->id);
+	snprintf(question->name, sizeof(question->name), "%s", reach->conf->dns_name);
+	ssize_t length = able ? sp_dns_encode(message, question) : -1;
+	if (length < 0) {
+		knock(anchor);
+		return;
+	}
+	anchor->ask_us = sp_device_now_us(reach->dev);
+	sp_reach_count(reach, udp_bytes(anchor, (size_t)length));
+	anchor->ask = sp_udp_exchange(reach->dev, &anchor->endpoint, message, (size_t)length,
+				      reach->conf->timeout_ms, accepts, on_dns, anchor);
 }
 
 // ---- questions --------------------------------------------------------------------------------
@@ -214,6 +281,16 @@ static bool ask_all(struct sp_path *path, bool tcp)
 	return sent;
 }
 
+static int64_t gap_ms(const struct sp_path *path)
+{
+	return BURST_MS / (path->tries - 1);
+}
+
+static int64_t alarm_ms(const struct sp_path *path)
+{
+	return ALARM_MS < gap_ms(path) ? ALARM_MS : gap_ms(path);
+}
+
 static void step(struct sp_path *path)
 {
 	const struct sp_reach_conf *conf = path->reach->conf;
@@ -221,12 +298,21 @@ static void step(struct sp_path *path)
 		silent(path);
 		return;
 	}
+	if (path->alarm && path->steps == 1) {
+		// One packet may be lost; now it is more than one.
+		path->alarm = false;
+		sp_timer_start(path->timer, gap_ms(path) - alarm_ms(path));
+		sp_reach_suspect(path->reach, path->scope.first_lost_us);
+		return;
+	}
 	// TCP only when the first echoes of all anchors found nothing in half a second.
 	bool last = ++path->steps == path->tries;
 	if (!ask_all(path, last || uses_tcp(path)))
 		unmeasured(path);
 	else
-		sp_timer_start(path->timer, last ? conf->timeout_ms : BURST_MS / (path->tries - 1));
+		sp_timer_start(path->timer, last          ? conf->timeout_ms
+					    : path->alarm ? alarm_ms(path)
+							  : gap_ms(path));
 }
 
 static void on_timer(struct sp_device *dev, void *arg)
@@ -235,7 +321,7 @@ static void on_timer(struct sp_device *dev, void *arg)
 	step(arg);
 }
 
-void sp_path_burst(struct sp_path *path)
+void sp_path_burst(struct sp_path *path, int64_t lost_us)
 {
 	if (path->scope.anchors == 0 || path->phase == SP_PATH_BURST || path->phase == SP_PATH_SWEEP)
 		return;
@@ -243,7 +329,7 @@ void sp_path_burst(struct sp_path *path)
 		sp_path_begin(path);
 		return;
 	}
-	sp_scope_doubt(&path->scope, sp_device_now_us(path->reach->dev));
+	sp_scope_doubt(&path->scope, lost_us, sp_device_now_us(path->reach->dev));
 	path->phase = SP_PATH_BURST;
 	path->tries = sp_scope_tries(&path->scope);
 	path->steps = 0;
@@ -261,8 +347,11 @@ static void begin_single(struct sp_path *path)
 		unmeasured(path);
 		return;
 	}
-	if (uses_tcp(path))
+	// A router may answer DNS in everybody's name: a handshake in between shows it.
+	if (uses_tcp(path) && path->begun % TCP_TURN == 0)
 		knock(anchor);
+	else if (uses_tcp(path))
+		ask_cheaply(anchor);
 	else if (result < 0)
 		lost(anchor, sp_device_now_us(path->reach->dev));
 }
@@ -327,7 +416,9 @@ void sp_path_init(struct sp_reach *reach, struct sp_path *path, enum sp_rung run
 
 void sp_path_free(struct sp_path *path)
 {
-	for (unsigned i = 0; i < path->scope.anchors; i++)
+	for (unsigned i = 0; i < path->scope.anchors; i++) {
 		sp_exchange_cancel(path->anchors[i].connect);
+		sp_exchange_cancel(path->anchors[i].ask);
+	}
 	sp_timer_free(path->timer);
 }

@@ -93,7 +93,7 @@ static void on_page(struct sp_device *dev, const struct sp_http_answer *answer, 
 	struct sp_portal_expect expect = {(long)conf->portal_status, conf->portal_body};
 	struct sp_portal_finding finding;
 	portal->http = NULL;
-	sp_line_spent(dev, SP_SPENT_PROBES, answer->bytes);
+	sp_reach_count(portal->reach, (size_t)answer->bytes);
 	sp_portal_judge(answer, &expect, &finding);
 	bool good = finding.status == SP_RUNG_OK;
 	bool bad = finding.status == SP_RUNG_WRONG || finding.status == SP_RUNG_SILENT;

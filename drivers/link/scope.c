@@ -51,12 +51,12 @@ static bool set(struct sp_scope *scope, enum sp_rung_status status, int64_t sinc
 	return changed;
 }
 
-void sp_scope_doubt(struct sp_scope *scope, int64_t now_us)
+void sp_scope_doubt(struct sp_scope *scope, int64_t lost_us, int64_t now_us)
 {
 	if (scope->suspected)
 		return;
 	scope->suspected = true;
-	scope->first_lost_us = now_us;
+	scope->first_lost_us = lost_us > scope->answered_us && lost_us < now_us ? lost_us : now_us;
 }
 
 bool sp_scope_lost(struct sp_scope *scope, unsigned anchor, int64_t sent_us)
@@ -75,6 +75,8 @@ bool sp_scope_lost(struct sp_scope *scope, unsigned anchor, int64_t sent_us)
 bool sp_scope_answered(struct sp_scope *scope, unsigned anchor, int64_t sent_us, int64_t now_us)
 {
 	scope->suspected = false;
+	if (sent_us > scope->answered_us)
+		scope->answered_us = sent_us;
 	scope->anchor[anchor].ever = true;
 	scope->anchor[anchor].strikes = 0;
 	scope->anchor[anchor].benched_until_us = 0;

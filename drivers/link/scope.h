@@ -17,6 +17,7 @@ struct sp_scope {
 	int64_t since_us;
 	bool suspected;
 	int64_t first_lost_us; ///< sending time; while suspected
+	int64_t answered_us;   ///< sending time of the latest answered probe
 	int64_t last_lost_us;  ///< when the last burst or sweep without an answer began
 	struct {
 		bool ever;        ///< it has answered
@@ -34,8 +35,9 @@ unsigned sp_scope_tries(const struct sp_scope *scope);
 
 /// A single probe was lost. True when this is the first: time for a burst.
 bool sp_scope_lost(struct sp_scope *scope, unsigned anchor, int64_t sent_us);
-/// A burst begins without a loss of our own (another scope's suspicion).
-void sp_scope_doubt(struct sp_scope *scope, int64_t now_us);
+/// A burst begins without a loss of our own: another scope lost a probe sent at `lost_us`. If this one proves
+/// silent it was so since then, unless it has answered a later one.
+void sp_scope_doubt(struct sp_scope *scope, int64_t lost_us, int64_t now_us);
 /// Any answer, also a late one. True when the status changed.
 bool sp_scope_answered(struct sp_scope *scope, unsigned anchor, int64_t sent_us, int64_t now_us);
 /// The burst ended without an answer. True when the status changed.

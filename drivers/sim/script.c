@@ -19,6 +19,9 @@ const char *const sp_sim_state_names[SP_SIM_STATES] = {
     [SP_SIM_PORTAL] = "portal",
     [SP_SIM_IPV4] = "ipv4",
     [SP_SIM_IPV6] = "ipv6",
+    [SP_SIM_DEAF] = "deaf",
+    [SP_SIM_MTU] = "mtu",
+    [SP_SIM_SERVICE] = "service",
 };
 
 static int parse_step(const char *text, struct sp_sim_step *out)
@@ -71,6 +74,8 @@ enum sp_rung_status sp_sim_rung(enum sp_sim_state state, enum sp_rung rung, enum
 	case SP_SIM_ISP_CORE: {
 		enum sp_rung broken =
 		    (enum sp_rung)(state - SP_SIM_CABLE); // the states stand in the rungs' order
+		if (rung == SP_RUNG_SERVICE || rung == SP_RUNG_FULL_SIZE)
+			return SP_RUNG_UNKNOWN; // they are not asked over a dead line
 		return silent_if(rung >= broken);
 	}
 	case SP_SIM_INTERNATIONAL:
@@ -83,6 +88,12 @@ enum sp_rung_status sp_sim_rung(enum sp_sim_state state, enum sp_rung rung, enum
 		return silent_if(beyond_gateway && family == SP_FAMILY_IPV4);
 	case SP_SIM_IPV6:
 		return silent_if(beyond_gateway && family == SP_FAMILY_IPV6);
+	case SP_SIM_DEAF:
+		return silent_if(rung == SP_RUNG_ISP_ACCESS);
+	case SP_SIM_MTU:
+		return silent_if(rung == SP_RUNG_FULL_SIZE);
+	case SP_SIM_SERVICE:
+		return silent_if(rung == SP_RUNG_SERVICE);
 	}
 	return SP_RUNG_UNKNOWN;
 }

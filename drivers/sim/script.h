@@ -20,8 +20,11 @@ enum sp_sim_state {
 	SP_SIM_PORTAL,
 	SP_SIM_IPV4,
 	SP_SIM_IPV6,
+	SP_SIM_DEAF,    ///< the provider's first hop keeps silent, all else answers
+	SP_SIM_MTU,     ///< full-size packets vanish
+	SP_SIM_SERVICE, ///< the education platforms are silent
 };
-#define SP_SIM_STATES 11
+#define SP_SIM_STATES 14
 
 extern const char *const sp_sim_state_names[SP_SIM_STATES];
 

@@ -40,14 +40,15 @@ static void report_rung(struct sp_device *dev, const struct sim_line *sim, enum 
 					.status = status,
 					.since_us = sim->since_us,
 					.rtt_us = status == SP_RUNG_OK ? rtt_us : -1,
-					.detail = detail};
+					.detail = detail,
+					.reason = "simulated"};
 	sp_rung_report(dev, &report);
 }
 
 static void report(struct sp_device *dev, const struct sim_line *sim)
 {
-	static const enum sp_rung per_family[] = {SP_RUNG_ADDRESS, SP_RUNG_GATEWAY, SP_RUNG_ISP_ACCESS,
-						  SP_RUNG_ISP_CORE, SP_RUNG_INTERNATIONAL};
+	static const enum sp_rung per_family[] = {SP_RUNG_ADDRESS,  SP_RUNG_GATEWAY,       SP_RUNG_ISP_ACCESS,
+						  SP_RUNG_ISP_CORE, SP_RUNG_INTERNATIONAL, SP_RUNG_FULL_SIZE};
 	report_rung(dev, sim, SP_RUNG_CABLE, SP_FAMILY_ANY);
 	for (size_t i = 0; i < SP_COUNT(per_family); i++) {
 		report_rung(dev, sim, per_family[i], SP_FAMILY_IPV4);
@@ -55,6 +56,7 @@ static void report(struct sp_device *dev, const struct sim_line *sim)
 	}
 	report_rung(dev, sim, SP_RUNG_DNS, SP_FAMILY_ANY);
 	report_rung(dev, sim, SP_RUNG_PORTAL, SP_FAMILY_ANY);
+	report_rung(dev, sim, SP_RUNG_SERVICE, SP_FAMILY_ANY);
 	if (sim->state == SP_SIM_OK)
 		sp_sample(dev, METRIC_RTT, NULL, (double)rtt_us / 1e6);
 }
@@ -134,7 +136,7 @@ static const struct sp_option options[] = {
      .offset = offsetof(struct sim_line_conf, faults),
      .help =
 	 "What happens when: state@seconds, e.g. isp_core@60, ok@90; states: ok, cable, address, gateway, "
-	 "isp_access, isp_core, international, dns, portal, ipv4, ipv6"},
+	 "isp_access, isp_core, international, dns, portal, ipv4, ipv6, deaf, mtu, service"},
     {.key = "repeat",
      .type = SP_OPTION_DURATION,
      .def = "0s",

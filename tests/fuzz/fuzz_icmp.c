@@ -16,6 +16,11 @@ static void look(const uint8_t *data, size_t size, bool ipv6)
 	if (message.kind == SP_ICMP_REPLY &&
 	    (size < SP_ICMP_PROBE || message.size != size || !message.has_cookie))
 		abort();
+	// Only a router that asks for smaller packets has a size to name.
+	if (message.kind != SP_ICMP_TOO_BIG && message.mtu != 0)
+		abort();
+	if (!ipv6 && message.mtu > UINT16_MAX)
+		abort();
 	if (!sp_icmp_error_text(ipv6, message.kind, message.code))
 		abort();
 	memset(&message, 0, sizeof(message));

@@ -100,7 +100,7 @@ def readme_records():
     """{type: class} of the README's record table."""
     text = (FEED / "README.md").read_text(encoding="utf-8")
     table = text.split("\n## Records\n", 1)[1].split("\n## ", 1)[0]
-    return dict(re.findall(r"^\| `([a-z_]+)` \| ([a-z]+) \|", table, re.MULTILINE))
+    return dict(re.findall(r"^\| `([a-z_]+)` \| (facts|bulk|attendance|any) \|", table, re.MULTILINE))
 
 
 # ---- topics ------------------------------------------------------------------------------------------

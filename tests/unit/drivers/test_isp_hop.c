@@ -127,7 +127,7 @@ static void test_found_beyond_both_nats(void **state)
 	// Without NAT the board's own address is it.
 	assert_string_equal(dev->egress[SP_FAMILY_IPV6].address, "2001:db8:77::10");
 	unsigned told = dev->egress_count;
-	fake_run(dev, 60 * 1000, true);
+	fake_run(dev, 100 * 1000, true);
 	assert_true(dev->egress_count >= told + 4);
 	assert_int_equal(dev->rounds_failed, 0);
 	assert_int_equal(dev->suspects, 0);
@@ -142,7 +142,7 @@ static void test_steady_cost(void **state)
 	double bits = (double)dev->spent[SP_SPENT_PROBES] * 8 / 3600;
 	assert_true(fake_sample(dev, SP_ISP_HOP_BYTES, "")->last == (double)dev->spent[SP_SPENT_PROBES]);
 	print_message("the hop in both families: %.0f bit/s\n", bits);
-	assert_true(bits > 20 && bits < 100);
+	assert_true(bits > 20 && bits < 60);
 	fake_free(dev);
 }
 
@@ -315,7 +315,7 @@ static void test_equal_paths_are_one_door(void **state)
 		assert_hop(dev, SP_FAMILY_IPV4, SP_RUNG_OK, "time_exceeded");
 		assert_string_equal(dev->egress[SP_FAMILY_IPV4].hop, "198.51.100.5");
 	}
-	assert_true(fake_count(dev, SP_RUNG_ISP_ACCESS, SP_FAMILY_IPV4, SP_RUNG_OK, 0) > 15);
+	assert_true(fake_count(dev, SP_RUNG_ISP_ACCESS, SP_FAMILY_IPV4, SP_RUNG_OK, 0) > 12);
 	fake_free(dev);
 }
 
@@ -363,7 +363,7 @@ static void test_fixed_position_and_address(void **state)
 	assert_hop(dev, SP_FAMILY_IPV4, SP_RUNG_OK, "answered");
 	assert_string_equal(dev->egress[SP_FAMILY_IPV4].hop, "198.51.100.5");
 	world.cut[0] = true;
-	fake_run(dev, 40 * 1000, true);
+	fake_run(dev, 50 * 1000, true);
 	assert_hop(dev, SP_FAMILY_IPV4, SP_RUNG_SILENT, "hop_silent");
 	fake_free(dev);
 }
@@ -419,8 +419,8 @@ static void test_frugal(void **state)
 	dev->frugal = true;
 	fake_run(dev, 10 * 1000, true);
 	unsigned sent = fake_ping_count(NULL);
-	fake_run(dev, 3600 * 1000, true);
-	assert_in_range(fake_ping_count(NULL) - sent, 22, 26); // twelve times, both families
+	fake_run(dev, 6 * 3600 * 1000, true);
+	assert_in_range(fake_ping_count(NULL) - sent, 10, 14); // hourly, both families
 	world.cut[0] = world.cut[1] = true;
 	fake_suspect(dev);
 	fake_run(dev, 1600, true);

@@ -37,7 +37,7 @@ static void test_silence_began_with_the_first_loss(void **state)
 {
 	(void)state;
 	sp_scope_answered(&scope, 0, 1000, 1020);
-	sp_scope_doubt(&scope, 2200);                 // another scope's suspicion
+	sp_scope_doubt(&scope, 2100, 2200);           // another scope's suspicion
 	assert_false(sp_scope_lost(&scope, 1, 2000)); // ours had been sent before
 	assert_true(sp_scope_silent(&scope, 3000));
 	assert_int_equal(scope.since_us, 2000);
@@ -50,6 +50,20 @@ static void test_silence_began_with_the_first_loss(void **state)
 	assert_true(sp_scope_silent(&scope, 8000));
 	assert_true(sp_scope_answered(&scope, 2, 9000, 9100));
 	assert_int_equal(scope.since_us, 8000); // between the last loss and the answer
+}
+
+static void test_silence_of_another_scope_dates_ours(void **state)
+{
+	(void)state;
+	sp_scope_answered(&scope, 0, 1000, 1020);
+	sp_scope_doubt(&scope, 2000, 3200);
+	assert_true(sp_scope_silent(&scope, 4700));
+	assert_int_equal(scope.since_us, 2000);
+	// But not when a later probe of ours came through.
+	sp_scope_answered(&scope, 0, 6000, 6020);
+	sp_scope_doubt(&scope, 5500, 6700);
+	assert_true(sp_scope_silent(&scope, 8200));
+	assert_int_equal(scope.since_us, 6700);
 }
 
 static void test_late_answer_keeps_the_edges_in_order(void **state)
@@ -167,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_one_loss_is_a_suspicion),
 	    TEST(test_silence_began_with_the_first_loss),
+	    TEST(test_silence_of_another_scope_dates_ours),
 	    TEST(test_late_answer_keeps_the_edges_in_order),
 	    TEST(test_turns_and_bench),
 	    TEST(test_a_dead_line_benches_nobody),

@@ -100,6 +100,15 @@ static void test_every_fault_spares_what_is_nearer(void **state)
 		for (int rung = SP_RUNG_CABLE; rung <= SP_RUNG_PORTAL; rung++)
 			assert_int_equal(sp_sim_rung(fault, rung, SP_FAMILY_IPV4),
 					 rung >= fault - SP_SIM_CABLE ? SP_RUNG_SILENT : SP_RUNG_OK);
+	assert_int_equal(sp_sim_rung(SP_SIM_ISP_CORE, SP_RUNG_FULL_SIZE, SP_FAMILY_IPV4), SP_RUNG_UNKNOWN);
+	for (int rung = SP_RUNG_CABLE; rung < SP_RUNGS; rung++) {
+		assert_int_equal(sp_sim_rung(SP_SIM_DEAF, rung, SP_FAMILY_IPV4),
+				 rung == SP_RUNG_ISP_ACCESS ? SP_RUNG_SILENT : SP_RUNG_OK);
+		assert_int_equal(sp_sim_rung(SP_SIM_MTU, rung, SP_FAMILY_IPV4),
+				 rung == SP_RUNG_FULL_SIZE ? SP_RUNG_SILENT : SP_RUNG_OK);
+		assert_int_equal(sp_sim_rung(SP_SIM_SERVICE, rung, SP_FAMILY_IPV4),
+				 rung == SP_RUNG_SERVICE ? SP_RUNG_SILENT : SP_RUNG_OK);
+	}
 	assert_int_equal(sp_sim_rung(SP_SIM_IPV6, SP_RUNG_ISP_CORE, SP_FAMILY_IPV6), SP_RUNG_SILENT);
 	assert_int_equal(sp_sim_rung(SP_SIM_IPV6, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4), SP_RUNG_OK);
 	assert_int_equal(sp_sim_rung(SP_SIM_IPV6, SP_RUNG_GATEWAY, SP_FAMILY_IPV6), SP_RUNG_OK);
