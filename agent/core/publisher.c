@@ -190,6 +190,16 @@ void sp_publisher_reason(struct sp_publisher *p, const char *format, ...)
 	memcpy(p->reason, text, sizeof(text));
 }
 
+bool sp_publisher_verify(struct sp_publisher *p, int64_t t_ms)
+{
+	bool provisional = sp_mqtt_provisional(p->mqtt);
+	if (sp_mqtt_verify(p->mqtt, t_ms) < 0)
+		return false;
+	if (provisional)
+		sp_notice("publisher", "the broker's certificate is good at the time that is now known");
+	return true;
+}
+
 static void set_status(struct sp_publisher *p)
 {
 	struct sp_publisher_status s = {.connected = p->connected_us != 0,
@@ -254,8 +264,8 @@ static void verify_again(struct sp_publisher *p)
 	if (!p->mqtt || !sp_mqtt_provisional(p->mqtt))
 		return;
 	struct sp_clock_reading now = sp_clock_now();
-	if (now.synced && sp_mqtt_verify(p->mqtt, now.wall_ms) == 0)
-		sp_notice("publisher", "the broker's certificate is good at the time that is now known");
+	if (now.synced)
+		(void)sp_publisher_verify(p, now.wall_ms);
 }
 
 /// One round of everything that time or an event may have made due.

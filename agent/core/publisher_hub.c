@@ -90,7 +90,7 @@ static void learn_time(struct sp_publisher *p, const struct sp_feed_ack *ack)
 	if (!ack->timed || strcmp(ack->echo_boot, p->config.boot) != 0 ||
 	    ack->echo_mono_us < p->connected_us || ack->echo_mono_us > now_us)
 		return;
-	if (sp_clock_possible(ack->t_ms, ack->err_ms) && sp_mqtt_verify(p->mqtt, ack->t_ms) < 0)
+	if (sp_clock_possible(ack->t_ms, ack->err_ms) && !sp_publisher_verify(p, ack->t_ms))
 		return; // the session is over, and says why
 	int result = sp_clock_hub_says(ack->echo_mono_us, now_us, ack->t_ms, ack->err_ms);
 	if (result < 0 && !p->time_refused)

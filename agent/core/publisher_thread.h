@@ -95,6 +95,8 @@ struct sp_publisher {
 void *sp_publisher_thread(void *arg);
 /// Sets why there is no session (or what is refused); at most once logged in a row.
 void sp_publisher_reason(struct sp_publisher *p, const char *format, ...) SP_PRINTF(2, 3);
+/// The broker's certificate is good at that time, or was found so before. False: the session is over.
+bool sp_publisher_verify(struct sp_publisher *p, int64_t t_ms);
 
 // publisher_link.c: attempts, what the broker says, births
 void sp_publisher_attempt(struct sp_publisher *p, int64_t now_us);
