@@ -32,6 +32,25 @@ static int refresh_line(struct sp_store *store, int64_t line)
 	    I(line));
 }
 
+enum { RETELL_MS = 24 * 3600 * 1000 }; ///< a state is told of within a day of its beginning
+
+/// What the board said later, of an earlier moment, holds: of two points of one stream that stand in the
+/// other order than they were said, the one said first goes.
+static int settle_order(struct sp_store *store, int64_t line, int64_t t_ms, const struct sp_record *record)
+{
+	int result =
+	    SQL_DO(store, "DELETE FROM line_point WHERE line = ? AND t_ms >= ? AND stream = ? AND seq < ?",
+		   I(line), I(t_ms), I(record->stream), I(record->seq));
+	if (result < 0)
+		return result;
+	return SQL_DO(
+	    store,
+	    "DELETE FROM line_point WHERE line = ?1 AND t_ms = ?2 AND stream = ?3 AND seq = ?4 AND"
+	    " EXISTS(SELECT 1 FROM line_point n WHERE n.line = ?1 AND n.t_ms BETWEEN ?2 - ?5 AND ?2 AND"
+	    " n.stream = ?3 AND n.seq > ?4)",
+	    I(line), I(t_ms), I(record->stream), I(record->seq), I(RETELL_MS));
+}
+
 static int project_line(struct sp_store *store, const struct sp_record *record)
 {
 	struct sp_fact_line fact;
@@ -52,6 +71,8 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 				I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
 				I(record->when.by), I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4),
 				I(fact.ipv6));
+	if (result == 0)
+		result = settle_order(store, line, record->when.t_ms - ago_ms, record);
 	return result < 0 ? result : refresh_line(store, line);
 }
 

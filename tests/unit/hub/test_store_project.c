@@ -164,6 +164,34 @@ static void a_state_begins_when_it_was_measured(void **state)
 	assert_int_equal(lines().since_ms, NOW_MS + 90000);
 }
 
+/// A word on the families lies between the line's return and the record that tells of it; also when the two
+/// come in the other order.
+static void what_was_said_later_of_before_holds(void **state)
+{
+	(void)state;
+	line(2, 0, "degraded", "international", "provider");
+	line(3, 59000, "degraded", "international", "provider");
+	say(4, 60000,
+	    "\"type\":\"line\",\"device\":\"main\",\"state\":\"up\",\"cause\":\"none\","
+	    "\"whose\":\"nobody\",\"since_mono_us\":36056000000");
+	assert_int_equal(lines().state, SP_LINE_UP);
+	assert_int_equal(lines().since_ms, NOW_MS + 56000);
+	assert_int_equal(number(&hub, "SELECT count(*) FROM line_point"), 2);
+}
+
+static void its_order_of_arrival_does_not_matter(void **state)
+{
+	(void)state;
+	say(4, 60000,
+	    "\"type\":\"line\",\"device\":\"main\",\"state\":\"up\",\"cause\":\"none\","
+	    "\"whose\":\"nobody\",\"since_mono_us\":36056000000");
+	line(3, 59000, "degraded", "international", "provider");
+	line(2, 0, "degraded", "international", "provider");
+	assert_int_equal(lines().state, SP_LINE_UP);
+	assert_int_equal(lines().since_ms, NOW_MS + 56000);
+	assert_int_equal(number(&hub, "SELECT count(*) FROM line_point"), 2);
+}
+
 static void late_facts_do_not_overwrite_newer_ones(void **state)
 {
 	(void)state;
@@ -479,6 +507,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(a_line_is_what_its_latest_fact_says),
 	    T(a_state_begins_when_it_was_measured),
+	    T(what_was_said_later_of_before_holds),
+	    T(its_order_of_arrival_does_not_matter),
 	    T(late_facts_do_not_overwrite_newer_ones),
 	    T(a_silent_board_says_nothing_of_its_line),
 	    T(a_day_knows_only_what_was_heard),
