@@ -120,10 +120,11 @@ void sp_icmp_parse(const uint8_t *data, size_t length, bool ipv6, struct sp_icmp
 		if (out->code == 0 && length >= SP_ICMP_PROBE)
 			out->kind = kind;
 	} else if (kind != SP_ICMP_OTHER) {
+		if (!parse_quoted_packet(data + HEADER, length - HEADER, ipv6, out))
+			return;
+		out->kind = kind;
 		if (kind == SP_ICMP_TOO_BIG)
 			out->mtu = (ipv6 ? (uint32_t)get16(data + 4) << 16 : 0) | get16(data + 6);
-		if (parse_quoted_packet(data + HEADER, length - HEADER, ipv6, out))
-			out->kind = kind;
 	}
 }
 
