@@ -34,6 +34,9 @@ struct sp_gateway_family {
 	bool probing;
 	bool echoes;      ///< it has answered echo before: its silence means something
 	bool may_echo;    ///< we may send echoes
+	bool may_ask;     ///< we may ask by ARP or NDP
+	bool spare;       ///< this round may do without an echo
+	int64_t echo_us;  ///< when the last one was sent
 	unsigned step;    ///< of this round's questions
 	unsigned asked;   ///< of them, by ARP or NDP
 	int64_t began_us; ///< when the first probe of this round was sent

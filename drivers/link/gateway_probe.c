@@ -13,10 +13,11 @@ enum {
 	ECHOES = 3,
 	ASKS = 3,
 	SPACING_MS = 300,
-	LAST_MS = 800,          ///< from the last question to the verdict: ARP is answered by slow processors
+	LAST_MS = 600,          ///< from the last question to the verdict: ARP is answered by slow processors
 	ECHO_TIMEOUT_MS = 1000, ///< a later answer counts as well
 	CONNECT_MS = 1000,
-	WATCH_MS = 500, ///< between looks at the neighbour
+	ECHO_EVERY_US = 9500 * 1000, ///< while it lives: ARP and NDP cost no byte of IP
+	WATCH_MS = 500,              ///< between looks at the neighbour
 	GIVE_UP_US = 10 * 1000 * 1000,
 	FILTERED_US =
 	    120 * 1000 * 1000, ///< a neighbour that answers for longer than a dead one's entry lives
@@ -190,9 +191,10 @@ static void try_connect(struct sp_device *dev, struct sp_gateway_family *f)
 	f->connect = sp_tcp_connect(dev, &router, CONNECT_MS, on_connect, f);
 }
 
-static void try_echo(struct sp_gateway_family *f)
+static void try_echo(struct sp_device *dev, struct sp_gateway_family *f)
 {
 	struct sockaddr_storage router;
+	f->echo_us = sp_device_now_us(dev);
 	router_address(f, &router);
 	int result = sp_ping_send(f->ping, &router, ECHO_TIMEOUT_MS, on_echo, f);
 	f->may_echo = result != -EPERM;
@@ -204,24 +206,24 @@ static bool try_ask(struct sp_device *dev, struct sp_gateway_family *f)
 	struct sp_ask_whom whom = {.index = f->route.index, .family = f->route.gateway_family};
 	memcpy(whom.interface, f->interface, sizeof(whom.interface));
 	memcpy(whom.address, f->route.gateway, sizeof(whom.address));
-	if (!f->ask && sp_ask_open(dev, &whom, on_neighbour, f, &f->ask) < 0)
-		return false;
+	f->may_ask = f->ask || sp_ask_open(dev, &whom, on_neighbour, f, &f->ask) == 0;
 	// Its link address may be another by now: after the first question all are asked.
-	if (sp_ask_send(f->ask, f->asked > 0) < 0)
+	if (!f->may_ask || sp_ask_send(f->ask, f->asked > 0) < 0)
 		return false;
 	f->asked++;
 	return true;
 }
 
 /// One step per SPACING_MS: echoes, and behind the first one that is late ARP or NDP. A router that is not
-/// known to answer echoes is asked both ways at once.
+/// known to answer echoes is asked both ways at once; where an echo can be spared, the other way first.
 static void step(struct sp_device *dev, struct sp_gateway_family *f)
 {
 	unsigned n = f->step++;
-	if (n < ECHOES && f->may_echo)
-		try_echo(f);
-	unsigned first = f->echoes && f->may_echo ? 1 : 0;
-	if (n >= first && n < first + ASKS && !try_ask(dev, f) && n == first && !f->may_echo)
+	unsigned first = f->echoes && !f->spare ? 1 : 0;
+	bool asked = n >= first && n < first + ASKS && try_ask(dev, f);
+	if (n < ECHOES && f->may_echo && !(n == 0 && f->spare && asked))
+		try_echo(dev, f);
+	if (n == first && !asked && !f->may_echo)
 		try_connect(dev, f);
 	sp_timer_start(f->timer, n < ASKS ? SPACING_MS : LAST_MS);
 }
@@ -244,6 +246,7 @@ void sp_gateway_probe(struct sp_device *dev, struct sp_ping *ping, struct sp_gat
 	f->began_us = sp_device_now_us(dev);
 	f->step = f->asked = 0;
 	f->may_echo = true;
+	f->spare = f->may_ask && f->status == SP_RUNG_OK && f->began_us - f->echo_us < ECHO_EVERY_US;
 	if (f->route.gateway_family == AF_UNSPEC) {
 		settle(dev, f, SP_RUNG_UNKNOWN, -1, &no_router);
 		return;
