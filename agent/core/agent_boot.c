@@ -55,7 +55,7 @@ static void tell(struct sp_agent *agent, const struct sp_boot_past *past)
 	    .model = sp_board_watch_model(agent->board),
 	    // A summary opens the time that bulk may wait, and the next one comes a window later.
 	    .commit_ms = settings->journal.bulk_commit_ms + settings->agent.summary_window_ms,
-	    .now_us = agent->start_us};
+	    .now = sp_clock_now()};
 	enum sp_boot_reason reason = sp_boot_record(&agent->recorder.base, past, &report);
 	agent->was_silent = sp_boot_silence(past, &report, &agent->silence);
 	char evidence[256];

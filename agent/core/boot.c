@@ -34,18 +34,22 @@ static void read_kernel(char *out, size_t size)
 
 // ---- the silence -----------------------------------------------------------------------------------------
 
+int64_t sp_boot_since_us(const struct sp_boot_past *past, const struct sp_boot_report *report)
+{
+	const struct sp_boot_last *last = &past->last;
+	if (strcmp(past->mark->boot, report->boot) == 0)
+		return report->now.mono_us - last->mono_us;
+	return report->now.synced && last->placed ? (report->now.wall_ms - last->t_ms) * 1000 : -1;
+}
+
 double sp_boot_uncertainty(const struct sp_boot_past *past, const struct sp_boot_report *report)
 {
 	if (!past->mark || !past->last.known)
 		return -1;
 	if (past->clean)
 		return 0;
-	int64_t most_us = report->commit_ms * 1000;
-	// Within one boot the present bounds it, too.
-	int64_t since_us = report->now_us - past->last.mono_us;
-	if (strcmp(past->mark->boot, report->boot) == 0 && since_us >= 0 && since_us < most_us)
-		most_us = since_us;
-	return (double)most_us / 1e6;
+	int64_t most_us = report->commit_ms * 1000, since_us = sp_boot_since_us(past, report);
+	return (double)(since_us >= 0 && since_us < most_us ? since_us : most_us) / 1e6;
 }
 
 // ---- the fact --------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@
 #include "agent/core/ledger.h"
 #include "agent/core/recorder.h"
 #include "schoolpulse/board.h"
+#include "schoolpulse/clock.h"
 
 enum sp_boot_reason {
 	SP_BOOT_FIRST,
@@ -83,7 +84,7 @@ struct sp_boot_past {
 struct sp_boot_report {
 	const char *boot, *version, *board, *model;
 	int64_t commit_ms; ///< how long after its last record on the card a run may still have lived
-	int64_t now_us;
+	struct sp_clock_reading now;
 };
 
 /// Pure.
@@ -91,6 +92,8 @@ enum sp_boot_reason sp_boot_reason(const struct sp_boot_past *past, const char *
 /// What stands behind the reason, in few words; "" where there is nothing to say.
 void sp_boot_evidence(const struct sp_boot_past *past, const char *boot, char out[256]);
 
+/// How long ago the last record was made; < 0: nobody can tell. There must be a mark and a last record.
+int64_t sp_boot_since_us(const struct sp_boot_past *past, const struct sp_boot_report *report);
 /// How long after the last record the silence began, at most; < 0: not known.
 double sp_boot_uncertainty(const struct sp_boot_past *past, const struct sp_boot_report *report);
 /// The silence for the ledgers: false when there is none to tell of, as at the first start or when nobody

@@ -40,14 +40,17 @@ bool sp_boot_silence(const struct sp_boot_past *past, const struct sp_boot_repor
 	double width = sp_boot_uncertainty(past, report);
 	if (reason == SP_BOOT_FIRST || width < 0)
 		return false;
-	// The ledger's starts are in the middle of what is possible.
-	int64_t half_us = (int64_t)(width * 1e6) / 2;
+	// The ledger's starts are in the middle of what is possible. But a board that was back soon, and does
+	// not know yet what time it is, must not begin its silence after its end: then at the last sign of
+	// life.
+	bool bounded = past->clean || sp_boot_since_us(past, report) >= 0;
+	int64_t half_us = bounded ? (int64_t)(width * 1e6) / 2 : 0;
 	*out = (struct sp_silence){.cause = cause_of(reason),
 				   .whose = whose_of(reason),
 				   .start_mono_us = past->last.mono_us + half_us,
 				   .start_placed = past->last.placed,
 				   .start_t_ms = past->last.placed ? past->last.t_ms + half_us / 1000 : 0,
-				   .uncertainty_seconds = width / 2};
+				   .uncertainty_seconds = bounded ? width / 2 : width};
 	memcpy(out->boot, past->mark->boot, sizeof(out->boot));
 	return true;
 }

@@ -223,7 +223,7 @@ static bool record_boot(struct sim_board *board, struct sp_silence *silence)
 					.board = "sim",
 					.model = "",
 					.commit_ms = SIM_BULK_MS + WINDOW_MS,
-					.now_us = board->start_us};
+					.now = sp_clock_now()};
 	if (marked)
 		sp_boot_last_read(&past.last, last, mark.boot);
 	(void)sp_boot_record(&board->card.recorder, &past, &report);

@@ -37,6 +37,7 @@ legal_basis = a test
 
 [board]
 interval = 1s
+{board}
 
 [line "main"]
 
@@ -67,7 +68,9 @@ port = {http}
 
 
 class Agent:
-    def __init__(self, directory, port, state=None, mqtt="", journal="", kiosk="", manager=None):
+    def __init__(self, directory, port, state=None, mqtt="", journal="", kiosk="", board="", manager=None):
+        self.program, self.environment = support.program("schoolpulsed"), {}
+        self.board = board
         self.directory, self.port, self.manager = directory, port, manager
         self.state = state or directory / "state"
         self.list = directory / "committed"
@@ -77,10 +80,10 @@ class Agent:
     def start(self):
         conf = self.directory / "agent.conf"
         conf.write_text(AGENT.format(state=self.state, socket=self.directory / "agent.sock", port=self.port,
-                                     list=self.list, mqtt=self.mqtt, journal=self.journal, kiosk=self.kiosk))
-        environment = self.manager.environment() if self.manager else None
-        self.process = support.Process([support.program("schoolpulsed"), "--config", conf], self.directory / "agent.log",
-                                       env=environment)
+                                     list=self.list, mqtt=self.mqtt, journal=self.journal, kiosk=self.kiosk,
+                                     board=self.board))
+        environment = {**self.environment, **(self.manager.environment() if self.manager else {})}
+        self.process = support.Process([self.program, "--config", conf], self.directory / "agent.log", env=environment)
 
     def status(self):
         done = subprocess.run([support.program("schoolpulse"), "--socket", self.directory / "agent.sock", "status",

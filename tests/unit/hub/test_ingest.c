@@ -373,6 +373,7 @@ static void a_hub_that_knows_the_time_tells_it(void **state)
 	(void)state;
 	struct board board;
 	board_open(&board, broker.port, "board-1");
+	board_until(&board, board_hears_hub, true, "the hub"); // what comes before it subscribed is lost
 	board_send(&board, 1, 3);
 	board_until(&board, board_is_settled, 3, "an acknowledgement");
 	assert_false(board.ack.timed);
