@@ -115,6 +115,12 @@ static bool on_usable(void *arg, const char *name)
 	return view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED;
 }
 
+static void on_egress(void *arg, const char *line, const char *device, const struct sp_egress *egress)
+{
+	struct sp_agent *agent = arg;
+	sp_lines_egress(agent->lines, line, device, egress);
+}
+
 static void on_load(void *arg, const char *line, const char *device, bool loading)
 {
 	struct sp_agent *agent = arg;
@@ -150,10 +156,17 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .arg = agent});
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);
+	for (size_t i = 0; i < settings->line_count; i++) {
+		const struct sp_line_conf *line = &settings->lines[i];
+		struct sp_lines_door door = {
+		    .fixed = line->egress, .adopt_ms = line->egress_adopt_ms, .shares = line->shares};
+		sp_lines_door(agent->lines, line->name, &door);
+	}
 	agent->devices = sp_devices_new(&(struct sp_devices_config){.loop = agent->loop,
 								    .recorder = &agent->recorder.base,
 								    .rung = on_rung,
 								    .suspect = on_suspect,
+								    .egress = on_egress,
 								    .load = on_load,
 								    .usable = on_usable,
 								    .spent = sp_agent_spent,

@@ -31,27 +31,21 @@ struct sp_ledger_moment {
 };
 
 struct sp_ledger {
-	char boot[37];
 	const struct sp_ledger_events *events;
 	void *arg;
 	struct sp_ledger_slot *slots;
 	size_t count;
-	bool worked[SP_FAMILIES];
 	struct sp_line_view line;
-	bool has_outage;
 	struct sp_outage outage;
 	size_t part;                  ///< the one that holds
 	int64_t counted_us;           ///< until then, in this boot, the parts are counted
 	struct sp_ledger_moment kept; ///< until then the run before this one had counted
-	bool resumed;                 ///< an outage was restored, and its silence not yet counted
 	/// The silence whose length only wall clocks tell: it is counted once this boot knows the time.
 	struct sp_ledger_moment gap_start;
 	int64_t gap_end_us;
 	struct sp_clock_reading clock;    ///< the latest that was handed in
 	struct sp_ledger_moment last_end; ///< of the outage before; boot "" while there is none
-	bool loading;
-	int64_t loaded_us;   ///< when our own load ended last
-	unsigned remembered; ///< bits of causes of the restored outage that must be asked after
+	int64_t loaded_us;                ///< when our own load ended last
 	int64_t remember_until_us;
 	int64_t better_us;    ///< since when a farther cause than the line's has been seen; 0: not now
 	int64_t up_us;        ///< since when "up" waits for what is still open; 0: it does not
@@ -61,10 +55,16 @@ struct sp_ledger {
 	int64_t vetoed_us;    ///< the beginning of the silence that they contradicted last
 	int64_t veto_came_us; ///< and when they came first in it
 	int64_t veto_us;      ///< how long the next contradiction holds
-	enum sp_line_egress egress;
 	int64_t egress_us;    ///< since when it is that
 	int64_t confirmed_us; ///< when it was asked for last, with success
-	bool egress_known;    ///< there is a hop to ask
+	enum sp_line_egress egress;
+	unsigned remembered; ///< bits of causes of the restored outage that must be asked after
+	char boot[37];
+	bool worked[SP_FAMILIES];
+	bool has_outage;
+	bool resumed; ///< an outage was restored, and its silence not yet counted
+	bool loading;
+	bool egress_known; ///< there is a hop to ask
 };
 
 // ---- ledger.c ---------------------------------------------------------------------------------------

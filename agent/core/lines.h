@@ -45,6 +45,19 @@ void sp_lines_silence(struct sp_lines *lines, const struct sp_silence *silence);
 /// A device fills the line by itself, or does so no longer.
 void sp_lines_load(struct sp_lines *lines, const char *line, const char *device, bool loading);
 
+/// A device saw by which door the line leaves.
+void sp_lines_egress(struct sp_lines *lines, const char *line, const char *device,
+		     const struct sp_egress *egress);
+
+struct sp_lines_door {
+	const char *fixed;  ///< NULL, "" or "auto": learn it; or a list of prefixes (egress.h)
+	int64_t adopt_ms;   ///< another door for so long is the line's own; 0: never
+	const char *shares; ///< the line whose router and devices it shares; NULL or "": none
+};
+/// How that line knows its door, unless by learning it and adopting another after a week. After every line
+/// was added and before the first report.
+void sp_lines_door(struct sp_lines *lines, const char *line, const struct sp_lines_door *door);
+
 size_t sp_lines_count(const struct sp_lines *lines);
 const char *sp_lines_name(const struct sp_lines *lines, size_t index);
 const char *sp_lines_provider(const struct sp_lines *lines, size_t index);

@@ -47,6 +47,8 @@ struct sp_line_conf {
 	int64_t budget_bytes; ///< per month; 0: no cap
 	bool metered;
 	int profile; ///< enum sp_line_profile
+	char *egress, *shares;
+	int64_t egress_adopt_ms;
 };
 
 struct sp_device_conf {

@@ -8,6 +8,7 @@
 
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
+#include "agent/core/egress.h"
 
 struct check {
 	struct sp_settings *settings;
@@ -157,6 +158,36 @@ static void check_line(const struct check *check, struct sp_device_conf *device)
 	}
 }
 
+static unsigned line_key_at(const struct check *check, const char *name, const char *key)
+{
+	const struct sp_config_section *found = sp_config_find(&check->settings->config, "line", name);
+	for (size_t i = 0; found && i < found->count; i++)
+		if (strcmp(found->entries[i].key, key) == 0)
+			return found->entries[i].line;
+	return found ? found->line : 0;
+}
+
+/// The door by which a line leaves: readable prefixes, and a neighbour that exists and stands on its own.
+static void check_door(const struct check *check, const struct sp_line_conf *line)
+{
+	const struct sp_settings *settings = check->settings;
+	char bad[80];
+	if (!sp_egress_book_list_valid(line->egress, bad, sizeof(bad)))
+		sp_config_error(check->errors, file_of(check), line_key_at(check, line->name, "egress"),
+				"egress = %s: not an address or a prefix, or one too many (16 at most)", bad);
+	const char *shares = text(line->shares);
+	if (!shares[0])
+		return;
+	unsigned at = line_key_at(check, line->name, "shares");
+	if (strcmp(shares, line->name) == 0 || !has_line(settings, shares))
+		sp_config_error(check->errors, file_of(check), at,
+				"shares = %s: there is no other [line \"%s\"]", shares, shares);
+	for (size_t i = 0; i < settings->line_count; i++)
+		if (strcmp(settings->lines[i].name, shares) == 0 && text(settings->lines[i].shares)[0])
+			sp_config_error(check->errors, file_of(check), at,
+					"shares = %s: that line shares another's router itself", shares);
+}
+
 static void check_options(const struct check *check, const struct sp_device_conf *device)
 {
 	const char *key = NULL;
@@ -213,6 +244,8 @@ void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *er
 	check_name(&check, "shard", settings->agent.shard);
 	check_name(&check, "device", settings->agent.device);
 	check_mqtt(&check);
+	for (size_t i = 0; i < settings->line_count; i++)
+		check_door(&check, &settings->lines[i]);
 	for (size_t i = 0; i < settings->device_count; i++) {
 		check_line(&check, &settings->devices[i]);
 		check_options(&check, &settings->devices[i]);

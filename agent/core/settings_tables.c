@@ -102,6 +102,14 @@ static const struct sp_option line_options[] = {
      "Every byte is paid for: no tests, and old measurements wait for a better line"},
     {"profile", SP_OPTION_ENUM, "normal", 0, 0, AT(profile), "normal frugal",
      "frugal: probes every 300 s and one summary per hour, some megabytes a month in all"},
+    {"egress", SP_OPTION_STRING, "auto", 0, 800, AT(egress), NULL,
+     "By what the line's door is known: auto learns the provider's first hop and our public prefix; or a "
+     "list of "
+     "them"},
+    {"egress_adopt", SP_OPTION_DURATION, "7d", 0, 365 * DAY, AT(egress_adopt_ms), NULL,
+     "After so long behind another door that is taken for the line's own; 0: never"},
+    {"shares", SP_OPTION_STRING, "", 0, SP_CONFIG_NAME_MAX, AT(shares), NULL,
+     "The line behind whose router this one is a second uplink, and whose devices measure it, too"},
     {0},
 };
 #undef AT
