@@ -17,6 +17,9 @@
 #include "agent/core/identity.h"
 #include "schoolpulse/log.h"
 
+/// Each fact is a message of its own, and drift is even over a quarter of a day.
+static const int64_t FRUGAL_CLOCK_US = 6 * 3600LL * 1000 * 1000;
+
 enum {
 	STOP_COMMIT_MS = 3000, ///< for the last facts to reach the card
 	STOP_SEND_MS = 3000,   ///< and the broker
@@ -337,6 +340,8 @@ static void run(struct sp_agent *agent)
 	    sp_watchdog_new(&(struct sp_watchdog_config){.loop = agent->loop, .deadlines = agent->deadlines});
 	agent->storage = (struct sp_storage){.recorder = &agent->recorder.base};
 	sp_clocks_init(&agent->clocks, &agent->recorder.base, sp_agent_put, agent);
+	if (sp_settings_frugal(agent->settings))
+		agent->clocks.every_us = FRUGAL_CLOCK_US;
 	open_control(agent);
 	sp_agent_beat_start(agent);
 	sp_devices_start(agent->devices);

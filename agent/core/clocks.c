@@ -28,7 +28,7 @@ int64_t sp_clocks_saved(const char *text)
 void sp_clocks_init(struct sp_clocks *clocks, struct sp_recorder *recorder,
 		    void (*put)(void *arg, const char *key, const char *value), void *arg)
 {
-	*clocks = (struct sp_clocks){.recorder = recorder, .put = put, .arg = arg};
+	*clocks = (struct sp_clocks){.recorder = recorder, .put = put, .arg = arg, .every_us = HOUR_US};
 }
 
 static int64_t offset_ms(const struct sp_clock_reading *reading)
@@ -116,11 +116,13 @@ void sp_clocks_look(struct sp_clocks *clocks, const struct sp_clock_reading *now
 		tell(clocks, now, "lost", step);
 	else if (step)
 		tell(clocks, now, "step", step);
-	else if (now->synced && now->mono_us - clocks->hour_us >= HOUR_US)
+	else if (now->synced && now->mono_us - clocks->told_us >= clocks->every_us)
 		tell(clocks, now, "hourly", 0);
 	else
 		told = false;
-	if (told && now->synced) {
+	if (told && now->synced)
+		clocks->told_us = now->mono_us;
+	if (now->synced && (told || now->mono_us - clocks->hour_us >= HOUR_US)) {
 		clocks->hour_us = now->mono_us;
 		save(clocks, now);
 	}

@@ -18,7 +18,9 @@ struct sp_clocks {
 	void (*put)(void *arg, const char *key, const char *value); ///< durable state; may be NULL
 	void *arg;
 	struct sp_clock_reading last; ///< mono_us 0: none yet
-	int64_t hour_us;
+	int64_t hour_us;              ///< when it was saved last
+	int64_t told_us;              ///< when the last fact was made of a synchronised clock
+	int64_t every_us; ///< between two facts of a clock that runs on: an hour, more where bytes are dear
 	bool disagreeing; ///< kernel and hub exclude each other, and that was told
 };
 

@@ -78,6 +78,9 @@ int sp_settings_read(struct sp_settings *out, const char *file, const struct sp_
 		     struct sp_config_errors *errors, struct sp_config_errors *warnings) SP_MUST_CHECK;
 void sp_settings_free(struct sp_settings *settings);
 
+/// There are lines, and all of them are frugal: so is telemetry.
+bool sp_settings_frugal(const struct sp_settings *settings);
+
 /// Where a key stands: its line, that of its section without it, 0 without either.
 unsigned sp_settings_line(const struct sp_settings *settings, const char *section, const char *key);
 

@@ -66,7 +66,7 @@ static void check_mqtt(const struct check *check)
 				"the password will cross the network in clear: no ca_file, no TLS");
 }
 
-static bool all_frugal(const struct sp_settings *settings)
+bool sp_settings_frugal(const struct sp_settings *settings)
 {
 	for (size_t i = 0; i < settings->line_count; i++)
 		if (settings->lines[i].profile != SP_PROFILE_FRUGAL)
@@ -84,14 +84,14 @@ static bool given(const struct sp_settings *settings, const char *name, const ch
 }
 
 enum {
-	FRUGAL_KEEPALIVE_MS = 15 * 60 * 1000, ///< about what a mobile network's NAT keeps a connection
+	FRUGAL_KEEPALIVE_MS = 20 * 60 * 1000, ///< about what a mobile network's NAT keeps a connection
 	FRUGAL_COMMIT_MS = 60 * 1000,         ///< bulk comes once an hour, all of it at one moment
 };
 
 /// With no other line than frugal ones telemetry is frugal, too, unless the file says otherwise.
 static void apply_thrift(struct sp_settings *settings)
 {
-	if (!all_frugal(settings))
+	if (!sp_settings_frugal(settings))
 		return;
 	if (!given(settings, "mqtt", "keepalive"))
 		settings->mqtt.keepalive_ms = FRUGAL_KEEPALIVE_MS;

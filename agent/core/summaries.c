@@ -9,7 +9,7 @@
 
 enum {
 	HEALTHY_TIMES = 4,   ///< a healthy line's digest is that much rarer than gear's
-	FRUGAL_TIMES = 4,    ///< and gear's that much rarer where every byte is paid for
+	FRUGAL_TIMES = 16,   ///< and gear's that much rarer where every byte is paid for
 	FRUGAL_WINDOWS = 60, ///< of one record, where every byte is paid for: an hour
 	AFTER_TROUBLE_WINDOWS = 5,
 };

@@ -3,7 +3,7 @@
 """What a school's line carries for us, counted by the kernel on the wire: the lab's school with the real agent,
 mosquitto and hub, a day made short. Probes run at their own pace. What telemetry consists of comes --speed times
 as often as by default (summaries, commits, keepalive; a record's size does not depend on it), and what comes by
-itself once an hour or a day (a `clock` fact, a start) is measured apart and added: so --seconds stand for --speed
+itself once an hour or a day (a fact of the clock, a start) is measured apart and added: so --seconds stand for --speed
 times as many. IP bytes, both ways, TCP's and TLS's included; the neighbours' talk on the LAN (ARP, NDP) is none."""
 import argparse
 import concurrent.futures
@@ -114,7 +114,7 @@ table inet wire {{
 """
 
 # By default: summary, gear's and board's samples, commit, keepalive. See agent/core/settings_*.c.
-PACE = {"normal": (60, 900, 300, 60), "frugal": (60, 900, 60, 900)}
+PACE = {"normal": (60, 900, 300, 60), "frugal": (60, 900, 60, 1200)}
 
 
 class Wire:
@@ -219,9 +219,13 @@ def one(profile, tls, speed, seconds):
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def megabytes(result):
-    """Of telemetry in a month: what is steady, a clock's fact per hour, a start per day."""
-    return (result["steady"] * MONTH + result["fact"] * MONTH / 3600 + result["start"] * MONTH / 86400) / 1e6
+def clock_facts(profile):
+    return MONTH // 3600 // (6 if profile == "frugal" else 1)
+
+
+def megabytes(profile, result):
+    """Of telemetry in a month: what is steady, the clock's facts, a start per day."""
+    return (result["steady"] * MONTH + result["fact"] * clock_facts(profile) + result["start"] * MONTH / 86400) / 1e6
 
 
 def show(results, chosen):
@@ -233,14 +237,14 @@ def show(results, chosen):
         print(f"{what:44}{value:>10.2f}{limit:>8g}{value / limit:>8.2f}  {unit}")
 
     for (profile, tls), result in results.items():
-        name, telemetry = f"{profile}, {'TLS' if tls else 'no TLS'}", megabytes(result)
+        name, telemetry = f"{profile}, {'TLS' if tls else 'no TLS'}", megabytes(profile, result)
         probes = result["probes"] * MONTH / 1e6
         if profile == "normal":
             row(f"{name}: probes", result["probes"] * 8 / 1000, 1, "kbit/s")
             row(f"{name}: telemetry", telemetry, 30, "MB a month")
         else:
             row(f"{name}: probes and telemetry", probes + telemetry, 5, "MB a month")
-        print(f"    telemetry {result['steady'] * MONTH / 1e6:.2f} MB steady, a fact {result['fact']:.0f} B x 720, a start "
+        print(f"    telemetry {result['steady'] * MONTH / 1e6:.2f} MB steady, a fact {result['fact']:.0f} B x {clock_facts(profile)}, a start "
               f"{result['start']} B x 30; probes {probes:.2f} MB; the agent counted {result['own_telemetry']:.2f} and "
               f"{result['own_probes']:.2f} of it")
 

@@ -208,10 +208,47 @@ static void test_deadline_is_announced_only_while_working(void **state)
 	assert_int_equal(sp_journal_close(journal, 60000), 0);
 }
 
+/// What is kept of it once the thread has had its turn and waits for more.
+static char *kept(struct sp_journal *journal, const char *key)
+{
+	free(sp_journal_get(journal, key)); // the request before it is taken
+	int64_t end = sp_clock_mono_us() + PATIENCE_US;
+	while (sp_deadline_overdue_us(&deadline, INT64_MAX / 2) != 0 && sp_clock_mono_us() < end)
+		poll(NULL, 0, 1);
+	return sp_journal_get(journal, key);
+}
+
+static void test_what_may_wait_is_kept_with_the_next_commit(void **state)
+{
+	(void)state;
+	struct sp_journal *journal = bench_open();
+	assert_int_equal(sp_journal_put(journal, "now", "1", NULL, NULL), 0);
+	char *value = kept(journal, "now");
+	assert_string_equal(value, "1");
+	free(value);
+	assert_int_equal(sp_journal_put_later(journal, "later", "2", count_answer, NULL), 0);
+	assert_null(kept(journal, "later"));
+	assert_int_equal(seen.posts, 0);
+	assert_int_equal(append(journal, SP_RECORD_FACTS, 1, 0, count_answer), 0);
+	wait_for(&seen.good, 2);
+	value = sp_journal_get(journal, "later");
+	assert_string_equal(value, "2");
+	free(value);
+	// The close is a commit, too.
+	assert_int_equal(sp_journal_put_later(journal, "later", "3", NULL, NULL), 0);
+	assert_int_equal(sp_journal_close(journal, 60000), 0);
+	journal = bench_open();
+	value = sp_journal_get(journal, "later");
+	assert_string_equal(value, "3");
+	free(value);
+	assert_int_equal(sp_journal_close(journal, 60000), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
+	    T(test_what_may_wait_is_kept_with_the_next_commit),
 	    T(test_full_disk_is_a_state_with_an_end),
 	    T(test_missing_directory_is_a_state),
 	    T(test_corruption_found_while_failing_is_not_forgotten),

@@ -121,6 +121,43 @@ static void test_device_keys(void **state)
 	assert_false(settings.devices[0].common.enabled);
 }
 
+static void test_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    read_text("[mqtt]\nhost = b\n[line \"a\"]\n[line \"b\"]\nbudget = 5G\nmetered = yes\n"
+		      "profile = frugal\n"),
+	    0);
+	assert_int_equal(settings.lines[0].budget_bytes, 0);
+	assert_false(settings.lines[0].metered);
+	assert_int_equal(settings.lines[0].profile, SP_PROFILE_NORMAL);
+	assert_true(settings.lines[1].budget_bytes == 5LL << 30);
+	assert_true(settings.lines[1].metered);
+	assert_int_equal(settings.lines[1].profile, SP_PROFILE_FRUGAL);
+	// One line that is not frugal, and telemetry is not.
+	assert_false(sp_settings_frugal(&settings));
+	assert_int_equal(settings.mqtt.keepalive_ms, 60000);
+}
+
+static void test_telemetry_is_frugal_where_all_lines_are(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[mqtt]\nhost = b\n[line \"a\"]\nprofile = frugal\n"), 0);
+	assert_true(sp_settings_frugal(&settings));
+	assert_int_equal(settings.mqtt.keepalive_ms, 20 * 60000);
+	assert_int_equal(settings.journal.bulk_commit_ms, 60000);
+}
+
+static void test_what_the_file_says_beats_thrift(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[mqtt]\nhost = b\nkeepalive = 30s\n[journal]\nbulk_commit = 2min\n"
+				   "[line \"a\"]\nprofile = frugal\n"),
+			 0);
+	assert_int_equal(settings.mqtt.keepalive_ms, 30000);
+	assert_int_equal(settings.journal.bulk_commit_ms, 120000);
+}
+
 struct mistake {
 	const char *text, *expected;
 };
@@ -234,6 +271,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_device_keys, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_telemetry_is_frugal_where_all_lines_are, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_the_file_says_beats_thrift, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_mistakes_have_file_and_line, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_mistyped_key_is_named_with_its_line, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_all_mistakes_are_told_at_once, set_up, tear_down),
