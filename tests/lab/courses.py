@@ -126,6 +126,17 @@ def router_pingless(lab, scenario):
         whole(lab, scenario, "router", faults.router(lab))
 
 
+def lease_ends(lab, scenario):
+    """The router's DHCP dies, some time later the board's lease ends; then it has the address again."""
+    lab.school.dhcp_stop()
+    lab.wait(lambda: not lab.school.has_address(), "the lease to end", 60)
+    with lab.break_("no address", contextlib.nullcontext()):
+        lab.wait_cause(scenario.cause, scenario.detect_limit_s)
+        lab.school.dhcp_start()
+        lab.wait(lab.school.has_address, "the board to get an address", 60)
+    lab.wait_up(scenario.detect_limit_s)
+
+
 def boot_without_lease(lab, scenario):
     """The board starts while the router gives no addresses: the line is missed from the agent's start."""
     with lab.break_("no lease", contextlib.nullcontext()):

@@ -60,18 +60,6 @@ def address(lab):
         lab.space.ip("board", *lab.school.plan.address_lines("board"))
 
 
-@contextlib.contextmanager
-def no_dhcp(lab):
-    """The router gives no addresses any more: broken once the board's lease has ended, mended once it has one."""
-    lab.school.dhcp_stop()
-    lab.wait(lambda: not lab.school.has_address(), "the lease to end", 60)
-    try:
-        yield
-    finally:
-        lab.school.dhcp_start()
-        lab.wait(lab.school.has_address, "the board to get an address", 60)
-
-
 def router_pingless(lab):
     """The router answers no echo: some never do."""
     return rules(lab.space, "router", "inet", "chain c { type filter hook input priority -400; "

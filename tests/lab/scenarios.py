@@ -53,7 +53,7 @@ SCENARIOS = (
     Scenario("healthy", "a minute without a fault", courses.nothing, "none", NO_OUTAGE, seconds=60),
     Scenario("cable", "the board's cable is pulled", simple(faults.cable), "cable", WHOLE_LINE),
     Scenario("address", "address and default route are gone", simple(faults.address), "address", WHOLE_LINE),
-    Scenario("dhcp", "the router's DHCP is silent, the lease ends", simple(faults.no_dhcp), "address", WHOLE_LINE,
+    Scenario("dhcp", "the router's DHCP is silent, the lease ends", courses.lease_ends, "address", WHOLE_LINE,
              extras=("dhcp",)),
     Scenario("dhcp_boot", "the board starts, and no DHCP answers", courses.boot_without_lease, "address", WHOLE_LINE,
              extras=("dhcp", "no lease"), settles=False),
