@@ -96,14 +96,48 @@ static int64_t held_us(const struct sp_ledger *ledger, size_t part, int64_t now_
 	return runs ? us + now_us - ledger->counted_us : us;
 }
 
+/// The part that says which of the provider's rungs it was, the longest if several do; `part_count` if none.
+static size_t resolved(const struct sp_ledger *ledger, int64_t now_us)
+{
+	const struct sp_outage *outage = &ledger->outage;
+	size_t found = outage->part_count;
+	for (size_t i = 0; i < outage->part_count; i++) {
+		enum sp_cause cause = outage->parts[i].cause;
+		bool names = cause == SP_CAUSE_ISP_ACCESS || cause == SP_CAUSE_ISP_CORE;
+		if (names && (found == outage->part_count ||
+			      held_us(ledger, i, now_us) > held_us(ledger, found, now_us)))
+			found = i;
+	}
+	return found;
+}
+
+/// Where the provider's rung could not be told for a part of the time (a restarted board finds no hop while
+/// all is silent), that time counts for the rung that was.
+static int64_t weight_us(const struct sp_ledger *ledger, size_t part, size_t named, int64_t now_us)
+{
+	const struct sp_outage *outage = &ledger->outage;
+	int64_t us = held_us(ledger, part, now_us);
+	if (named == outage->part_count)
+		return us;
+	if (outage->parts[part].cause == SP_CAUSE_ISP)
+		return -1;
+	for (size_t i = 0; part == named && i < outage->part_count; i++)
+		if (outage->parts[i].cause == SP_CAUSE_ISP)
+			us += held_us(ledger, i, now_us);
+	return us;
+}
+
 void sp_ledger_outage_headline(struct sp_ledger *ledger, int64_t now_us)
 {
 	struct sp_outage *outage = &ledger->outage;
 	const struct sp_outage_part *head = NULL;
+	size_t named = resolved(ledger, now_us);
 	int64_t longest = -1;
 	for (size_t i = 0; i < outage->part_count; i++) {
 		const struct sp_outage_part *part = &outage->parts[i];
-		int64_t us = held_us(ledger, i, now_us);
+		int64_t us = weight_us(ledger, i, named, now_us);
+		if (us < 0)
+			continue;
 		// The enum's order, but for "up", which is no part: unknown, degraded, down.
 		bool worse = head && part->state > head->state;
 		if (head && !worse && (part->state < head->state || us <= longest))

@@ -119,6 +119,42 @@ static void test_a_restart_does_not_end_what_lies_farther_out(void **unused)
 	free(text);
 }
 
+static void test_a_hop_that_is_not_found_again_takes_nothing_back(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	say(&bench, 100, ACCESS, V4, OK, 60);
+	say(&bench, 110, GATEWAY, V4, OK, 60);
+	say(&bench, 110, CORE, V4, SILENT, 106);
+	say(&bench, 110, ACCESS, V4, SILENT, 107);
+	judge(&bench, 110);
+	judge(&bench, 115);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP_ACCESS, SP_WHOSE_PROVIDER);
+	char *text = save(&bench);
+	bench_end(&bench);
+
+	// The next run looks for the hop in vain, for ten times as long as the first one saw it silent.
+	bench_begin(&bench, boot_one);
+	assert_int_equal(sp_ledger_load(bench.ledger, text), 0);
+	free(text);
+	for (double t = 120; t <= 220; t += 2) {
+		say(&bench, t, CABLE, ANY, OK, 117);
+		say(&bench, t, ADDRESS, V4, OK, 117);
+		say(&bench, t, GATEWAY, V4, OK, 117);
+		say(&bench, t, CORE, V4, SILENT, 118);
+		judge(&bench, t);
+	}
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	say(&bench, 222, CORE, V4, OK, 221);
+	rest_answers(&bench, 222, V4, 221);
+	judge(&bench, 222);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.cause, SP_CAUSE_ISP_ACCESS);
+	bench_end(&bench);
+}
+
 static void test_a_spoilt_memory_is_refused(void **unused)
 {
 	(void)unused;
@@ -152,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_outage_goes_on_in_the_next_boot),
 	    cmocka_unit_test(test_a_restart_does_not_end_what_lies_farther_out),
+	    cmocka_unit_test(test_a_hop_that_is_not_found_again_takes_nothing_back),
 	    cmocka_unit_test(test_a_spoilt_memory_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
