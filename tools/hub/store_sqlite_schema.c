@@ -72,6 +72,7 @@ static const char projections[] =
     " end_ms INTEGER, end_err_ms INTEGER, evidence TEXT NOT NULL,"
     " PRIMARY KEY(device, stream, seq)) WITHOUT ROWID;"
     "CREATE INDEX silence_end ON silence(device, end_ms);"
+    "CREATE INDEX silence_recent ON silence(end_ms);"
 
     "CREATE TABLE instance(device INTEGER NOT NULL, name TEXT NOT NULL, driver TEXT NOT NULL,"
     " state INTEGER NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL, since_ms INTEGER NOT NULL,"
