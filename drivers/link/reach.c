@@ -130,10 +130,12 @@ static void begin_sentinel(struct sp_reach *reach, int64_t soon)
 	bool fine4 = v4->scope.anchors && v4->scope.status == SP_RUNG_OK;
 	bool fine6 = v6->scope.anchors && v6->scope.status == SP_RUNG_OK;
 	bool turn6 = v6->due_us <= soon;
+	// A sweep that is under way is cut short only for news.
+	void (*ask)(struct sp_path *) = sp_line_suspected(reach->dev) ? sp_path_again : sp_path_begin;
 	if (!(fine6 && turn6))
-		sp_path_again(v4);
+		ask(v4);
 	if (!fine4 || (fine6 && turn6))
-		sp_path_again(v6);
+		ask(v6);
 }
 
 /// The resolver and the portal keep their own time; a frugal line asks them less while they are fine.

@@ -10,8 +10,9 @@
 #include "reach.h"
 
 enum {
-	BURST_MS = 500, ///< over which a burst's tries are spread
-	ALARM_MS = 150, ///< another try without an answer, and everything is asked
+	BURST_MS = 500,     ///< over which a burst's tries are spread
+	ALARM_MS = 150,     ///< another try without an answer, and everything is asked
+	SWEEP_GAP_MS = 500, ///< between the sweeps of a silent domestic scope
 	TCP_STREAK = 3,
 	ECHO_AGAIN = 128, ///< by TCP for so many questions, then echo is tried again
 	DNS_PORT = 53,
@@ -77,6 +78,10 @@ static void rest(struct sp_path *path, bool changed)
 	sp_timer_stop(path->timer);
 	path->alarm = false;
 	path->due_us = sp_device_now_us(path->reach->dev) + sp_reach_wait_us(path->reach, path);
+	// The line's return is to be placed within a second.
+	if (path->scope.status == SP_RUNG_SILENT && path->rung == SP_RUNG_ISP_CORE &&
+	    !sp_line_frugal(path->reach->dev))
+		sp_timer_start(path->timer, SWEEP_GAP_MS);
 	sp_reach_settled(path->reach, path, changed);
 }
 
@@ -299,11 +304,11 @@ static void step(struct sp_path *path)
 		return;
 	}
 	if (path->alarm && path->steps == 1) {
-		// One packet may be lost; now it is more than one.
+		// One packet may be lost; now it is more than one. This scope starts over, so that all come
+		// to their verdicts together: else one family alone would seem to be down for a moment.
 		path->alarm = false;
-		sp_timer_start(path->timer, gap_ms(path) - alarm_ms(path));
+		path->steps = 0;
 		sp_reach_suspect(path->reach, path->scope.first_lost_us);
-		return;
 	}
 	// TCP only when the first echoes of all anchors found nothing in half a second.
 	bool last = ++path->steps == path->tries;
@@ -318,7 +323,11 @@ static void step(struct sp_path *path)
 static void on_timer(struct sp_device *dev, void *arg)
 {
 	(void)dev;
-	step(arg);
+	struct sp_path *path = arg;
+	if (path->phase == SP_PATH_IDLE)
+		sp_path_begin(path);
+	else
+		step(path);
 }
 
 void sp_path_burst(struct sp_path *path, int64_t lost_us)
