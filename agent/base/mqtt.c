@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/beyond.h"
 #include "agent/base/mqtt_session.h"
 #include "agent/base/wire.h"
 #include "schoolpulse/clock.h"
@@ -88,6 +89,16 @@ void sp_mqtt_free(struct sp_mqtt *mqtt)
 	release(mqtt->config.will_topic);
 	release(mqtt->config.will_payload);
 	free(mqtt);
+}
+
+int64_t sp_mqtt_received_us(struct sp_mqtt *mqtt)
+{
+	if (mqtt->relay.received_us == 0 || mqtt->relay.broker < 0)
+		return 0;
+	// Once per connection: the subnets that we stand in do not change under it.
+	if (mqtt->beyond < 0)
+		mqtt->beyond = sp_beyond_peer(mqtt->relay.broker);
+	return mqtt->beyond ? mqtt->relay.received_us : 0;
 }
 
 bool sp_mqtt_connected(const struct sp_mqtt *mqtt)

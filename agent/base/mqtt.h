@@ -80,6 +80,10 @@ int64_t sp_mqtt_traffic(const struct sp_mqtt *mqtt);
 /// The interface of the present connection; "" without one.
 void sp_mqtt_interface(const struct sp_mqtt *mqtt, char out[16]);
 
+/// When bytes of the broker arrived last in this session, monotonic; 0: none yet, or the broker does not
+/// stand beyond the gateway.
+int64_t sp_mqtt_received_us(struct sp_mqtt *mqtt);
+
 /// QoS 1, `content_type` may be NULL. 0 or -errno; *mid identifies the PUBACK. -ENOBUFS: 20 publishes
 /// wait for their PUBACK; -EMSGSIZE: more than this program or the broker takes; -ENOTCONN.
 int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,

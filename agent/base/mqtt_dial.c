@@ -162,6 +162,7 @@ static int dial_one(struct sp_mqtt *mqtt, const struct sp_mqtt_address *address,
 	if (mqtt->relay.broker >= 0)
 		close(mqtt->relay.broker);
 	mqtt->relay.broker = fd;
+	mqtt->beyond = -1;
 	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
 	    connect(fd, &address->to.any, address->size) < 0)
 		error = errno;

@@ -11,6 +11,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "schoolpulse/clock.h"
+
 void sp_mqtt_relay_init(struct sp_mqtt_relay *relay, size_t packet_max)
 {
 	relay->broker = relay->library = -1;
@@ -18,6 +20,7 @@ void sp_mqtt_relay_init(struct sp_mqtt_relay *relay, size_t packet_max)
 	relay->read_wants = POLLIN;
 	relay->write_wants = POLLOUT;
 	relay->in_left = relay->out_left = 0;
+	relay->received_us = 0;
 	sp_mqtt_check_init(&relay->check, packet_max);
 }
 
@@ -102,6 +105,7 @@ static int refill(struct sp_mqtt_relay *relay)
 		return got == 0 ? -EPIPE : (int)got;
 	relay->in_at = 0;
 	relay->in_left = (size_t)got;
+	relay->received_us = sp_clock_mono_us();
 	return 0;
 }
 

@@ -52,7 +52,8 @@ struct sp_mqtt {
 	struct sp_mqtt_address addresses[SP_MQTT_ADDRESSES];
 	size_t address_count, address; ///< `address` is being tried
 	int64_t attempt_until_us, dial_until_us;
-	int64_t traffic;           ///< of connections that are closed
+	int beyond;      ///< whether this connection's broker stands beyond the gateway; -1: not looked yet
+	int64_t traffic; ///< of connections that are closed
 	int64_t keepalive_seconds; ///< the broker's word, if it had one
 
 	unsigned depth; ///< inside libmosquitto, where it may not be destroyed

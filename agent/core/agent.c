@@ -101,6 +101,14 @@ static void on_ask(void *arg, const char *line)
 		sp_devices_burst(agent->devices, line);
 }
 
+static int64_t on_traffic(void *arg)
+{
+	struct sp_agent *agent = arg;
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	int64_t at_us = publisher ? sp_publisher_received_us(publisher) : 0;
+	return at_us > 0 ? at_us : SP_NEVER_US;
+}
+
 static void on_rung(void *arg, const char *line, const char *device, const struct sp_rung_report *report,
 		    int64_t max_age_us)
 {
@@ -156,6 +164,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .better = on_better,
 							      .verdict = on_verdict,
 							      .ask = on_ask,
+							      .traffic = on_traffic,
 							      .arg = agent});
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_lines_add(agent->lines, settings->lines[i].name, settings->lines[i].provider);

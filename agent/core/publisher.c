@@ -158,6 +158,18 @@ void sp_publisher_doubt(struct sp_publisher *p)
 		wake(p);
 }
 
+int64_t sp_publisher_received_us(struct sp_publisher *p)
+{
+	return atomic_load(&p->received_us);
+}
+
+static void note_received(struct sp_publisher *p)
+{
+	int64_t at_us = p->mqtt ? sp_mqtt_received_us(p->mqtt) : 0;
+	if (at_us > 0)
+		atomic_store(&p->received_us, at_us);
+}
+
 void sp_publisher_status(struct sp_publisher *p, struct sp_publisher_status *out)
 {
 	pthread_mutex_lock(&p->mutex);
@@ -335,6 +347,7 @@ static void wait(struct sp_publisher *p)
 	sp_deadline_announce(p->deadline, timeout / 1000 + TURN_MS);
 	if (p->mqtt) {
 		sp_mqtt_turn(p->mqtt, timeout, p->wake_fd);
+		note_received(p);
 		return;
 	}
 	struct pollfd fd = {.fd = p->wake_fd, .events = POLLIN};

@@ -51,6 +51,8 @@ void sp_publisher_hurry(struct sp_publisher *publisher);
 /// Something on the line fell silent: the broker is asked whether it lives. Any thread, as often as you like.
 void sp_publisher_doubt(struct sp_publisher *publisher);
 void sp_publisher_status(struct sp_publisher *publisher, struct sp_publisher_status *out);
+/// When bytes of a broker beyond the gateway came in last, monotonic; 0: not yet. Any thread.
+int64_t sp_publisher_received_us(struct sp_publisher *publisher);
 /// Sends what is unsent for at most `flush_ms`, publishes "stopped", disconnects, joins (bounded).
 /// -ETIMEDOUT when the thread hangs in name resolution: it is then left behind.
 int sp_publisher_stop(struct sp_publisher *publisher, int64_t flush_ms);

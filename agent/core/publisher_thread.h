@@ -50,6 +50,7 @@ struct sp_publisher {
 	_Atomic unsigned asked; ///< generation of the question that is open
 	pthread_mutex_t mutex;
 	struct sp_publisher_status status; ///< under mutex
+	_Atomic int64_t received_us;       ///< bytes from beyond the gateway came in last; 0: none yet
 
 	// The session.
 	enum sp_publisher_phase phase;
