@@ -77,7 +77,7 @@ static void show_parts(struct sp_page *page, const cJSON *parts)
 static void show_evidence(struct sp_page *page, const cJSON *evidence)
 {
 	const cJSON *item;
-	struct sp_table table = {.right = 1u << 3};
+	struct sp_table table = {0};
 	if (cJSON_GetArraySize(evidence) == 0)
 		return;
 	cJSON_ArrayForEach(item, evidence)

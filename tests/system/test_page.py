@@ -298,6 +298,8 @@ def with_a_day(page):
         "parts": [{"cause": "isp", "whose": "provider", "state": "down", "seconds": 3300},
                   {"cause": "cable", "whose": "school", "state": "unknown", "seconds": 300}],
         "evidence": [{"rung": "isp_core", "family": "ipv4", "status": "silent", "detail": "4 of 4", "rtt_seconds": None},
+                     {"rung": "isp_access", "family": "ipv4", "status": "silent", "reason": "hop_silent", "host": "198.51.100.1",
+                      "detail": "silent", "rtt_seconds": None},
                      {"rung": "gateway", "family": "ipv4", "status": "ok", "detail": "", "rtt_seconds": 0.0004}],
     }, {
         "id": "o2", "device": two["device"], "school": two["school"], "site": two["site"], "line": two["line"],
@@ -335,7 +337,7 @@ def test_details_and_outages(page):
     wait_until(lambda: len(page.all("#outages-list tbody tr")) == 2, "the outages")
     first, second = page.texts("#outages-list tbody tr")
     for words in ("Mất kết nối", "Trường Tiểu học số 2", "lỗi phía nhà mạng", "09:00:00", "± 0,5 giây", "đang diễn ra",
-                  "1 giờ 0", "Bằng chứng (2)", "điểm đo trong nước IPv4: không trả lời · 4 of 4",
+                  "1 giờ 0", "Bằng chứng (3)", "mạng truy nhập IPv4: không trả lời · trước đây có trả lời, nay thì không (198.51.100.1)", "điểm đo trong nước IPv4: không trả lời · 4 of 4",
                   "bộ định tuyến IPv4: có trả lời (0,4 ms)",
                   "Gồm: lỗi phía nhà mạng 55 phút 00 giây, đứt/tuột cáp tại trường 5 phút 00 giây"):
         assert words in first

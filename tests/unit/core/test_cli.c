@@ -213,7 +213,8 @@ static void test_what_stood_behind_an_outage(void **state)
 	    "\"parts\":[{\"cause\":\"isp_core\",\"whose\":\"provider\",\"state\":\"down\",\"seconds\":61},"
 	    "{\"cause\":\"cable\",\"whose\":\"school\",\"state\":\"unknown\",\"seconds\":null}],"
 	    "\"evidence\":[{\"rung\":\"isp_core\",\"family\":\"ipv4\",\"status\":\"silent\","
-	    "\"detail\":\"4 of 4 silent\"}]},"
+	    "\"detail\":\"4 of 4 silent\"},{\"rung\":\"isp_access\",\"family\":\"ipv4\",\"status\":\"ok\","
+	    "\"reason\":\"time_exceeded\",\"host\":\"198.51.100.1\",\"detail\":\"unseen\"}]},"
 	    "{\"line\":\"main\",\"open\":false,\"state\":\"degraded\",\"cause\":\"dns\","
 	    "\"start_t_ms\":1700000000000,\"start_uncertainty_seconds\":4,\"evidence\":[{\"rung\":\"dns\","
 	    "\"status\":\"wrong\",\"detail\":\"server failure\"}]}]}");
@@ -223,7 +224,9 @@ static void test_what_stood_behind_an_outage(void **state)
 	assert_contains(
 	    "1 min 1 s  down     the provider's first hop answers, domestic hosts do not, the provider's");
 	assert_contains("?  unknown  no carrier on the cable, the school's");
-	assert_contains("domestic  IPv4  silent  4 of 4 silent");
+	assert_contains("domestic   IPv4  silent  4 of 4 silent");
+	assert_contains("first hop  IPv4  ok      answered (198.51.100.1)");
+	assert_lacks("unseen");
 	assert_lacks("server failure");
 	sp_buf_reset(&page.text);
 	sp_show_outages(&page, json, true);

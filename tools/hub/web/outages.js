@@ -10,8 +10,8 @@ function evidenceText(item) {
   const rung = [word("rung", item.rung), word("family", item.family)].filter(Boolean).join(" ");
   const rtt = typeof item.rtt_seconds === "number" ? ` (${milliseconds(item.rtt_seconds)})` : "";
   const said = `${rung}: ${word("status", item.status)}${rtt}`;
-  const reason = known(`reason.${item.reason}`)
-    ? t(`reason.${item.reason}`, { host: item.host ?? "" }).trim() : item.detail;
+  const host = item.host ? ` (${item.host})` : "";
+  const reason = known(`reason.${item.reason}`) ? t(`reason.${item.reason}`) + host : item.detail;
   return reason ? `${said} · ${reason}` : said;
 }
 
