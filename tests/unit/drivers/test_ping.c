@@ -225,6 +225,83 @@ static void test_errors(void **state)
 	assert_int_equal(result_count, 1);
 }
 
+static void test_hop_limit_and_size(void **state)
+{
+	(void)state;
+	struct sockaddr_storage router = address("198.51.100.1"), where = address("192.0.2.1");
+	struct sp_ping_question question = {.to = &where, .timeout_ms = 1000, .ttl = 3, .size = 1500};
+	assert_int_equal(sp_ping_ask(ping, &question, on_result, (void *)(uintptr_t) "it"), 0);
+	assert_int_equal(wire.ttl, 3);
+	assert_int_equal(wire.size, 1480);
+	struct sp_icmp_message message = reply_to(0);
+	message.size = SP_ICMP_PROBE; // a small answer to a large question
+	deliver(&message, &wire.to[0]);
+	assert_int_equal(result_count, 0);
+	message = reply_to(0);
+	message.kind = SP_ICMP_TOO_BIG;
+	message.mtu = 1400;
+	memcpy(message.target, "\xc0\x00\x02\x01", 4);
+	deliver(&message, &router);
+	assert_int_equal(result_count, 1);
+	assert_int_equal(results[0].outcome, SP_PING_TOO_BIG);
+	assert_int_equal(results[0].mtu, 1400);
+	assert_memory_equal(&results[0].from, &router, sizeof(struct sockaddr_in));
+	assert_int_equal(results[0].bytes, 1500 + 576); // as much as a router quotes
+	// Smaller than small, larger than large.
+	question.size = 1;
+	assert_int_equal(sp_ping_ask(ping, &question, on_result, (void *)(uintptr_t) "it"), 0);
+	assert_int_equal(wire.size, SP_ICMP_PROBE);
+	question.size = 65535;
+	assert_int_equal(sp_ping_ask(ping, &question, on_result, (void *)(uintptr_t) "it"), 0);
+	assert_int_equal(wire.size, SP_ICMP_MOST);
+}
+
+static void test_time_exceeded(void **state)
+{
+	(void)state;
+	struct sockaddr_storage router = address("198.51.100.1");
+	send_probe("192.0.2.1");
+	fake_run(dev, 30, false);
+	struct sp_icmp_message message = reply_to(0);
+	message.kind = SP_ICMP_EXPIRED;
+	message.has_cookie = false;
+	memcpy(message.target, "\xc0\x00\x02\x01", 4);
+	message.echo.seq++; // guessed by somebody else
+	deliver(&message, &router);
+	assert_int_equal(result_count, 0);
+	message.echo.seq--;
+	deliver(&message, &router);
+	assert_int_equal(results[0].outcome, SP_PING_EXPIRED);
+	assert_int_equal(results[0].rtt_us, 30000);
+	assert_memory_equal(&results[0].from, &router, sizeof(struct sockaddr_in));
+	// Late, it is worth knowing; an "unreachable" is not.
+	for (int kind = SP_ICMP_UNREACHABLE; kind <= SP_ICMP_EXPIRED; kind++) {
+		size_t index = wire.sent_count;
+		send_probe("192.0.2.1");
+		fake_run(dev, 1500, false);
+		message.kind = (enum sp_icmp_kind)kind;
+		message.echo = wire.sent[index];
+		deliver(&message, &router);
+	}
+	assert_int_equal(result_count, 4);
+	assert_int_equal(results[1].outcome, SP_PING_LOST);
+	assert_int_equal(results[2].outcome, SP_PING_LOST);
+	assert_int_equal(results[3].outcome, SP_PING_EXPIRED);
+}
+
+static void test_sequence_numbers_are_not_to_be_guessed(void **state)
+{
+	(void)state;
+	unsigned next = 0;
+	for (size_t i = 0; i < 60; i++) {
+		send_probe("192.0.2.1");
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(wire.sent[i].seq, wire.sent[j].seq);
+		next += i && wire.sent[i].seq == (uint16_t)(wire.sent[i - 1].seq + 1);
+	}
+	assert_true(next < 5);
+}
+
 static void test_table_is_bounded(void **state)
 {
 	(void)state;
@@ -276,6 +353,9 @@ int main(void)
 	    TEST(test_forgeries),
 	    TEST(test_late_answer),
 	    TEST(test_errors),
+	    TEST(test_hop_limit_and_size),
+	    TEST(test_time_exceeded),
+	    TEST(test_sequence_numbers_are_not_to_be_guessed),
 	    TEST(test_table_is_bounded),
 	    TEST(test_refused_sockets),
 	    TEST(test_bound_socket_is_opened_anew),

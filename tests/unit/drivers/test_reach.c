@@ -27,6 +27,8 @@ static struct {
 	bool domestic4, domestic6, international4, dead_anchor, no_v6, no_route, filtered, late, portal;
 	bool resolver_dead, hijacked;
 	int resolver_rcode;
+	const char *dead[2]; ///< anchors that died for good
+	unsigned pages, questions;
 	double loss; ///< each way
 	char resolv[64];
 } world;
@@ -50,6 +52,9 @@ static void echo(struct sp_device *dev, const char *to, struct fake_echo *out)
 		out->sent = -ENETUNREACH;
 		return;
 	}
+	for (size_t i = 0; i < SP_COUNT(world.dead); i++)
+		if (world.dead[i] && strcmp(to, world.dead[i]) == 0)
+			return;
 	out->answer = !is_broken(to) && !world.filtered &&
 		      !(world.dead_anchor && strcmp(to, "192.0.2.2") == 0) && !chance(world.loss) &&
 		      !chance(world.loss);
@@ -72,6 +77,7 @@ static void dns(const struct sp_endpoint *peer, const uint8_t *data, size_t leng
 	char host[INET6_ADDRSTRLEN];
 	sp_endpoint_host(peer, host, sizeof(host));
 	bool resolver = strcmp(host, "192.0.2.53") == 0;
+	world.questions++;
 	if (world.no_route) {
 		out->result = -ENETUNREACH;
 		return;
@@ -93,6 +99,7 @@ static void http(const struct sp_http_request *request, struct fake_page *out)
 {
 	static const uint8_t login[] = "<html>login</html>";
 	assert_string_equal(request->url, "http://page.example/204");
+	world.pages++;
 	if (world.domestic4 || world.no_route)
 		return;
 	out->delay_ms = 30;
@@ -277,6 +284,59 @@ static void test_dead_anchor_is_benched(void **state)
 	assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_OK);
 	// An anchor that never answered says nothing of the line's loss.
 	assert_true(fake_sample(dev, SP_REACH_LOSS, "domestic")->sum == 0);
+	fake_free(dev);
+}
+
+static void test_anchors_die_one_after_another(void **state)
+{
+	(void)state;
+	struct sp_device *dev = begin(anchors);
+	fake_run(dev, 60 * 1000, true);
+	for (size_t i = 0; i < SP_COUNT(world.dead); i++) {
+		static const char *const victims[] = {"192.0.2.1", "192.0.2.3"};
+		world.dead[i] = victims[i];
+		fake_run(dev, 900 * 1000, true);
+		assert_status(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_OK);
+		assert_int_equal(fake_count(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_SILENT, 0), 0);
+		dev->report_count = 0;
+	}
+	fake_free(dev);
+}
+
+static void test_edges_ask_everything_anew(void **state)
+{
+	(void)state;
+	struct sp_device *dev = begin(anchors);
+	fake_run(dev, 21 * 1000, true);
+	world.domestic4 = world.domestic6 = world.international4 = true;
+	while (fake_count(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4, SP_RUNG_SILENT, 0) == 0) {
+		world.pages = world.questions = 0;
+		fake_run(dev, 1, true);
+	}
+	// At the very moment of the edge, whenever they were due.
+	assert_true(world.pages > 0);
+	assert_true(world.questions > 0);
+	fake_run(dev, 7 * 1000, true);
+	size_t before = dev->report_count;
+	world.domestic4 = world.domestic6 = world.international4 = false;
+	unsigned abroad = 0;
+	for (;;) {
+		world.pages = world.questions = 0;
+		abroad = fake_ping_count("198.51.100.1");
+		fake_run(dev, 1, true);
+		if (fake_last(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4)->report.status == SP_RUNG_OK)
+			break;
+	}
+	assert_true(world.pages > 0);
+	assert_true(world.questions > 0);
+	assert_true(fake_ping_count("198.51.100.1") > abroad);
+	// And what was asked before says nothing: the first word after the edge is of now.
+	int64_t edge = dev->now_us;
+	fake_run(dev, 100, true);
+	assert_true(dev->report_count > before);
+	assert_status(dev, SP_RUNG_PORTAL, SP_FAMILY_ANY, SP_RUNG_OK);
+	assert_true(fake_last(dev, SP_RUNG_PORTAL, SP_FAMILY_ANY)->at_us > edge);
+	assert_status(dev, SP_RUNG_DNS, SP_FAMILY_ANY, SP_RUNG_OK);
 	fake_free(dev);
 }
 
@@ -511,6 +571,8 @@ int main(void)
 	    TEST(test_lost_packets_are_no_outage),
 	    TEST(test_late_answers_are_answers),
 	    TEST(test_dead_anchor_is_benched),
+	    TEST(test_anchors_die_one_after_another),
+	    TEST(test_edges_ask_everything_anew),
 	    TEST(test_international_alone),
 	    TEST(test_one_family_alone),
 	    TEST(test_family_without_route_is_unknown),
