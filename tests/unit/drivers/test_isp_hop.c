@@ -288,6 +288,23 @@ static void test_dialled_anew_behind_one_more_hop(void **state)
 	fake_free(dev);
 }
 
+static void test_looked_for_after_each_silence(void **state)
+{
+	(void)state;
+	struct sp_device *dev = begin("");
+	fake_run(dev, 40 * 1000, true);
+	world.cut[0] = true;
+	fake_suspect(dev);
+	fake_run(dev, 20 * 1000, true);
+	// The ONT is a bridge now: the held position still is a router of the provider's, but not the first.
+	world.hops[0][1] = "198.51.100.77";
+	world.cut[0] = false;
+	fake_run(dev, 8000, true);
+	assert_int_equal(dev->egress[SP_FAMILY_IPV4].egress.position, 2);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].hop, "198.51.100.77");
+	fake_free(dev);
+}
+
 static void test_nearer_after_a_nat_went(void **state)
 {
 	(void)state;
@@ -456,6 +473,7 @@ int main(void)
 	    TEST(test_carrier_grade_nat_is_the_providers),
 	    TEST(test_silent_hop_before_the_first_public),
 	    TEST(test_dialled_anew_behind_one_more_hop),
+	    TEST(test_looked_for_after_each_silence),
 	    TEST(test_nearer_after_a_nat_went),
 	    TEST(test_equal_paths_are_one_door),
 	    TEST(test_another_door_is_told),
