@@ -56,10 +56,13 @@ static int read_points(struct sp_store *store, struct day *day)
 
 static int read_heard(struct sp_store *store, struct day *day)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT from_ms, to_ms FROM stream WHERE device = ? AND to_ms >= ? AND"
-				       " from_ms < ?",
-				       I(day->device), I(day->reach_ms), I(day->to_ms));
+	// Each opening begins with a fact: from its last one to the first measurement, the board was there.
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT coalesce((SELECT min(f.to_ms, s.from_ms) FROM stream f WHERE f.device = s.device AND"
+	    " f.boot = s.boot AND f.class = 0 AND f.from_ms <= s.from_ms ORDER BY f.from_ms DESC LIMIT 1),"
+	    " s.from_ms), s.to_ms FROM stream s WHERE s.device = ? AND s.to_ms >= ? AND s.from_ms < ?",
+	    I(day->device), I(day->reach_ms), I(day->to_ms));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1)
 		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, sp_sql_int(stmt, 0, 0),

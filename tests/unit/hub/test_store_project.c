@@ -257,6 +257,23 @@ static void a_birth_of_another_boot_does_not_stretch_the_old_one(void **state)
 	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 20, unknown 80");
 }
 
+/// Facts are rare on a quiet line, and the first measurement comes a minute after them.
+static void measurements_carry_on_where_the_facts_of_their_run_end(void **state)
+{
+	(void)state;
+	say(1, -50 * 60000, OPENED);
+	line(2, -40 * 60000, "up", "none", "nobody");
+	DELIVER(&hub, .cls = SP_RECORD_BULK, .stream = STREAM_3, .first = 1, .last = 2,
+		.mono_us = (10 * HOUR_MS - 39 * 60000) * 1000, .t_ms = NOW_MS - 39 * 60000, .err_ms = 10);
+	DELIVER(&hub, .cls = SP_RECORD_BULK, .stream = STREAM_3, .first = 3, .last = 3,
+		.mono_us = (10 * HOUR_MS + 10 * 60000) * 1000, .t_ms = NOW_MS + 10 * 60000, .err_ms = 10);
+	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 50, unknown 50");
+	// The measurements of another boot say nothing of the time between.
+	DELIVER(&hub, .cls = SP_RECORD_BULK, .stream = STREAM_4, .first = 1, .last = 1, .boot = BOOT_2,
+		.mono_us = SEC_US, .t_ms = NOW_MS + 20 * 60000, .err_ms = 10);
+	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 50, unknown 50");
+}
+
 static void missing_facts_are_unknown_until_they_come(void **state)
 {
 	(void)state;
@@ -513,6 +530,7 @@ int main(void)
 	    T(a_silent_board_says_nothing_of_its_line),
 	    T(a_day_knows_only_what_was_heard),
 	    T(a_birth_of_another_boot_does_not_stretch_the_old_one),
+	    T(measurements_carry_on_where_the_facts_of_their_run_end),
 	    T(missing_facts_are_unknown_until_they_come),
 	    T(a_day_begins_with_the_state_of_the_day_before),
 	    T(an_outage_opens_is_updated_and_closes),
