@@ -40,7 +40,7 @@ static struct sp_verdict both(const struct sp_ledger_family *v4, const struct sp
 	struct sp_verdict verdict = decides->verdict;
 	if (fine(v4)) {
 		verdict.pending |= other->verdict.pending;
-		if (verdict.state == SP_LINE_UP && verdict.cause == SP_CAUSE_NONE)
+		if (verdict.state == SP_LINE_UP)
 			verdict.since_us = verdict.cause_us =
 			    later(v4->verdict.since_us, v6->verdict.since_us);
 		return verdict;

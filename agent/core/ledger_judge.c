@@ -195,9 +195,15 @@ static void far_trouble(struct sp_ledger_family *family, int rung)
 	excuse(family, rung);
 }
 
+/// Was it asked since the path works? A burst that began before may end, and be told, a little later.
+static bool asked_since(const struct sp_rung_view *view, int64_t path_since)
+{
+	return view->heard_us >= path_since + (view->since_us < path_since ? ASKED_US : 0);
+}
+
 static bool symptom(const struct sp_ledger_family *family, int rung, int64_t path_since)
 {
-	return broken(&family->rungs[rung]) && family->rungs[rung].heard_us >= path_since;
+	return broken(&family->rungs[rung]) && asked_since(&family->rungs[rung], path_since);
 }
 
 static void place_symptom(struct sp_ledger_family *family, int rung, int64_t path_since)
@@ -227,7 +233,11 @@ static void place_up(struct sp_ledger_family *family, int64_t path_since)
 		const struct sp_rung_view *view = &family->rungs[rung];
 		if (view->status != SP_RUNG_OK || !(above_path(rung) || rung == SP_RUNG_ISP_CORE))
 			continue;
-		bool late = view->other_us == SP_NEVER_US || view->other_us > path_since + ASKED_US;
+		// What was never otherwise was only not asked meanwhile, unless nothing was.
+		int64_t other_us = view->other_us != SP_NEVER_US                             ? view->other_us
+				   : family->rungs[SP_RUNG_ISP_CORE].other_us == SP_NEVER_US ? INT64_MAX
+											     : SP_NEVER_US;
+		bool late = other_us > path_since + ASKED_US;
 		if (late && view->since_us > verdict->since_us)
 			verdict->since_us = view->since_us;
 		if (view->other_us > verdict->before_us)
@@ -244,7 +254,7 @@ static bool pending(const struct sp_ledger_family *family, int rung, int64_t pat
 {
 	const struct sp_rung_view *view = &family->rungs[rung];
 	bool ever = rung != SP_RUNG_FULL_SIZE || view->last_ok_us != SP_NEVER_US;
-	return above_path(rung) && broken(view) && ever && view->heard_us < path_since;
+	return above_path(rung) && broken(view) && ever && !asked_since(view, path_since);
 }
 
 /// A link that never carried a full-size packet is as it is: something on the way makes do with less.
@@ -279,7 +289,8 @@ static void upper(struct sp_ledger_family *family, int64_t path_since)
 	} else if (symptom(family, SP_RUNG_DNS, path_since)) {
 		set(family, SP_LINE_DEGRADED, SP_CAUSE_DNS, SP_WHOSE_RESOLVER);
 		place_symptom(family, SP_RUNG_DNS, path_since);
-	} else if (symptom(family, SP_RUNG_HUB, path_since + HUB_GRACE_US)) {
+	} else if (broken(&family->rungs[SP_RUNG_HUB]) &&
+		   family->rungs[SP_RUNG_HUB].heard_us >= path_since + HUB_GRACE_US) {
 		set(family, SP_LINE_UP, SP_CAUSE_HUB, SP_WHOSE_OURS);
 		place_up(family, path_since);
 	} else {

@@ -267,6 +267,50 @@ static void test_a_lost_hub_does_not_move_the_end(void **unused)
 	bench_end(&bench);
 }
 
+/// Two seconds of nothing: the anchors' burst ends with a late answer, the one abroad a little later without.
+static void test_a_burst_from_before_the_return_names_nobody(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	still_fine(&bench, 110);
+	say(&bench, 114.6, CORE, V4, SILENT, 112);
+	say(&bench, 114.7, CORE, V4, OK, 114.2);
+	say(&bench, 114.8, ABROAD, V4, SILENT, 112);
+	judge(&bench, 114.8);
+	say(&bench, 116.2, ABROAD, V4, OK, 116.1);
+	judge(&bench, 116.2);
+	assert_int_equal(bench.opened, 0);
+	// Asked again, and still silent: now it is its own.
+	say(&bench, 120, ABROAD, V4, SILENT, 117);
+	judge(&bench, 120);
+	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_INTERNATIONAL, SP_WHOSE_PROVIDER);
+	bench_end(&bench);
+}
+
+/// The portal check's rung was never silent, only asked anew when the line was back.
+static void test_what_was_only_not_asked_does_not_move_the_end(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	still_fine(&bench, 110);
+	for (int rung = CORE; rung <= DNS; rung++)
+		say(&bench, 116, (enum sp_rung)rung, V4, SILENT, 112);
+	judge(&bench, 116);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	say(&bench, 131, CORE, V4, OK, 130);
+	say(&bench, 131.1, ABROAD, V4, OK, 130.2);
+	say(&bench, 131.2, DNS, V4, OK, 131);
+	say(&bench, 131.2, PORTAL, V4, OK, 131);
+	judge(&bench, 131.2);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_int_equal(bench.outage.end_mono_us, us(130));
+	bench_end(&bench);
+}
+
 static void test_a_lost_hub_is_placed_where_it_was_lost(void **unused)
 {
 	(void)unused;
@@ -349,6 +393,8 @@ int main(void)
 	    cmocka_unit_test(test_a_nearer_cause_of_the_same_event_corrects_the_first),
 	    cmocka_unit_test(test_a_page_from_before_the_fault_does_not_end_it),
 	    cmocka_unit_test(test_a_lost_hub_does_not_move_the_end),
+	    cmocka_unit_test(test_a_burst_from_before_the_return_names_nobody),
+	    cmocka_unit_test(test_what_was_only_not_asked_does_not_move_the_end),
 	    cmocka_unit_test(test_a_lost_hub_is_placed_where_it_was_lost),
 	    cmocka_unit_test(test_nothing_is_claimed_of_an_unwatched_time),
 	    cmocka_unit_test(test_an_outage_survives_a_time_without_measurements),
