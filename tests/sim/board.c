@@ -29,6 +29,8 @@ static const struct {
 } devices[SIM_DEVICES] = {
     {&sp_driver_carrier, "cable", "interface = eth0"},
     {&sp_driver_gateway, "router", "interface = eth0"},
+    {&sp_driver_isp_hop, "hop",
+     "domestic = 203.0.113.1, 203.0.113.2, 203.0.113.3, 2001:db8:a::1, 2001:db8:a::2"},
     {&sp_driver_reach, "far",
      "domestic = 203.0.113.1, 203.0.113.2, 203.0.113.3, 2001:db8:a::1, 2001:db8:a::2\n"
      "international = 198.51.100.1, 198.51.100.2, 198.51.100.3, 2001:db8:b::1, 2001:db8:b::2\n"
@@ -118,6 +120,8 @@ static void on_rung(void *arg, const char *line, const char *device, const struc
 		    int64_t max_age_us)
 {
 	struct sim_board *board = arg;
+	if (board->rung)
+		board->rung(board->rung_arg, report);
 	sp_lines_report(board->lines, line, device, report, max_age_us);
 }
 
@@ -458,12 +462,12 @@ bool sim_board_init(struct sim_board *board, struct sim_world *world, const char
 	    .world = world, .clock = &board->clock, .card = &board->card, .changed = on_wire, .arg = board};
 	if (write_resolv(board) && sim_wire_init(&board->wire, hub_program, seed))
 		return true;
-	sim_card_free(&board->card);
+	sim_card_free(&board->card, false);
 	return false;
 }
 
-void sim_board_free(struct sim_board *board)
+void sim_board_free(struct sim_board *board, bool keep)
 {
 	sim_wire_free(&board->wire);
-	sim_card_free(&board->card);
+	sim_card_free(&board->card, keep);
 }

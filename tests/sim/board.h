@@ -13,7 +13,7 @@
 #include "tests/sim/net.h"
 #include "tests/sim/wire.h"
 
-enum { SIM_DEVICES = 3 };
+enum { SIM_DEVICES = 4 };
 
 struct sim_board {
 	struct sim_world *world;
@@ -22,6 +22,9 @@ struct sim_board {
 	struct sim_card card;
 	struct sim_wire wire;
 	struct sim_rng rng;
+	/// What the drivers report, beside the ledger. May be NULL.
+	void (*rung)(void *arg, const struct sp_rung_report *report);
+	void *rung_arg;
 	// ---- one boot
 	char boot[37];
 	int64_t boots;
@@ -42,6 +45,6 @@ struct sim_board {
 
 /// False with a line on stderr.
 bool sim_board_init(struct sim_board *board, struct sim_world *world, const char *hub_program, uint64_t seed);
-void sim_board_free(struct sim_board *board);
+void sim_board_free(struct sim_board *board, bool keep); ///< `keep`: its files stay
 /// From the world's beginning to its end. `day` (may be NULL) is called at each midnight.
 void sim_board_run(struct sim_board *board, void (*day)(void *arg, int64_t true_ms), void *arg);

@@ -180,7 +180,7 @@ static void close_all(struct sim_card *card)
 	card->store = NULL;
 }
 
-void sim_card_free(struct sim_card *card)
+void sim_card_free(struct sim_card *card, bool keep)
 {
 	static const char *const names[] = {"journal.db", "journal.db-wal", "journal.db-shm", "resolv.conf",
 					    "hub.db",     "hub.db-wal",     "hub.db-shm"};
@@ -190,12 +190,13 @@ void sim_card_free(struct sim_card *card)
 		free(card->texts[cls].items);
 	free(card->keys.items);
 	free(card->values.items);
-	for (size_t i = 0; i < SP_COUNT(names); i++) {
+	for (size_t i = 0; !keep && i < SP_COUNT(names); i++) {
 		char path[192];
 		snprintf(path, sizeof(path), "%s/%s", card->dir, names[i]);
 		unlink(path);
 	}
-	rmdir(card->dir);
+	if (!keep)
+		rmdir(card->dir);
 }
 
 void sim_card_open(struct sim_card *card, struct sp_loop *loop, const char *boot)

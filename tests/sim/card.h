@@ -39,7 +39,7 @@ struct sim_card {
 
 /// A folder of its own; false with a line on stderr when there is none to be had.
 bool sim_card_init(struct sim_card *card, uint64_t seed);
-void sim_card_free(struct sim_card *card);
+void sim_card_free(struct sim_card *card, bool keep);
 
 /// The agent starts: opens the file. Ends the simulation when that fails.
 void sim_card_open(struct sim_card *card, struct sp_loop *loop, const char *boot);

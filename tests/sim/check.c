@@ -56,6 +56,14 @@ static void say_around(const struct sim_check *check, int64_t at_ms, int64_t aro
 		say_causes(truth->causes);
 		printf("\n");
 	}
+	for (size_t i = 0; i < check->watch->rung_count; i++) {
+		const struct sim_rung *rung = &check->watch->rungs[i];
+		if (rung->at_ms < at_ms - around_ms || rung->at_ms > at_ms + around_ms)
+			continue;
+		printf("    rung  %s %s/%s %s", sim_when(check, rung->at_ms, when), sp_rung_name(rung->rung),
+		       sp_family_name(rung->family), sp_rung_status_name(rung->status));
+		printf(" since %s\n", sim_when(check, rung->since_ms, when));
+	}
 	for (size_t i = 0; i < check->watch->said_count; i++) {
 		const struct sim_said *said = &check->watch->said[i];
 		if (said->at_ms < at_ms - around_ms || said->at_ms > at_ms + around_ms)

@@ -24,7 +24,7 @@ struct options {
 	const char *script, *hub;
 	int64_t days, first, last;
 	int jobs;
-	bool verbose, dump, twice;
+	bool verbose, dump, twice, keep;
 };
 
 /// Memory in use at midnights: the heap that is handed out, and what the kernel counts.
@@ -131,6 +131,8 @@ static int run(const struct options *options, uint64_t seed, char digest[SP_DIGE
 	watch.boot = board.boot;
 	board.card.heard = sim_watch_heard;
 	board.card.heard_arg = &watch;
+	board.rung = sim_watch_rung;
+	board.rung_arg = &watch;
 	sim_board_run(&board, on_day, &memory);
 	struct sim_stretch *truth = sim_truth(&world, &check.truth_count);
 	check.truth = truth;
@@ -142,7 +144,9 @@ static int run(const struct options *options, uint64_t seed, char digest[SP_DIGE
 	memcpy(digest, board.card.digest, sizeof(board.card.digest));
 	free(truth);
 	sim_watch_free(&watch);
-	sim_board_free(&board);
+	if (options->keep)
+		printf("  kept: %s\n", board.card.dir);
+	sim_board_free(&board, options->keep);
 	sim_world_free(&world);
 	return check.faults ? 1 : 0;
 }
@@ -196,18 +200,24 @@ static int run_all(const struct options *options)
 static void usage(void)
 {
 	fprintf(stderr, "usage: sp_sim --hub SP_SIM_HUB [--seed N | --seeds N-M] [--script FILE] [--days N] "
-			"[--jobs N] [--twice] [--verbose] [--dump]\n");
+			"[--jobs N] [--twice] [--keep] [--verbose] [--dump]\n");
 	exit(2);
 }
 
 static void read_options(int argc, char **argv, struct options *out)
 {
 	static const struct option longs[] = {
-	    {"hub", required_argument, NULL, 'h'},   {"seed", required_argument, NULL, 's'},
-	    {"seeds", required_argument, NULL, 'S'}, {"script", required_argument, NULL, 'f'},
-	    {"days", required_argument, NULL, 'd'},  {"jobs", required_argument, NULL, 'j'},
-	    {"verbose", no_argument, NULL, 'v'},     {"dump", no_argument, NULL, 'D'},
-	    {"twice", no_argument, NULL, '2'},       {0},
+	    {"hub", required_argument, NULL, 'h'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"seeds", required_argument, NULL, 'S'},
+	    {"script", required_argument, NULL, 'f'},
+	    {"days", required_argument, NULL, 'd'},
+	    {"jobs", required_argument, NULL, 'j'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"dump", no_argument, NULL, 'D'},
+	    {"twice", no_argument, NULL, '2'},
+	    {"keep", no_argument, NULL, 'k'},
+	    {0},
 	};
 	*out = (struct options){.days = 30, .first = 1, .last = 1, .jobs = 1};
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -225,6 +235,8 @@ static void read_options(int argc, char **argv, struct options *out)
 			out->jobs = atoi(optarg);
 		else if (c == 'v')
 			out->verbose = true;
+		else if (c == 'k')
+			out->keep = true;
 		else if (c == '2')
 			out->twice = true;
 		else if (c == 'D')

@@ -8,6 +8,7 @@
 
 #include "agent/base/mem.h"
 #include "drivers/link/ethtool.h"
+#include "drivers/link/route.h"
 #include "drivers/link/rtnl.h"
 #include "tests/sim/net.h"
 
@@ -132,4 +133,19 @@ struct sp_link_mode sp_ethtool_mode(const char *interface)
 {
 	(void)interface;
 	return (struct sp_link_mode){1000, "full"};
+}
+
+int sp_route_look(const struct sockaddr_storage *to, const char *interface, struct sp_route *out)
+{
+	bool v6 = to->ss_family == AF_INET6;
+	(void)interface;
+	*out = (struct sp_route){.mtu = 1500};
+	if (!sim_net_has_route(v6 ? 6 : 4))
+		return -ENETUNREACH;
+	out->source.ss_family = to->ss_family;
+	if (v6)
+		inet_pton(AF_INET6, "2001:db8:c::9", &((struct sockaddr_in6 *)&out->source)->sin6_addr);
+	else
+		inet_pton(AF_INET, "192.168.1.9", &((struct sockaddr_in *)&out->source)->sin_addr);
+	return 0;
 }

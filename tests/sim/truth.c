@@ -7,6 +7,7 @@
 
 #include "agent/base/mem.h"
 
+enum { LOSSY = 10000 };
 #define CAUSE(name) (1u << SP_CAUSE_##name)
 
 static bool reaches_home(const struct sim_state *state, int family)
@@ -19,7 +20,8 @@ static void all_lost(const struct sim_state *state, struct sim_stretch *out)
 {
 	bool access = sim_path(state, SIM_AT_ACCESS, 4) || sim_path(state, SIM_AT_ACCESS, 6);
 	out->state = SP_LINE_DOWN;
-	if (access && state->portal)
+	out->portal = access && state->portal;
+	if (out->portal)
 		out->causes = CAUSE(CAPTIVE_PORTAL);
 	else if (access)
 		out->causes = CAUSE(ISP_CORE) | CAUSE(ISP);
@@ -54,7 +56,10 @@ static void beyond_router(const struct sim_world *world, const struct sim_state 
 
 static struct sim_stretch classify(const struct sim_world *world, const struct sim_state *state)
 {
-	struct sim_stretch out = {.state = SP_LINE_UP, .causes = CAUSE(NONE), .watched = state->agent};
+	struct sim_stretch out = {.state = SP_LINE_UP,
+				  .causes = CAUSE(NONE),
+				  .watched = state->agent,
+				  .lossy = state->loss >= LOSSY};
 	if (!state->carrier) {
 		out.state = SP_LINE_UNKNOWN;
 		out.causes = CAUSE(CABLE);
@@ -109,13 +114,14 @@ int64_t sim_detect_ms(const struct sim_stretch *stretch)
 		return 60 * 1000;
 	// That it is the router, and not the provider, the kernel tells after nine seconds.
 	if (is_partial(stretch) || (stretch->causes & CAUSE(GATEWAY)))
-		return 15 * 1000;
-	return 5 * 1000;
+		return (stretch->lossy ? 25 : 15) * 1000;
+	return (stretch->lossy ? 8 : 5) * 1000;
 }
 
 int64_t sim_edge_ms(const struct sim_stretch *stretch)
 {
 	if (stretch->portal)
 		return 60 * 1000;
-	return is_partial(stretch) ? 5 * 1000 : 1000;
+	// Where the answer that would have told is lost, the next one tells.
+	return is_partial(stretch) ? (stretch->lossy ? 15 * 1000 : 5 * 1000) : stretch->lossy ? 3000 : 1000;
 }

@@ -12,7 +12,8 @@ struct sim_stretch {
 	enum sp_line_state state; ///< of the line, whether anybody looks or not
 	unsigned causes;          ///< bits 1 << SP_CAUSE_…: each would be right
 	bool watched;             ///< the agent ran
-	bool portal;              ///< seen by the portal check alone
+	bool portal;              ///< a captive portal: seen by its check
+	bool lossy;               ///< packets are lost so often that a question or two goes amiss
 };
 
 /// Stretches that join, neighbours differ. free().

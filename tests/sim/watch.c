@@ -147,9 +147,26 @@ void sim_watch_heard(void *arg, const char *type, const char *device, const stru
 	watch->said[watch->said_count++] = said;
 }
 
+void sim_watch_rung(void *arg, const struct sp_rung_report *report)
+{
+	struct sim_watch *watch = arg;
+	enum sp_rung_status *now = &watch->now[report->rung][report->family];
+	if (*now == report->status)
+		return;
+	*now = report->status;
+	watch->rungs = sp_realloc(watch->rungs, (watch->rung_count + 1) * sizeof(*watch->rungs));
+	watch->rungs[watch->rung_count++] =
+	    (struct sim_rung){.at_ms = sim_clock_true_ms(watch->clock),
+			      .since_ms = sim_clock_true_of(watch->clock, report->since_us) / 1000,
+			      .rung = report->rung,
+			      .family = report->family,
+			      .status = report->status};
+}
+
 void sim_watch_free(struct sim_watch *watch)
 {
 	free(watch->boots);
 	free(watch->said);
+	free(watch->rungs);
 	free(watch->outages);
 }

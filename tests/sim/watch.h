@@ -28,13 +28,23 @@ struct sim_boot {
 	struct sim_clock clock;
 };
 
+/// What a driver reported of a rung, where it was another status than before.
+struct sim_rung {
+	int64_t at_ms, since_ms; ///< true time
+	enum sp_rung rung;
+	enum sp_family family;
+	enum sp_rung_status status;
+};
+
 struct sim_watch {
 	const struct sim_clock *clock;
 	const char *boot; ///< the present one's id
 	struct sim_boot *boots;
 	struct sim_said *said;
 	struct sim_outage *outages;
-	size_t boot_count, said_count, outage_count;
+	struct sim_rung *rungs;
+	enum sp_rung_status now[SP_RUNGS][SP_FAMILIES];
+	size_t boot_count, said_count, outage_count, rung_count;
 	char fault[256]; ///< the first thing said that cannot be; ""
 	int64_t fault_ms;
 };
@@ -45,3 +55,5 @@ void sim_watch_free(struct sim_watch *watch);
 /// For the card's `heard`.
 void sim_watch_heard(void *watch, const char *type, const char *device, const struct sp_field *fields,
 		     size_t count);
+/// For the board's `rung`.
+void sim_watch_rung(void *watch, const struct sp_rung_report *report);
