@@ -81,7 +81,8 @@ const char *sp_egress_book_net_text(const struct sp_egress_net *net, char *out, 
 	char address[INET6_ADDRSTRLEN] = "";
 	for (unsigned i = 0; i < 16 && i * 8 < net->bits; i++) {
 		unsigned left = net->bits - i * 8;
-		bytes[i] = left >= 8 ? net->bytes[i] : (uint8_t)(net->bytes[i] & (0xff00u >> left));
+		unsigned mask = left >= 8 ? 0xff : 0xff00u >> left;
+		bytes[i] = (uint8_t)((net->bytes[i] & mask) & 0xff);
 	}
 	inet_ntop(net->family == SP_FAMILY_IPV6 ? AF_INET6 : AF_INET, bytes, address, sizeof(address));
 	snprintf(out, size, "%s/%u", address, net->bits);

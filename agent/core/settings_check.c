@@ -179,9 +179,11 @@ static void check_door(const struct check *check, const struct sp_line_conf *lin
 	if (!shares[0])
 		return;
 	unsigned at = line_key_at(check, line->name, "shares");
-	if (strcmp(shares, line->name) == 0 || !has_line(settings, shares))
+	if (strcmp(shares, line->name) == 0 || !has_line(settings, shares)) {
 		sp_config_error(check->errors, file_of(check), at,
 				"shares = %s: there is no other [line \"%s\"]", shares, shares);
+		return;
+	}
 	for (size_t i = 0; i < settings->line_count; i++)
 		if (strcmp(settings->lines[i].name, shares) == 0 && text(settings->lines[i].shares)[0])
 			sp_config_error(check->errors, file_of(check), at,
