@@ -34,7 +34,8 @@ def choose(sniffer):
             if message["presence"] != "online" or message.get("hub_epoch"):
                 chosen[f"{kind}-{message['presence']}"] = payload
         elif kind == "ack":
-            if kind not in chosen or message["have"]:
+            timed = b'"t_ms"' in chosen.get(kind, b"")
+            if kind not in chosen or (message["have"] and not timed) or ("t_ms" in message and (message["have"] or not timed)):
                 chosen[kind] = payload
         elif kind not in chosen or message["state"] == "down":
             chosen[kind] = payload

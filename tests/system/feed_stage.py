@@ -148,7 +148,9 @@ class Stage:
         return process
 
     def start_hub(self):
-        return self.start("hub", support.program("schoolpulse-hub"), "--config", self.run / "hub.conf", "all")
+        # It learns the time when the board does, so that acknowledgements tell it.
+        return self.start("hub", support.program("schoolpulse-hub"), "--config", self.run / "hub.conf", "all",
+                          env=self.agent_env)
 
     def start_agent(self):
         return self.start("agent", support.program("schoolpulsed"), "--config", self.run / "agent.conf",
