@@ -53,6 +53,20 @@ int64_t sp_reach_wait_us(const struct sp_reach *reach, const struct sp_path *pat
 	return path->scope.status == SP_RUNG_SILENT && silent < usual ? silent : usual;
 }
 
+bool sp_reach_alive_since(const struct sp_reach *reach, int64_t since_us)
+{
+	bool fine = false;
+	for (size_t i = 0; i < SP_REACH_PATHS; i++) {
+		const struct sp_path *path = &reach->paths[i];
+		if (!is_sentinel(path) || path->scope.status != SP_RUNG_OK)
+			continue;
+		fine = true;
+		if (path->scope.answered_us > since_us)
+			return true;
+	}
+	return !fine;
+}
+
 bool sp_reach_all_silent(const struct sp_reach *reach)
 {
 	bool any = false;

@@ -115,6 +115,7 @@ struct sp_reach_dns {
 	unsigned begun;
 	enum sp_rung_status status;
 	int64_t since_us, began_us, due_us;
+	int64_t doubt_us; ///< since when the findings are bad, not yet believed; 0: they are not
 };
 
 void sp_reach_dns_init(struct sp_reach *reach, struct sp_reach_dns *dns);
@@ -203,6 +204,8 @@ struct sp_reach {
 void sp_reach_suspect(struct sp_reach *reach, int64_t lost_us);
 /// A path came to rest; `changed`: with another status than before.
 void sp_reach_settled(struct sp_reach *reach, struct sp_path *path, bool changed);
+/// A domestic anchor has answered what was asked after that moment; or none does, and all is said already.
+bool sp_reach_alive_since(const struct sp_reach *reach, int64_t since_us);
 /// No path answers that could.
 bool sp_reach_all_silent(const struct sp_reach *reach);
 void sp_reach_count(struct sp_reach *reach, size_t bytes);

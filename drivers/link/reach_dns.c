@@ -147,11 +147,19 @@ static void conclude(struct sp_reach_dns *dns)
 	hear_witnesses(dns, witnesses);
 	sp_dns_conclude(witnesses, dns->count, sp_reach_all_silent(dns->reach), &verdict);
 	int64_t now = sp_device_now_us(dns->reach->dev);
-	if (verdict.status != dns->status || dns->since_us == 0) {
-		dns->status = verdict.status;
-		dns->since_us = dns->began_us;
-	}
 	bool broken = verdict.status == SP_RUNG_SILENT || verdict.status == SP_RUNG_WRONG;
+	bool news = verdict.status != dns->status || dns->since_us == 0;
+	if (!broken || !news || dns->doubt_us == 0)
+		dns->doubt_us = broken && news ? dns->began_us : 0;
+	if (broken && news && !sp_reach_alive_since(dns->reach, dns->doubt_us)) {
+		dns->due_us = now; // it may be the line: the sentinel is about to say so
+		return;
+	}
+	if (news) {
+		dns->status = verdict.status;
+		dns->since_us = dns->doubt_us ? dns->doubt_us : dns->began_us;
+		dns->doubt_us = 0;
+	}
 	int64_t wait_us = dns->reach->conf->scope_interval_ms * 1000;
 	dns->due_us = now + (broken && wait_us > NOT_OK_US ? NOT_OK_US : wait_us);
 	struct sp_rung_report report = {.rung = SP_RUNG_DNS,
