@@ -4,7 +4,7 @@
 mosquitto and hub, a day made short. Probes run at their own pace. What telemetry consists of comes --speed times
 as often as by default (summaries, commits, keepalive; a record's size does not depend on it), and what comes by
 itself once an hour or a day (a fact of the clock, a start) is measured apart and added: so --seconds stand for --speed
-times as many. IP bytes, both ways, TCP's and TLS's included; the neighbours' talk on the LAN (ARP, NDP) is none."""
+times as many. IP bytes, both ways, TCP's and TLS's included; what stays in the school (ARP, NDP, echoes of its own router) is none of the line's."""
 import argparse
 import concurrent.futures
 import json
@@ -94,11 +94,14 @@ COUNTERS = """\
 table inet wire {{
 	counter telemetry {{ }}
 	counter probes {{ }}
+	counter school {{ }}
 	chain in {{
 		type filter hook input priority -300;
 		iifname "lo" accept
 		icmpv6 type {{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }} accept
 		icmpv6 type {{ mld-listener-query, mld-listener-report, mld2-listener-report }} accept
+		meta l4proto {{ icmp, ipv6-icmp }} ip saddr {router} counter name school accept
+		meta l4proto {{ icmp, ipv6-icmp }} ip6 saddr {{ {router6} }} counter name school accept
 		tcp sport {port} counter name telemetry accept
 		counter name probes
 	}}
@@ -107,6 +110,8 @@ table inet wire {{
 		oifname "lo" accept
 		icmpv6 type {{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }} accept
 		icmpv6 type {{ mld-listener-query, mld-listener-report, mld2-listener-report }} accept
+		meta l4proto {{ icmp, ipv6-icmp }} ip daddr {router} counter name school accept
+		meta l4proto {{ icmp, ipv6-icmp }} ip6 daddr {{ {router6} }} counter name school accept
 		tcp dport {port} counter name telemetry accept
 		counter name probes
 	}}
@@ -176,7 +181,8 @@ class Wire:
         """Bytes per second of probes and of telemetry, of one start, and what the agent itself counted."""
         with self.school:
             self.configure()
-            self.school.space.nft("board", COUNTERS.format(port=self.port))
+            self.school.space.nft("board", COUNTERS.format(
+                port=self.port, router=places.ROUTER_DNS, router6="fe80::1, 2001:db8:5c:1::1"))
             centre, board = self.school.space.prefix("centre"), self.school.space.prefix("board")
             run = [programs.Program(centre, ["/usr/sbin/mosquitto", "-c", self.directory / "mosquitto.conf"],
                                     self.directory / "broker.log"),
@@ -203,6 +209,7 @@ class Wire:
         took = time.monotonic() - began
         return {
             "probes": (after["probes"] - before["probes"]) / took,
+            "school": (after["school"] - before["school"]) / took,
             "steady": (after["telemetry"] - before["telemetry"]) / took / self.speed,
             "start": start,
             "fact": self.cost_of_a_fact(),
@@ -245,7 +252,8 @@ def show(results, chosen):
         else:
             row(f"{name}: probes and telemetry", probes + telemetry, 5, "MB a month")
         print(f"    telemetry {result['steady'] * MONTH / 1e6:.2f} MB steady, a fact {result['fact']:.0f} B x {clock_facts(profile)}, a start "
-              f"{result['start']} B x 30; probes {probes:.2f} MB; the agent counted {result['own_telemetry']:.2f} and "
+              f"{result['start']} B x 30; probes {probes:.2f} MB, echoes of the router "
+              f"{result['school'] * MONTH / 1e6:.2f} MB in the school; the agent counted {result['own_telemetry']:.2f} and "
               f"{result['own_probes']:.2f} of it")
 
 
