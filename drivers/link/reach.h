@@ -111,7 +111,7 @@ struct sp_reach_dns {
 	struct sp_dns_server servers[SP_DNS_SERVERS];
 	unsigned count, resolvers; ///< the resolvers come first
 	unsigned open;             ///< questions
-	unsigned wave;             ///< 0: a single question, then 1 and 2 of the burst
+	unsigned wave;             ///< 0: a single question, then those of the burst
 	unsigned begun;
 	enum sp_rung_status status;
 	int64_t since_us, began_us, due_us;

@@ -14,8 +14,8 @@
 
 enum {
 	PORT = 53,
-	WAVES = 2,
-	WAVE_MS = 800,
+	QUESTIONS = 6, ///< before a resolver is called silent: 3 % random loss each way fells none that works
+	BURST_MS = 3000,
 	DIRECT_EVERY = 20, ///< questions to the resolver for one that goes to an anchor
 	NOT_OK_US = 4000000,
 	RESOLV_MAX = 8192,
@@ -173,6 +173,13 @@ static void conclude(struct sp_reach_dns *dns)
 	sp_rung_report(dns->reach->dev, &report);
 }
 
+/// Of a burst: as many as it takes, each of all servers. The single question before counts as one.
+static unsigned waves(const struct sp_reach_dns *dns)
+{
+	unsigned count = dns->resolvers ? (QUESTIONS - 1 + dns->resolvers - 1) / dns->resolvers : 2;
+	return count < 2 ? 2 : count;
+}
+
 static bool resolver_good(const struct sp_reach_dns *dns)
 {
 	struct sp_dns_witness witnesses[SP_DNS_SERVERS];
@@ -201,7 +208,7 @@ static void on_answer(struct sp_device *dev, int result, const uint8_t *data, si
 	}
 	if (--dns->open > 0)
 		return;
-	if (resolver_good(dns) || dns->resolvers == 0 || dns->wave >= WAVES)
+	if (resolver_good(dns) || dns->resolvers == 0 || dns->wave >= waves(dns))
 		conclude(dns);
 	else
 		next_wave(dns);
@@ -245,7 +252,7 @@ static void next_wave(struct sp_reach_dns *dns)
 {
 	dns->wave++;
 	for (unsigned i = 0; i < dns->count; i++)
-		ask(&dns->servers[i], WAVE_MS);
+		ask(&dns->servers[i], BURST_MS / waves(dns));
 	if (dns->open == 0)
 		conclude(dns);
 }
@@ -262,7 +269,7 @@ void sp_reach_dns_begin(struct sp_reach_dns *dns)
 		dns->servers[i].finding = (struct sp_dns_finding){.result = SP_DNS_UNASKED, .rtt_us = -1};
 	unsigned direct = dns->count - dns->resolvers;
 	if (dns->status == SP_RUNG_SILENT || dns->status == SP_RUNG_WRONG) {
-		dns->wave = WAVES - 1;
+		dns->wave = waves(dns) - 1;
 		next_wave(dns);
 		return;
 	}
