@@ -28,6 +28,9 @@ static struct sp_verdict both(const struct sp_ledger_family *v4, const struct sp
 		struct sp_verdict verdict = bad->verdict;
 		verdict.state = SP_LINE_DEGRADED;
 		verdict.cause = bad == v4 ? SP_CAUSE_IPV4 : SP_CAUSE_IPV6;
+		// Until the other one came back, it was more than this.
+		const struct sp_ledger_family *good = bad == v4 ? v6 : v4;
+		verdict.cause_us = later(verdict.cause_us, good->verdict.since_us);
 		return verdict;
 	}
 	const struct sp_ledger_family *decides = v4, *other = v6;

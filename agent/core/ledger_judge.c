@@ -215,6 +215,10 @@ static void place_symptom(struct sp_ledger_family *family, int rung, int64_t pat
 	// Before the path worked, this could not be told.
 	verdict->before_us = answered && view->last_ok_us < path_since ? path_since : view->last_ok_us;
 	verdict->cause_us = verdict->since_us;
+	// The anchors have not spoken since: perhaps they are silent, too, and just not told to be.
+	const struct sp_rung_view *core = &family->rungs[SP_RUNG_ISP_CORE];
+	if (core->status == SP_RUNG_OK && core->heard_us < verdict->since_us)
+		verdict->settle_us = verdict->since_us + SETTLE_US;
 }
 
 /// What runs over the path.

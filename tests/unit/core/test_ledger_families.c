@@ -50,6 +50,7 @@ static void test_one_family_out_is_degraded_and_both_are_down(void **unused)
 	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER); // the other has a moment
 	judge(&bench, 136);
 	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV4, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.line.since_us, us(129)); // until then it was down
 	assert_int_equal(bench.closed, 0);
 	say(&bench, 140, CORE, V4, OK, 139);
 	say(&bench, 140, CORE, V6, OK, 129);

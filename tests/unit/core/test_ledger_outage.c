@@ -283,9 +283,29 @@ static void test_a_burst_from_before_the_return_names_nobody(void **unused)
 	judge(&bench, 116.2);
 	assert_int_equal(bench.opened, 0);
 	// Asked again, and still silent: now it is its own.
+	say(&bench, 120, CORE, V4, OK, 114.2);
 	say(&bench, 120, ABROAD, V4, SILENT, 117);
 	judge(&bench, 120);
 	assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_INTERNATIONAL, SP_WHOSE_PROVIDER);
+	bench_end(&bench);
+}
+
+/// The resolver's questions are given up a moment before the anchors' burst.
+static void test_a_symptom_waits_for_the_anchors(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	all_fine(&bench, 100);
+	still_fine(&bench, 110);
+	say(&bench, 114.5, DNS, V4, SILENT, 111.5);
+	judge(&bench, 114.5);
+	assert_int_equal(bench.opened, 0);
+	say(&bench, 114.6, CORE, V4, SILENT, 112);
+	say(&bench, 114.6, ABROAD, V4, SILENT, 112);
+	judge(&bench, 116.1); // the gateway has a moment, too
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.opened, 1);
 	bench_end(&bench);
 }
 
@@ -394,6 +414,7 @@ int main(void)
 	    cmocka_unit_test(test_a_page_from_before_the_fault_does_not_end_it),
 	    cmocka_unit_test(test_a_lost_hub_does_not_move_the_end),
 	    cmocka_unit_test(test_a_burst_from_before_the_return_names_nobody),
+	    cmocka_unit_test(test_a_symptom_waits_for_the_anchors),
 	    cmocka_unit_test(test_what_was_only_not_asked_does_not_move_the_end),
 	    cmocka_unit_test(test_a_lost_hub_is_placed_where_it_was_lost),
 	    cmocka_unit_test(test_nothing_is_claimed_of_an_unwatched_time),
