@@ -15,6 +15,7 @@ enum {
 	SETTLED_MS = 150 * 1000, ///< the agent has looked at everything that long after its start
 	SLACK_MS = 150,          ///< a packet's way, and the rounding of milliseconds
 	LATE_MS = 120 * 1000,    ///< a trouble that was there before the agent is found within
+	SPLIT_MS = 5 * 1000,     ///< between two outages of one trouble
 	CLEAR_MS = 60 * 1000,    ///< edges are compared where nothing else happens so close by
 };
 
@@ -192,6 +193,11 @@ static void check_edges(struct sim_check *check, const struct trouble *trouble,
 				      (long long)late);
 	}
 	partial = last->state == SP_LINE_DEGRADED || last->portal;
+	// A change of what is broken may look like a moment of peace.
+	for (const struct sim_outage *end = check->watch->outages + check->watch->outage_count;
+	     outage + 1 < end && outage[1].start_ms <= trouble->to_ms &&
+	     outage[1].start_ms - outage->end_ms < SPLIT_MS;)
+		outage++;
 	if (last->watched && calm_behind(check, trouble->last) >= CLEAR_MS && outage->end_ms >= 0) {
 		int64_t off = outage->end_ms - last->to_ms;
 		note(&check->worst_end_ms[partial], off);

@@ -220,6 +220,7 @@ static void read_options(int argc, char **argv, struct options *out)
 	    {0},
 	};
 	*out = (struct options){.days = 30, .first = 1, .last = 1, .jobs = 1};
+	const char *more = getenv("SP_SIM_SEEDS");
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		if (c == 'h')
 			out->hub = optarg;
@@ -244,6 +245,9 @@ static void read_options(int argc, char **argv, struct options *out)
 		else if (c != 'S')
 			usage();
 	}
+	// tools/test --sim
+	if (more && out->last > out->first)
+		out->last = out->first - 1 + strtoll(more, NULL, 10);
 	if (!out->hub || optind != argc || out->days < 1 || out->days > 366 || out->jobs < 1 ||
 	    out->jobs > JOBS_MAX || out->first > out->last)
 		usage();

@@ -7,7 +7,10 @@
 
 #include "agent/base/mem.h"
 
-enum { LOSSY = 10000 };
+enum {
+	LOSSY = 10000,
+	GRAIN_MS = 1000, ///< what is asked every 10 s is asked with the next round of 2 s
+};
 #define CAUSE(name) (1u << SP_CAUSE_##name)
 
 static bool reaches_home(const struct sim_state *state, int family)
@@ -40,7 +43,8 @@ static void beyond_router(const struct sim_world *world, const struct sim_state 
 		all_lost(state, out);
 	} else if (state->portal) {
 		out->state = SP_LINE_DOWN;
-		out->causes = CAUSE(CAPTIVE_PORTAL);
+		// The resolver's questions go to the portal, too.
+		out->causes = CAUSE(CAPTIVE_PORTAL) | CAUSE(DNS);
 		out->portal = true;
 	} else if (world->school.ipv6 && v4 != v6) {
 		out->state = SP_LINE_DEGRADED;
@@ -123,5 +127,7 @@ int64_t sim_edge_ms(const struct sim_stretch *stretch)
 	if (stretch->portal)
 		return 60 * 1000;
 	// Where the answer that would have told is lost, the next one tells.
-	return is_partial(stretch) ? (stretch->lossy ? 15 * 1000 : 5 * 1000) : stretch->lossy ? 3000 : 1000;
+	if (is_partial(stretch))
+		return (stretch->lossy ? 15 * 1000 : 5 * 1000) + GRAIN_MS;
+	return stretch->lossy ? 3000 : 1000;
 }
