@@ -176,6 +176,8 @@ def fail_over(lab, scenario):
             lab.hold(scenario.seconds)
             view = lab.programs.line()
             lab.expect(view and view["state"] == "unknown", f"on mobile the fibre is said to be {view and view['state']}")
+            other = lab.programs.line("mobile")
+            lab.expect(not other or other["state"] == "up", f"the mobile line is {other and other['state']} while in use")
     lab.wait_up(scenario.detect_limit_s)
     lab.wait_fact("egress", lambda fact: fact.at > began and fact.data["event"] == "foreign", 1)
     lab.wait_fact("egress", lambda fact: fact.at > began and fact.data["event"] == "back", 20)

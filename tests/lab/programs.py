@@ -90,11 +90,7 @@ egress_interval = 1min
 {interface}
 """
 
-LINE = """\
-[line "{line}"]
-{line_options}
-
-{near}
+FAR = """\
 [reach "internet{suffix}"]
 line = {line}
 domestic = {domestic}
@@ -107,6 +103,11 @@ portal_url = http://page.{zone}/generate_204
 portal_resolve = {page}
 {interface}
 {reach}
+"""
+
+LINE = """\
+[line "{line}"]
+{line_options}
 """
 
 
@@ -191,7 +192,7 @@ class Programs:
     def _lines(self, agent):
         """The sections of each line. `agent`: a scenario's own values, "lines" of them more than one."""
         values = {
-            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "", "near": True,
+            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "", "parts": (LINE, NEAR, FAR),
             "domestic": ", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
             "international": ", ".join(places.ANCHORS_ABROAD), "zone": places.ZONE,
             "zone_address": places.ZONE_ADDRESS, "second_dns": places.SECOND_DNS,
@@ -208,7 +209,7 @@ class Programs:
             "panic": "0\n",
             "register.csv": REGISTER + "".join(REGISTERED.format(**line) for line in lines),
             "agent.conf": AGENT.format(state=self.directory / "agent", socket=self.socket, address=places.BROKER)
-            + "".join(LINE.format(**line | {"near": NEAR.format(**line) if line["near"] else ""}) for line in lines),
+            + "".join("\n".join(part.format(**line) for part in line["parts"]) + "\n" for line in lines),
         }
         for line in lines:
             files[f"resolv{line['suffix']}.conf"] = f"nameserver {line['resolver']}\n"

@@ -21,8 +21,11 @@ HUB_GRACE_S = 16          # a line that has just come up is not blamed for a hub
 
 TWO_LINES = {"lines": ({"interface": "interface = eth0"},
                        {"line": "second", "suffix": "2", "interface": "interface = eth1", "resolver": "192.168.2.1"})}
+SHARED_ROUTER = {"lines": ({"line_options": "egress = 198.51.100.0/24"},
+                           {"line": "mobile", "suffix": "2", "parts": (programs.LINE,),
+                            "line_options": "shares = main\negress = 203.0.113.64/30"})}
 MANY_LINES = {"reach": "interval = 100ms\nscope_interval = 2s\nportal_interval = 10s", "lines": (
-    {}, *({"line": f"line{i}", "suffix": str(i), "near": False} for i in range(2, 25)))}
+    {}, *({"line": f"line{i}", "suffix": str(i), "parts": (programs.LINE, programs.FAR)} for i in range(2, 25)))}
 
 
 @dataclasses.dataclass
@@ -72,6 +75,8 @@ SCENARIOS = (
     Scenario("redial", "the ONT dials in anew, then the access is dead", courses.redial, "isp_access", WHOLE_LINE, seconds=15),
     Scenario("fail_over", "the router takes a mobile uplink while the fibre is dead", courses.fail_over, "isp_access",
              WHOLE_LINE, seconds=20, extras=("mobile",)),
+    Scenario("shared_router", "the same, and the mobile uplink is a line of its own", courses.fail_over, "isp_access",
+             WHOLE_LINE, seconds=20, extras=("mobile",), agent=SHARED_ROUTER),
     Scenario("two_lines", "the board has two lines, each dies once", courses.two_lines, "isp_access", WHOLE_LINE, extras=("second",), agent=TWO_LINES),
     Scenario("core", "the access answers, the core is dead", simple(faults.core), "isp_core", WHOLE_LINE),
     Scenario("operator", "one operator's anchors die", passing(faults.operator_beta), "none", NO_OUTAGE, seconds=30),
