@@ -8,6 +8,7 @@
 enum {
 	BEAT_MS = 5000,
 	HUB_PATIENCE_US = 10 * 1000 * 1000, ///< a session may reconnect before anyone says "hub"
+	HUB_ANSWER_US = 8 * 1000 * 1000,    ///< one that was asked and says nothing will hardly do so
 };
 
 static int64_t now_us(struct sp_agent *agent)
@@ -37,7 +38,8 @@ static void look_at_hub(struct sp_agent *agent)
 		agent->hub_lost_us = status.silent_since_us ? status.silent_since_us
 				     : agent->hub_met       ? now
 							    : agent->start_us;
-	int64_t left_us = agent->hub_lost_us + HUB_PATIENCE_US - now;
+	int64_t patience_us = status.silent_since_us ? HUB_ANSWER_US : HUB_PATIENCE_US;
+	int64_t left_us = agent->hub_lost_us + patience_us - now;
 	// The next beat may be seconds behind the moment.
 	if (left_us > 0 && left_us < BEAT_MS * 1000 && agent->beat)
 		sp_loop_timer_start(agent->loop, agent->beat, left_us / 1000 + 1);

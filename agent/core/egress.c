@@ -169,6 +169,15 @@ void sp_egress_book_add(struct sp_egress_nets *nets, const struct sp_egress_net 
 	nets->items[nets->count++] = *net;
 }
 
+/// A list without a word of a family says nothing of it.
+static bool speaks_of(const struct sp_egress_nets *nets, enum sp_family family)
+{
+	for (size_t i = 0; i < nets->count; i++)
+		if (nets->items[i].family == family)
+			return true;
+	return false;
+}
+
 static bool knows(const struct sp_egress_nets *nets, const struct sp_egress_net *net)
 {
 	for (size_t i = 0; i < nets->count; i++)
@@ -281,7 +290,7 @@ static enum sp_egress_event take_learnt(struct sp_egress_book *book, struct sp_e
 	// A public address alone comes from a pool; without a hop to compare nothing speaks of another door.
 	bool pool = family->hops.count == 0 && !(finding->has_hop && family->addresses.count > 0);
 	bool young = family->learnt_us != SP_NEVER_US && at_us - family->learnt_us < LEARN_US &&
-		     family->state == SP_LINE_EGRESS_OWN && !finding->has_address;
+		     family->state == SP_LINE_EGRESS_OWN && family->addresses.count == 0;
 	if (hop || address || pool || young) {
 		learn(family, finding);
 		enum sp_egress_event event = turn(family, SP_LINE_EGRESS_OWN, at_us);
@@ -305,6 +314,11 @@ enum sp_egress_event sp_egress_book_take(struct sp_egress_book *book, const stru
 		return SP_EGRESS_NOTHING;
 	if (seen->family != SP_FAMILY_IPV4 && seen->family != SP_FAMILY_IPV6)
 		return SP_EGRESS_NOTHING;
+	if (book->fixed && !speaks_of(&book->list, seen->family))
+		return SP_EGRESS_NOTHING;
+	// A list may be narrower than what is learnt.
+	if (book->fixed)
+		finding.hop.bits = finding.address.bits = seen->family == SP_FAMILY_IPV6 ? 128 : 32;
 	struct sp_egress_family *family = &book->families[seen->family];
 	int64_t at_us = seen->asked_us < 0 ? 0 : seen->asked_us < now_us ? seen->asked_us : now_us;
 	unsigned doubts = family->doubts;

@@ -36,6 +36,7 @@ static void take_address(struct sp_isp_hop *hop, const struct sockaddr_storage *
 	(void)sp_endpoint_host(&endpoint, text, sizeof(text));
 	bool changed = path->public_address[0] && strcmp(path->public_address, text) != 0;
 	memcpy(path->public_address, text, sizeof(text));
+	path->address_old = false;
 	// Dialled anew, or by another line: the hop may be another, too.
 	path->relearn |= changed;
 	sp_hop_path_egress(path, hop->asked_us);

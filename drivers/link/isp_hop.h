@@ -77,6 +77,9 @@ struct sp_hop_path {
 	int64_t search_due_us, search_wait_us;
 	// ---- our address
 	char public_address[INET6_ADDRSTRLEN];
+	bool hop_old;     ///< not heard since the last silence
+	bool address_old; ///< asked before the last silence, or before another hop was seen: says nothing of
+			  ///< now
 };
 
 void sp_hop_path_init(struct sp_isp_hop *hop, struct sp_hop_path *path, enum sp_family family);

@@ -69,7 +69,7 @@ static void report_silent(struct sp_hop_path *path)
 void sp_hop_path_egress(struct sp_hop_path *path, int64_t asked_us)
 {
 	char own[INET6_ADDRSTRLEN] = "", hop[INET6_ADDRSTRLEN];
-	const char *address = path->public_address[0] ? path->public_address : NULL;
+	const char *address = path->public_address[0] && !path->address_old ? path->public_address : NULL;
 	bool global = path->source.ss_family == AF_INET6 &&
 		      sp_hop_owner(&path->source, &(struct sockaddr_storage){0}) == SP_HOP_PROVIDER;
 	if (!address && global) {
@@ -79,6 +79,8 @@ void sp_hop_path_egress(struct sp_hop_path *path, int64_t asked_us)
 	const struct sockaddr_storage *door = path->fixed.ss_family ? &path->fixed
 					      : path->known.count   ? &path->known.address[0]
 								    : NULL;
+	if (path->hop_old)
+		door = NULL;
 	if (door)
 		print(door, hop);
 	else if (!address)
@@ -118,6 +120,7 @@ static void silent(struct sp_hop_path *path)
 	sp_scope_doubt(&path->scope, path->began_us, now_us(path));
 	path->scope.last_lost_us = now_us(path) - path->hop->conf->timeout_ms * 1000;
 	bool changed = sp_scope_silent(&path->scope, now_us(path));
+	path->hop_old = path->address_old = true;
 	report_silent(path);
 	if (changed)
 		sp_line_suspect(path->hop->dev);
@@ -149,9 +152,12 @@ static void conclude_check(struct sp_hop_path *path)
 		return;
 	}
 	sp_hop_set_settle(&path->known, &path->heard);
-	path->stranger = false;
+	// Another hop may be another door: whose address the old one was is asked again.
+	bool other = path->stranger;
+	path->address_old |= other;
+	path->hop_old = path->stranger = false;
 	sp_hop_path_egress(path, path->began_us);
-	rest(path, false);
+	rest(path, other);
 }
 
 /// The hop's own words, whatever was under way.
@@ -161,6 +167,7 @@ static void heard(struct sp_hop_path *path, unsigned target, const struct sp_pin
 	bool changed = sp_scope_answered(&path->scope, target, result->sent_us, now_us(path));
 	bool known = sp_hop_set_has(&path->known, &result->from);
 	path->refusal = NULL;
+	path->hop_old &= !known; // a stranger is looked at first
 	path->stranger |= !known && path->phase != SP_HOP_CHECK;
 	if (path->phase == SP_HOP_CHECK)
 		sp_hop_set_add(&path->heard, &result->from);

@@ -156,13 +156,15 @@ def ecmp(lab, scenario):
 
 
 def redial(lab, scenario):
-    """The ONT dials in anew; what follows is another hop and another address, and is recognised as the line's own."""
-    began = lab.now()
-    with lab.tolerate("dialling", faults.redial(lab)):
-        pass
-    lab.wait_up(scenario.detect_limit_s)
-    lab.wait_fact("egress", lambda fact: fact.at > began and fact.data["event"] == "changed", 60)
-    lab.hold(scenario.seconds)
+    """The ONT dials in anew: first another address, of another pool; then another next hop, inside that pool. Both are
+    the line's own."""
+    for address, hop in (("203.0.113.34", places.PORTAL), ("203.0.113.35", "203.0.113.33")):
+        began = lab.now()
+        with lab.tolerate("dialling", faults.redial(lab, address, hop)):
+            pass
+        lab.wait_up(scenario.detect_limit_s)
+        lab.wait_fact("egress", lambda fact: fact.at > began and fact.data["event"] == "changed", 40)
+        lab.hold(scenario.seconds)
     whole(lab, scenario, "access", faults.access(lab))
 
 

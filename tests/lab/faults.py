@@ -108,15 +108,15 @@ def hop_deaf(lab):
 
 
 @contextlib.contextmanager
-def redial(lab):
-    """The ONT dials in anew: two seconds of nothing, then another address and another next hop, for good."""
-    address, hop = "203.0.113.34/28", "203.0.113.33"
+def redial(lab, address, hop):
+    """The ONT dials in anew: some seconds of nothing, then another address, and maybe another next hop, for good."""
     with mute(lab.space, "ont", "wan"):
-        lab.space.ip("access", f"address add {hop}/28 dev ont")
-        lab.space.ip("core", "route add 203.0.113.32/28 via 203.0.113.2")
-        lab.space.ip("ont", "address del 198.51.100.2/24 dev wan", f"address add {address} dev wan",
-                     f"route add default via {hop}")
-        lab.hold(2)
+        lab.space.ip("access", *([] if hop == places.PORTAL else [f"address add {hop}/32 dev ont"]),
+                     f"route replace {address}/32 dev ont src {hop}")
+        lab.space.ip("core", f"route replace {address}/32 via 203.0.113.2")
+        lab.space.ip("ont", "address flush dev wan to 0.0.0.0/0",
+                     f"address add {address}/32 dev wan", f"route replace default via {hop} dev wan onlink")
+        lab.hold(6)
     yield
 
 
@@ -150,12 +150,15 @@ def _twin(lab, address):
 
 @contextlib.contextmanager
 def on_mobile(lab):
-    """The router takes its mobile uplink (IPv4 only), and later its fibre again."""
-    lab.space.ip("router", "route replace default via 100.64.9.1")
+    """The router takes its mobile uplink (IPv4 only), and later its fibre again. An uplink that is put down takes the
+    NAT's memory of it along: else old flows would go on under its address."""
+    lab.space.ip("router", "link set wan down", "route replace default via 100.64.9.1")
     try:
         yield
     finally:
-        lab.space.ip("router", "route replace default via 192.168.100.1")
+        lab.space.ip("router", "link set mobile down", "link set mobile up", "link set wan up",
+                     "address replace 2001:db8:5c:2::2/64 dev wan nodad",
+                     *(f"route replace {route}" for route in places.ROUTES["router"]))
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ summary_window = 2s
 [mqtt]
 host = {address}
 port = 1883
-keepalive = 5s
+keepalive = 20s
 will_delay = 1s
 resend_min = 1s
 resend_max = 3s

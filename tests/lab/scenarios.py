@@ -72,7 +72,7 @@ SCENARIOS = (
              courses.then_access(faults.hop_deaf), "isp_access", WHOLE_LINE, seconds=25),
     Scenario("ecmp", "two first hops share the flows, one of them dies", courses.ecmp, "none", NO_OUTAGE, seconds=20,
              extras=("twin",)),
-    Scenario("redial", "the ONT dials in anew, then the access is dead", courses.redial, "isp_access", WHOLE_LINE, seconds=15),
+    Scenario("redial", "the ONT dials in anew, twice; then the access is dead", courses.redial, "isp_access", WHOLE_LINE, seconds=5),
     Scenario("fail_over", "the router takes a mobile uplink while the fibre is dead", courses.fail_over, "isp_access",
              WHOLE_LINE, seconds=20, extras=("mobile",)),
     Scenario("shared_router", "the same, and the mobile uplink is a line of its own", courses.fail_over, "isp_access",
