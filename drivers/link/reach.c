@@ -404,7 +404,7 @@ const struct sp_driver sp_driver_reach = {
     .conf_size = sizeof(struct sp_reach_conf),
     .state_size = sizeof(struct sp_reach),
     // The core's jitter makes it 2 s on average.
-    .interval_ms = 2200,
+    .interval_ms = 2000,
     .deadline_ms = 8000,
     .check = check,
     .start = start,
