@@ -29,14 +29,18 @@ static void add_span(struct sp_span **spans, size_t *count, size_t *room, int64_
 	(*spans)[(*count)++] = (struct sp_span){from_ms, to_ms};
 }
 
+/// A state that began before its run, or a moment before by the error of the clock, is known since that run
+/// watches.
 static int read_points(struct sp_store *store, struct day *day)
 {
 	sqlite3_stmt *stmt =
 	    SQL_QUERY(store,
-		      "SELECT t_ms, state, cause FROM line_point WHERE line = ?1 AND placed < ?4 AND t_ms >="
+		      "SELECT max(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause FROM line_point p "
+		      "JOIN stream s"
+		      " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND p.t_ms >="
 		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND t_ms "
 		      "<= ?2), ?2) AND"
-		      " t_ms < ?3 ORDER BY t_ms, stream, seq",
+		      " p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
 		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {

@@ -257,6 +257,22 @@ static void a_birth_of_another_boot_does_not_stretch_the_old_one(void **state)
 	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 20, up 20, unknown 80");
 }
 
+static void a_state_from_before_the_run_holds_since_its_start(void **state)
+{
+	(void)state;
+	say(1, -50 * 60000, OPENED);
+	line(2, -50 * 60000, "degraded", "international", "provider");
+	DELIVER(&hub, .stream = STREAM_2, .first = 1, .mono_us = (10 * HOUR_MS - 20 * 60000) * 1000,
+		.t_ms = NOW_MS - 20 * 60000, .err_ms = 10);
+	DELIVER(&hub, .stream = STREAM_2, .first = 2, .clk_mono_us = (10 * HOUR_MS) * 1000,
+		.records = "[{\"seq\":2,\"mono_us\":35990000000,\"t_ms\":1795229990000,\"err_ms\":10,"
+			   "\"type\":\"line\",\"device\":\"main\",\"state\":\"degraded\",\"cause\":"
+			   "\"international\",\"whose\":\"provider\",\"since_mono_us\":34700000000}]");
+	DELIVER(&hub, .stream = STREAM_2, .first = 3, .mono_us = 10 * HOUR_MS * 1000, .t_ms = NOW_MS,
+		.err_ms = 10);
+	assert_string_equal(day(NOW_MS + 30 * 60000), "unknown 40, degraded 20, unknown 60");
+}
+
 /// Facts are rare on a quiet line, and the first measurement comes a minute after them.
 static void measurements_carry_on_where_the_facts_of_their_run_end(void **state)
 {
@@ -531,6 +547,7 @@ int main(void)
 	    T(a_day_knows_only_what_was_heard),
 	    T(a_birth_of_another_boot_does_not_stretch_the_old_one),
 	    T(measurements_carry_on_where_the_facts_of_their_run_end),
+	    T(a_state_from_before_the_run_holds_since_its_start),
 	    T(missing_facts_are_unknown_until_they_come),
 	    T(a_day_begins_with_the_state_of_the_day_before),
 	    T(an_outage_opens_is_updated_and_closes),
