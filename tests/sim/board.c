@@ -360,6 +360,8 @@ static void power_on(struct sim_board *board, int64_t true_ms)
 		 (unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff, (unsigned)(b >> 48) & 0xfff,
 		 (unsigned long long)(b & 0xffffffffffff));
 	board->boots++;
+	board->boot_ms = true_ms;
+	board->boot_births = board->wire.births;
 	board->loop = sp_loop_virtual_new();
 	sp_loop_virtual_begin(board->loop, SIM_BOOT_US);
 	sim_clock_boot(&board->clock, board->loop, true_ms);
@@ -369,6 +371,8 @@ static void power_on(struct sim_board *board, int64_t true_ms)
 
 static void power_off(struct sim_board *board)
 {
+	if (board->timeless && !board->clock.ever && board->wire.births == board->boot_births)
+		board->timeless(board->rung_arg, board->boot_ms, sim_clock_true_ms(&board->clock));
 	sp_loop_timer_free(board->loop, board->edges);
 	if (sp_loop_virtual_open(board->loop) > 0) {
 		fprintf(stderr, "sim: %zu timers and watches were left open\n",

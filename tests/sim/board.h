@@ -28,6 +28,10 @@ struct sim_board {
 	// ---- one boot
 	char boot[37];
 	int64_t boots;
+	int64_t boot_ms;     ///< true time of its beginning
+	int64_t boot_births; ///< sessions before it
+	/// A boot ends in which neither NTP nor the hub was ever heard: nobody can place it. May be NULL.
+	void (*timeless)(void *arg, int64_t from_ms, int64_t to_ms);
 	bool warm;                   ///< the last reset was by software
 	struct sp_loop *loop;        ///< NULL: no power
 	struct sp_loop_timer *edges; ///< of the world

@@ -241,6 +241,10 @@ static unsigned causes_within(const struct sim_check *check, int64_t from_ms, in
 		const struct sim_stretch *stretch = &check->truth[i];
 		if (is_trouble(stretch) && stretch->from_ms <= to_ms && stretch->to_ms >= from_ms)
 			causes |= stretch->causes;
+		// A portal that nobody asked while it stood is an anchor's silence.
+		if (stretch->portal && stretch->to_ms - stretch->from_ms < sim_detect_ms(stretch) &&
+		    stretch->from_ms <= to_ms && stretch->to_ms >= from_ms)
+			causes |= 1u << SP_CAUSE_ISP_CORE | 1u << SP_CAUSE_ISP;
 	}
 	return causes;
 }

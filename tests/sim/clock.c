@@ -53,7 +53,7 @@ static void poll(struct sim_clock *clock, int64_t true_us)
 	clock->polled_us = true_us;
 	if (!ntp_answers(clock, true_us))
 		return;
-	clock->synced = true;
+	clock->synced = clock->ever = true;
 	clock->heard_us = true_us;
 	clock->claim_ms = sim_rng_between(&clock->rng, -DISCIPLINED_MS, DISCIPLINED_MS);
 }
@@ -110,7 +110,7 @@ void sim_clock_boot(struct sim_clock *clock, struct sp_loop *loop, int64_t true_
 	clock->loop = loop;
 	clock->begin_us = sp_loop_now_us(loop);
 	clock->begin_true_us = true_ms * 1000;
-	clock->synced = false;
+	clock->synced = clock->ever = false;
 	clock->stepped_ms = 0;
 	clock->claim_ms = claim_at_boot(clock, true_ms);
 	clock->heard_us = true_ms * 1000;

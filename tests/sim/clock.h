@@ -15,7 +15,7 @@ struct sim_clock {
 	struct sp_loop *loop; ///< of this boot
 	int64_t begin_us;     ///< monotonic
 	int64_t begin_true_us;
-	bool synced;
+	bool synced, ever;  ///< now; in this boot
 	int64_t claim_ms;   ///< wall − true time when NTP was heard last, or when it was never heard
 	int64_t heard_us;   ///< true time of the last poll with an answer
 	int64_t polled_us;  ///< true time of the last poll

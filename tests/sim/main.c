@@ -133,6 +133,7 @@ static int run(const struct options *options, uint64_t seed, char digest[SP_DIGE
 	board.card.heard_arg = &watch;
 	board.rung = sim_watch_rung;
 	board.rung_arg = &watch;
+	board.timeless = sim_watch_timeless;
 	sim_board_run(&board, on_day, &memory);
 	struct sim_stretch *truth = sim_truth(&world, &check.truth_count);
 	check.truth = truth;

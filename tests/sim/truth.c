@@ -19,7 +19,7 @@ static bool reaches_home(const struct sim_state *state, int family)
 }
 
 /// Nothing beyond the router answers in any family.
-static void all_lost(const struct sim_state *state, struct sim_stretch *out)
+static void all_lost(const struct sim_world *world, const struct sim_state *state, struct sim_stretch *out)
 {
 	bool access = sim_path(state, SIM_AT_ACCESS, 4) || sim_path(state, SIM_AT_ACCESS, 6);
 	out->state = SP_LINE_DOWN;
@@ -30,6 +30,9 @@ static void all_lost(const struct sim_state *state, struct sim_stretch *out)
 		out->causes = CAUSE(ISP_CORE) | CAUSE(ISP);
 	else
 		out->causes = CAUSE(ISP_ACCESS) | CAUSE(ISP);
+	// One family beyond the hop and the other before it: either is to blame.
+	if (world->school.ipv6 && state->family[1] != state->family[2])
+		out->causes |= CAUSE(ISP_ACCESS) | CAUSE(ISP_CORE) | CAUSE(ISP);
 }
 
 static void beyond_router(const struct sim_world *world, const struct sim_state *state,
@@ -40,7 +43,7 @@ static void beyond_router(const struct sim_world *world, const struct sim_state 
 		path.portal = false;
 	bool v4 = reaches_home(&path, 4), v6 = reaches_home(&path, 6);
 	if (!v4 && !v6) {
-		all_lost(state, out);
+		all_lost(world, state, out);
 	} else if (state->portal) {
 		out->state = SP_LINE_DOWN;
 		// The resolver's questions go to the portal, too.

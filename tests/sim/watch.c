@@ -163,10 +163,26 @@ void sim_watch_rung(void *arg, const struct sp_rung_report *report)
 			      .status = report->status};
 }
 
+void sim_watch_timeless(void *arg, int64_t from_ms, int64_t to_ms)
+{
+	struct sim_watch *watch = arg;
+	watch->timeless = sp_realloc(watch->timeless, (watch->timeless_count + 1) * sizeof(*watch->timeless));
+	watch->timeless[watch->timeless_count++] = (struct sim_span){from_ms, to_ms};
+}
+
+bool sim_is_timeless(const struct sim_watch *watch, int64_t t_ms)
+{
+	for (size_t i = 0; i < watch->timeless_count; i++)
+		if (watch->timeless[i].from_ms <= t_ms && t_ms < watch->timeless[i].to_ms)
+			return true;
+	return false;
+}
+
 void sim_watch_free(struct sim_watch *watch)
 {
 	free(watch->boots);
 	free(watch->said);
 	free(watch->rungs);
+	free(watch->timeless);
 	free(watch->outages);
 }

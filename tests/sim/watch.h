@@ -36,6 +36,10 @@ struct sim_rung {
 	enum sp_rung_status status;
 };
 
+struct sim_span {
+	int64_t from_ms, to_ms;
+};
+
 struct sim_watch {
 	const struct sim_clock *clock;
 	const char *boot; ///< the present one's id
@@ -43,6 +47,8 @@ struct sim_watch {
 	struct sim_said *said;
 	struct sim_outage *outages;
 	struct sim_rung *rungs;
+	struct sim_span *timeless; ///< boots that nobody can place
+	size_t timeless_count;
 	enum sp_rung_status now[SP_RUNGS][SP_FAMILIES];
 	size_t boot_count, said_count, outage_count, rung_count;
 	char fault[256]; ///< the first thing said that cannot be; ""
@@ -57,3 +63,7 @@ void sim_watch_heard(void *watch, const char *type, const char *device, const st
 		     size_t count);
 /// For the board's `rung`.
 void sim_watch_rung(void *watch, const struct sp_rung_report *report);
+/// For the board's `timeless`.
+void sim_watch_timeless(void *watch, int64_t from_ms, int64_t to_ms);
+/// Is that moment in a boot that nobody can place?
+bool sim_is_timeless(const struct sim_watch *watch, int64_t t_ms);
