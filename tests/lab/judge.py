@@ -40,7 +40,8 @@ class Result:
 def judge_outages(result, lab, scenario):
     """Every fault must have its own outage, named right, in time; and there are no others."""
     result.extra.update(lab.extra)
-    pairs, others = truth.match(lab.faults, lab.store.outages(), lab.tolerated)
+    pairs, others = truth.match(lab.faults, lab.store.outages(), lab.tolerated,
+                                 max(truth.EARLY_S, scenario.edge_limit_s or 0))
     found = [(fault, outage) for fault, outage in pairs if outage]
     missing = len(pairs) - len(found)
     result.false_outages = len(others)
@@ -64,7 +65,7 @@ def judge_outages(result, lab, scenario):
     limit, edge = scenario.detect_limit_s, scenario.edge_limit_s
     result.ok = (result.cause_found == right and not others and not lab.complaints and result.detect_s <= limit
                  and abs(result.start_error_s) <= edge and result.end_error_s is not None
-                 and abs(result.end_error_s) <= edge and recover <= limit)
+                 and abs(result.end_error_s) <= edge and recover <= (scenario.closes_s or limit))
 
 
 def judge_line(result, lab, scenario):

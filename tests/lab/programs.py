@@ -105,6 +105,14 @@ portal_resolve = {page}
 {reach}
 """
 
+SERVICE = """\
+[service "lesson{suffix}"]
+line = {line}
+urls = https://{lesson}.{zone}/
+ca_file = {directory}/ca.pem
+{interface}
+"""
+
 LINE = """\
 [line "{line}"]
 {line_options}
@@ -192,7 +200,7 @@ class Programs:
     def _lines(self, agent):
         """The sections of each line. `agent`: a scenario's own values, "lines" of them more than one."""
         values = {
-            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "", "parts": (LINE, NEAR, FAR),
+            "line": "main", "suffix": "", "line_options": "", "interface": "", "reach": "", "parts": (LINE, NEAR, FAR, SERVICE), "lesson": places.LESSON,
             "domestic": ", ".join(places.ANCHORS_ALPHA + places.ANCHORS_BETA),
             "international": ", ".join(places.ANCHORS_ABROAD), "zone": places.ZONE,
             "zone_address": places.ZONE_ADDRESS, "second_dns": places.SECOND_DNS,

@@ -104,13 +104,13 @@ class Injected:
     ended: float = None
 
 
-def match(faults, outages, tolerated=()):
+def match(faults, outages, tolerated=(), early=EARLY_S):
     """Pairs (fault, its outage or None), and the outages that are nobody's."""
     left = [outage for outage in outages if not any(
         began - EARLY_S <= outage.start and outage.closed and outage.closed_at <= until for began, until in tolerated)]
     pairs = []
     for fault in faults:
-        own = next((outage for outage in left if outage.line == fault.line and fault.began - EARLY_S <= outage.start
+        own = next((outage for outage in left if outage.line == fault.line and fault.began - early <= outage.start
                     and outage.opened_at <= (fault.ended or float("inf")) + EARLY_S
                     and outage.opened_at >= fault.began), None)
         if own:
