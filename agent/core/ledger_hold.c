@@ -95,8 +95,8 @@ static bool contradicted(struct sp_ledger *ledger, struct sp_verdict *verdict, i
 	}
 	if (ledger->line.state == SP_LINE_UP || ledger->line.state == SP_LINE_DEGRADED)
 		return true;
-	// An outage is not over by bytes alone: the rungs are asked, and tell by which door, too. But anchors that
-	// still say nothing while bytes come are deaf.
+	// An outage is not over by bytes alone: the rungs are asked, and tell by which door, too. But anchors
+	// that still say nothing while bytes come are deaf.
 	if (ledger->has_outage && ledger->veto_us != VETO_AGAIN_US) {
 		ask(ledger, now_us);
 		return false;

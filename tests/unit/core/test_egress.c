@@ -131,6 +131,33 @@ static void test_what_is_configured_is_not_learnt(void **unused)
 	sp_egress_book_free(book);
 }
 
+static void test_a_list_may_be_narrow_and_of_one_family(void **unused)
+{
+	(void)unused;
+	struct sp_egress_book *book = sp_egress_book_new("203.0.113.64/30", week_ms);
+	assert_int_equal(see(book, 100, "10.200.0.1", "203.0.113.66"), SP_EGRESS_NOTHING);
+	assert_int_equal(sp_egress_book_line(book), SP_LINE_EGRESS_OWN);
+	struct sp_egress six = {.family = SP_FAMILY_IPV6,
+				.hop = "2001:db8:1::1",
+				.position = 3,
+				.address = "2001:db8:5c::9",
+				.asked_us = us(110)};
+	assert_int_equal(sp_egress_book_take(book, &six, us(110)), SP_EGRESS_NOTHING);
+	assert_int_equal(sp_egress_book_line(book), SP_LINE_EGRESS_OWN);
+	assert_int_equal(see(book, 120, "10.200.0.1", "203.0.113.68"), SP_EGRESS_LOST); // beside it
+	sp_egress_book_free(book);
+}
+
+static void test_a_hop_alone_is_no_balanced_path_of_a_line_with_an_address(void **unused)
+{
+	(void)unused;
+	struct sp_egress_book *book = sp_egress_book_new(NULL, week_ms);
+	see(book, 100, "203.0.113.1", "198.51.100.7");
+	assert_int_equal(see(book, 130, "100.64.9.1", NULL), SP_EGRESS_NOTHING); // the address is being asked
+	assert_int_equal(see(book, 131, "100.64.9.1", "192.0.2.5"), SP_EGRESS_LOST);
+	sp_egress_book_free(book);
+}
+
 static void test_it_survives_a_restart(void **unused)
 {
 	(void)unused;
@@ -272,6 +299,8 @@ int main(void)
 	    cmocka_unit_test(test_balanced_paths_show_themselves_while_all_is_new),
 	    cmocka_unit_test(test_another_door_is_adopted_after_its_time),
 	    cmocka_unit_test(test_what_is_configured_is_not_learnt),
+	    cmocka_unit_test(test_a_list_may_be_narrow_and_of_one_family),
+	    cmocka_unit_test(test_a_hop_alone_is_no_balanced_path_of_a_line_with_an_address),
 	    cmocka_unit_test(test_it_survives_a_restart),
 	    cmocka_unit_test(test_one_family_alone_is_not_another_uplink),
 	    cmocka_unit_test(test_nonsense_is_not_given),

@@ -300,6 +300,25 @@ static void test_incoming_bytes_contradict_a_silence(void **unused)
 	bench_end(&bench);
 }
 
+static void test_bytes_alone_end_no_outage(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, false);
+	beyond_silent(&bench, 110, 106);
+	judge(&bench, 110);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	// By which door did they come? What is asked will tell.
+	int asked = bench.asked;
+	sp_ledger_traffic(bench.ledger, us(130));
+	beyond_silent(&bench, 131, 106);
+	judge(&bench, 131);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	assert_int_equal(bench.closed, 0);
+	assert_int_equal(bench.asked, asked + 1);
+	bench_end(&bench);
+}
+
 static void test_bytes_from_before_do_not(void **unused)
 {
 	(void)unused;
@@ -354,6 +373,7 @@ int main(void)
 	    cmocka_unit_test(test_a_symptom_does_not_part_an_outage_in_two),
 	    cmocka_unit_test(test_a_hub_that_is_lost_has_edges),
 	    cmocka_unit_test(test_incoming_bytes_contradict_a_silence),
+	    cmocka_unit_test(test_bytes_alone_end_no_outage),
 	    cmocka_unit_test(test_bytes_from_before_do_not),
 	    cmocka_unit_test(test_impossible_times_are_bounded),
 	};
