@@ -69,11 +69,23 @@ static void read_watchdogs(const char *root, struct sp_board_past *out)
 
 // ---- traces of a panic --------------------------------------------------------------------------------
 
-static uint64_t hash(uint64_t seed, const void *bytes, size_t size) // FNV-1a
+static uint64_t hash_byte(uint64_t seed, unsigned char byte) // FNV-1a
 {
-	const unsigned char *at = bytes;
-	for (size_t i = 0; i < size; i++)
-		seed = (seed ^ at[i]) * UINT64_C(0x100000001b3);
+	return (seed ^ byte) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t hash_text(const char *text)
+{
+	uint64_t seed = UINT64_C(0xcbf29ce484222325);
+	for (; *text; text++)
+		seed = hash_byte(seed, (unsigned char)*text);
+	return seed;
+}
+
+static uint64_t hash_number(uint64_t seed, int64_t number)
+{
+	for (unsigned shift = 0; shift < 64; shift += 8)
+		seed = hash_byte(seed, (unsigned char)((uint64_t)number >> shift));
 	return seed;
 }
 
@@ -90,10 +102,9 @@ static void add_trace(const char *root, const char *path, const struct stat *st,
 {
 	if (out->trace_count == SP_BOARD_TRACES)
 		return;
-	uint64_t id = hash(UINT64_C(0xcbf29ce484222325), path, strlen(path));
-	int64_t when[] = {st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_size};
-	out->traces[out->trace_count++] =
-	    (struct sp_board_trace){.id = hash(id, when, sizeof(when)), .oops = is_oops(root, path)};
+	uint64_t id = hash_number(hash_text(path), st->st_mtim.tv_sec);
+	id = hash_number(hash_number(id, st->st_mtim.tv_nsec), st->st_size);
+	out->traces[out->trace_count++] = (struct sp_board_trace){.id = id, .oops = is_oops(root, path)};
 }
 
 /// Files named dmesg…, here and below. console-… and pmsg-… are there after every restart.

@@ -63,7 +63,7 @@ bool sp_beyond_address(const struct sockaddr *address)
 
 bool sp_beyond_peer(int fd)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t size = sizeof(peer);
 	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
 	       sp_beyond_address((const struct sockaddr *)&peer);

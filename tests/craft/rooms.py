@@ -38,8 +38,8 @@ OWNERS = {
     "zlib.h": r"agent/base/.*",
     "openssl/*": r"agent/base/(ids|tls|mqtt)\.c",
     "libmnl/*": r"drivers/link/.*",
-    "systemd/*": r"agent/main\.c|agent/core/(watchdog|notify)\.c",
-    "cap-ng.h": r"agent/main\.c|agent/core/privileges?\.c",
+    "systemd/*": r"agent/main\.c|agent/core/watchdog\.c",
+    "cap-ng.h": r"agent/main\.c",
 }
 
 

@@ -69,6 +69,15 @@ period = 1s
 log = {run}/told
 """
 
+# An anchor behind a router, for the second half of the day: before it, nothing lies between the school and the world.
+BEYOND = "203.0.113.77"
+HOP = f"""
+[isp_hop "door"]
+line = main
+interface = eth0
+domestic = {BEYOND}
+"""
+
 HUB = """\
 [hub]
 db = {run}/hub.db
@@ -243,8 +252,10 @@ class Stage:
         hub.kill()
         self.heard("hub", "lost")
         self.buy_more()
+        self.watch_the_door()
         agent = self.start_agent()
         self.record("budget", event="raised")
+        self.record("egress", event="learnt", hop=self.network.GATEWAY)
         told = self.sniffer.talk.kinds.get(("attendance", "punch"), 0)
         self.wait(lambda: self.sniffer.talk.kinds[("attendance", "punch")] > told + 2, "records that nobody settles")
         agent.kill()
@@ -258,6 +269,11 @@ class Stage:
     def buy_more(self):
         conf = self.run / "agent.conf"
         conf.write_text(conf.read_text(encoding="utf-8").replace("budget = 1G", "budget = 2G"), encoding="utf-8")
+
+    def watch_the_door(self):
+        self.network.put_beyond(BEYOND)
+        with open(self.run / "agent.conf", "a", encoding="utf-8") as conf:
+            conf.write(HOP)
 
     def forget_the_hubs_session(self):
         """Otherwise the broker hands the hub what it kept, and the hub settles the damaged batch."""

@@ -39,6 +39,7 @@ class Network:
         require()
         base = f"sp-{os.getpid()}-{next(_numbers)}"
         self.board, self.world = base + "b", base + "w"
+        self.beyond = None
         self.servers = servers
         self.process = None
 
@@ -75,12 +76,26 @@ class Network:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait()
             self.process.stdout.close()
-        for name in (self.board, self.world):
+        for name in filter(None, (self.board, self.world, self.beyond)):
             ip("netns", "del", name, check=False)
 
     def inside(self, *command):
         """The command, as the board runs it."""
         return ["ip", "netns", "exec", self.board, *map(str, command)]
+
+    def put_beyond(self, address):
+        """From now on this address lies one hop behind the world, which forwards to it and so is a hop itself."""
+        self.beyond = self.world[:-1] + "y"
+        ip("netns", "add", self.beyond)
+        ip("link", "add", "far0", "netns", self.world, "type", "veth", "peer", "name", "isp0", "netns", self.beyond)
+        for place, device, own in ((self.world, "far0", "100.127.0.1"), (self.beyond, "isp0", "100.127.0.2")):
+            ip("-n", place, "link", "set", device, "up")
+            ip("-n", place, "address", "add", f"{own}/30", "dev", device)
+        ip("-n", self.beyond, "link", "set", "lo", "up")
+        ip("-n", self.beyond, "address", "add", f"{address}/32", "dev", "lo")
+        ip("-n", self.beyond, "route", "add", "default", "via", "100.127.0.1")
+        ip("-n", self.world, "route", "add", address, "via", "100.127.0.2")
+        ip("netns", "exec", self.world, "sysctl", "-qw", "net.ipv4.ip_forward=1")
 
     def cable(self, plugged):
         ip("-n", self.world, "link", "set", "isp0", "up" if plugged else "down")

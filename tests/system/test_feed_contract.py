@@ -252,10 +252,14 @@ def _set(*path):
     return change
 
 
-def _outage(message, **members):
-    """Puts an outage there, whatever the captured example holds."""
-    record = json.loads((feed.EXAMPLES / "records" / "outage.json").read_text(encoding="utf-8"))
+def _record(message, kind, **members):
+    """Puts a record of this kind there, whatever the captured example holds."""
+    record = json.loads((feed.EXAMPLES / "records" / f"{kind}.json").read_text(encoding="utf-8"))
     message["ev"] = [{**record, "seq": 7, **members}]
+
+
+def _outage(message, **members):
+    _record(message, "outage", **members)
 
 
 WRONG = {
@@ -296,6 +300,19 @@ WRONG = {
     "gauge out of order": ("bulk", lambda m: m["ev"][-1].update(metrics={"rtt_seconds": {"": [3, 2, 1, 3]}}),
                            "min ≤ mean"),
     "gauge of three": ("bulk", lambda m: m["ev"][-1].update(metrics={"rtt_seconds": {"": [3, 2, 1]}}), ""),
+    "a minute in no known state": ("bulk", lambda m: _record(m, "minute", state_seconds={"asleep": 2.0}), "not valid under any"),
+    "a minute with another state": ("bulk", lambda m: _record(
+        m, "minute", state_seconds={"up": 1.0, "asleep": 1.0}), "asleep"),
+    "a minute that lost all and more": ("bulk", lambda m: _record(m, "minute", loss_ratio={"domestic": [9, 1.5]}), "maximum"),
+    "a round trip before it began": ("bulk", lambda m: _record(
+        m, "minute", rtt_seconds={"domestic": [1, -1, -1, -1]}), "minimum"),
+    "a budget spent without tests": ("facts", lambda m: _record(
+        m, "budget", spent={"probes": 1, "telemetry": 1}), "tests"),
+    "a budget spent on something else": ("facts", lambda m: _record(
+        m, "budget", spent={"probes": 1, "telemetry": 1, "tests": 1, "cats": 1}), "cats"),
+    "a month without its year": ("facts", lambda m: _record(m, "budget", month="11"), "does not match"),
+    "a door of no family": ("facts", lambda m: _record(m, "egress", family="any"), "any"),
+    "a hop beyond all hops": ("facts", lambda m: _record(m, "egress", position=33), "maximum"),
     "unknown presence": ("state-online", _set("presence", "asleep"), "asleep"),
     "birth without held": ("state-online", lambda m: m.pop("held"), "held"),
     "held upside down": ("state-online", lambda m: m["held"][0].update(oldest=9, newest=8), "beyond newest"),
