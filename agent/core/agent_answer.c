@@ -10,6 +10,9 @@ static void add_outage(cJSON *list, struct sp_agent *agent, size_t line, const s
 	cJSON *json = sp_outage_to_json(outage);
 	cJSON_AddStringToObject(json, "line", sp_lines_name(agent->lines, line));
 	cJSON_AddBoolToObject(json, "open", !outage->closed);
+	const cJSON *evidence = sp_lines_evidence(agent->lines, line, outage);
+	if (evidence)
+		cJSON_AddItemToObject(json, "evidence", cJSON_Duplicate(evidence, true));
 	const char *end_boot = outage->closed ? outage->end_boot : agent->boot;
 	int64_t end_us = outage->closed ? outage->end_mono_us : sp_loop_now_us(agent->loop);
 	struct sp_clock_reading now = sp_clock_now();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Feeds the ledgers: reports, silences, loads, time.
-#include "agent/core/lines_priv.h"
+#include "agent/core/lines_evidence.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@ void sp_lines_free(struct sp_lines *lines)
 		sp_loop_timer_free(lines->config.loop, line->timer);
 		sp_ledger_free(line->ledger);
 		sp_egress_book_free(line->egress);
+		sp_line_evidence_free(line);
 		free(line->name);
 		free(line->provider);
 		free(line);
@@ -67,8 +68,13 @@ static void load_history(struct sp_line *line, const char *text)
 	cJSON_ArrayForEach(item, list)
 	{
 		struct sp_outage outage;
-		if (sp_outage_from_json(item, &outage) == 0 && outage.closed)
-			line->history[line->closed++ % SP_LINES_HISTORY] = outage;
+		if (sp_outage_from_json(item, &outage) || !outage.closed)
+			continue;
+		size_t at = line->closed++ % SP_LINES_HISTORY;
+		line->history[at] = outage;
+		cJSON_Delete(line->past_evidence[at]);
+		line->past_evidence[at] =
+		    sp_evidence_checked(cJSON_GetObjectItemCaseSensitive(item, "evidence"));
 	}
 	cJSON_Delete(list);
 }
@@ -100,6 +106,7 @@ static void load(struct sp_line *line)
 	if (line->closed > 0)
 		sp_ledger_past(line->ledger, &line->history[(line->closed - 1) % SP_LINES_HISTORY]);
 	free(text);
+	sp_line_load_evidence(line);
 	sp_line_load_egress(line);
 }
 
@@ -203,4 +210,13 @@ const struct sp_outage *sp_lines_history(const struct sp_lines *lines, size_t in
 	const struct sp_line *line = lines->items[index];
 	size_t kept = line->closed < SP_LINES_HISTORY ? line->closed : SP_LINES_HISTORY;
 	return outage < kept ? &line->history[(line->closed - 1 - outage) % SP_LINES_HISTORY] : NULL;
+}
+
+const struct cJSON *sp_lines_evidence(const struct sp_lines *lines, size_t index,
+				      const struct sp_outage *outage)
+{
+	const struct sp_line *line = lines->items[index];
+	if (!outage->closed)
+		return line->evidence;
+	return line->past_evidence[outage - line->history];
 }

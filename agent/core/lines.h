@@ -64,3 +64,8 @@ const char *sp_lines_provider(const struct sp_lines *lines, size_t index);
 const struct sp_ledger *sp_lines_ledger(const struct sp_lines *lines, size_t index);
 /// The i-th closed outage of that line, the latest first; NULL beyond the last that is kept.
 const struct sp_outage *sp_lines_history(const struct sp_lines *lines, size_t index, size_t outage);
+struct cJSON;
+/// The evidence of the line's open outage or of one that sp_lines_history() gave: a list, NULL when none is
+/// kept.
+const struct cJSON *sp_lines_evidence(const struct sp_lines *lines, size_t index,
+				      const struct sp_outage *outage);

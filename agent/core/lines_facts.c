@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Carries out what the ledgers say: facts, durable state, a burst when things got better.
-#include "agent/core/lines_priv.h"
+#include "agent/core/lines_evidence.h"
 
 #include <cjson/cJSON.h>
 #include <string.h>
@@ -49,38 +49,6 @@ static void on_line(void *arg, const struct sp_line_view *view)
 		line->lines->config.better(line->lines->config.arg, line->name);
 }
 
-static struct sp_field text_field(const char *name, const char *text)
-{
-	return text ? SP_TEXT(name, text) : SP_NULL(name);
-}
-
-struct evidence_fields {
-	struct sp_field items[SP_EVIDENCE_MAX];
-	struct sp_field members[SP_EVIDENCE_MAX][7];
-	size_t count;
-};
-
-static void fill_evidence(const struct sp_line *line, struct evidence_fields *out)
-{
-	struct sp_evidence evidence[SP_EVIDENCE_MAX];
-	int64_t now = sp_loop_now_us(line->lines->config.loop);
-	out->count = sp_ledger_evidence(line->ledger, now, evidence);
-	for (size_t i = 0; i < out->count; i++) {
-		const struct sp_evidence *it = &evidence[i];
-		struct sp_field *members = out->members[i];
-		members[0] = SP_TEXT("rung", sp_rung_name(it->rung));
-		members[1] = SP_TEXT("family", sp_family_name(it->family));
-		members[2] = SP_TEXT("status", sp_rung_status_name(it->status));
-		// The text is the ledger's own and lives until the next report.
-		members[3] = SP_TEXT("detail", it->detail);
-		members[4] = it->rtt_us >= 0 ? SP_REAL("rtt_seconds", (double)it->rtt_us / 1e6)
-					     : SP_NULL("rtt_seconds");
-		members[5] = text_field("reason", it->reason);
-		members[6] = text_field("host", it->host);
-		out->items[i] = SP_OBJECT("", members, 7);
-	}
-}
-
 struct part_fields {
 	struct sp_field items[SP_OUTAGE_PARTS];
 	struct sp_field members[SP_OUTAGE_PARTS][4];
@@ -100,12 +68,20 @@ static void fill_parts(const struct sp_outage *outage, struct part_fields *out)
 	}
 }
 
+static cJSON *outage_json(const struct sp_line *line, size_t at)
+{
+	cJSON *json = sp_outage_to_json(&line->history[at]);
+	if (line->past_evidence[at])
+		cJSON_AddItemToObject(json, "evidence", cJSON_Duplicate(line->past_evidence[at], true));
+	return json;
+}
+
 static void save_history(struct sp_line *line)
 {
 	cJSON *list = cJSON_CreateArray();
 	size_t kept = line->closed < SP_LINES_HISTORY ? line->closed : SP_LINES_HISTORY;
 	for (size_t i = line->closed - kept; i < line->closed; i++)
-		cJSON_AddItemToArray(list, sp_outage_to_json(&line->history[i % SP_LINES_HISTORY]));
+		cJSON_AddItemToArray(list, outage_json(line, i % SP_LINES_HISTORY));
 	char *text = cJSON_PrintUnformatted(list);
 	if (text && strlen(text) < SP_LINES_SAVED_MAX)
 		sp_line_put(line, "outages", text);
@@ -129,9 +105,9 @@ static const char *phase_name(enum sp_outage_phase phase)
 static void on_outage(void *arg, const struct sp_outage *outage, enum sp_outage_phase phase)
 {
 	struct sp_line *line = arg;
-	struct evidence_fields evidence;
+	struct sp_evidence_fields evidence;
 	struct part_fields parts;
-	fill_evidence(line, &evidence);
+	sp_evidence_fields(sp_line_evidence(line, outage, phase), &evidence);
 	fill_parts(outage, &parts);
 	struct sp_field fields[] = {
 	    SP_TEXT("outage", outage->id),
@@ -152,6 +128,7 @@ static void on_outage(void *arg, const struct sp_outage *outage, enum sp_outage_
 	sp_record_fact(line->lines->config.recorder, "outage", line->name, fields, SP_COUNT(fields));
 	if (phase == SP_OUTAGE_CLOSE) {
 		line->history[line->closed++ % SP_LINES_HISTORY] = *outage;
+		sp_line_evidence_closed(line);
 		save_history(line);
 	}
 }

@@ -9,8 +9,11 @@
 
 enum {
 	SP_LINES_HISTORY = 32,         ///< closed outages kept per line
+	SP_LINES_EVIDENCE = 8,         ///< of them, the latest, with their evidence
 	SP_LINES_SAVED_MAX = 60 * 1024 ///< a value of the journal's durable state holds 64 KiB
 };
+
+struct cJSON;
 
 struct sp_line {
 	struct sp_lines *lines;
@@ -25,6 +28,10 @@ struct sp_line {
 	int64_t egress_saved_us;
 	struct sp_outage history[SP_LINES_HISTORY]; ///< ring; `closed` counts all
 	size_t closed;
+	struct cJSON *evidence; ///< of the open outage, NULL without one; lines_evidence.c, like all below
+	enum sp_cause evidence_cause;
+	enum sp_line_state evidence_state;
+	struct cJSON *past_evidence[SP_LINES_HISTORY]; ///< beside `history`
 };
 
 struct sp_lines {

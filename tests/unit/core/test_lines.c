@@ -12,25 +12,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/lines.h"
+#include "agent/core/lines_evidence.h"
 #include "schoolpulse/clock.h"
 #include "tests/unit/core/loop_virtual.h"
 #include "tests/unit/core/recorder_list.h"
 
 static const char boot[] = "11111111-1111-1111-1111-111111111111";
 
+/// What the journal would keep, while a test wants it kept.
+static struct {
+	bool on;
+	struct {
+		char key[64], *value;
+	} items[8];
+} kept;
+
 static void put(void *arg, const char *key, const char *value)
 {
 	(void)arg;
-	(void)key;
-	(void)value;
+	for (size_t i = 0; kept.on && i < SP_COUNT(kept.items); i++) {
+		if (kept.items[i].key[0] && strcmp(kept.items[i].key, key) != 0)
+			continue;
+		snprintf(kept.items[i].key, sizeof(kept.items[i].key), "%s", key);
+		free(kept.items[i].value);
+		kept.items[i].value = value ? strdup(value) : NULL;
+		return;
+	}
+	assert_false(kept.on);
 }
 
 static char *get(void *arg, const char *key)
 {
 	(void)arg;
-	(void)key;
+	for (size_t i = 0; kept.on && i < SP_COUNT(kept.items); i++)
+		if (strcmp(kept.items[i].key, key) == 0)
+			return kept.items[i].value ? strdup(kept.items[i].value) : NULL;
 	return NULL;
+}
+
+static void forget(void)
+{
+	for (size_t i = 0; i < SP_COUNT(kept.items); i++)
+		free(kept.items[i].value);
+	memset(&kept, 0, sizeof(kept));
 }
 
 struct bench {
@@ -55,10 +79,10 @@ static void end(struct bench *bench)
 	sp_loop_virtual_free(bench->loop);
 }
 
-static void answers(struct bench *bench, const char *line)
+static void answers_up_to(struct bench *bench, const char *line, enum sp_rung last)
 {
 	static const enum sp_rung rungs[] = {SP_RUNG_GATEWAY, SP_RUNG_ISP_ACCESS, SP_RUNG_ISP_CORE};
-	for (size_t i = 0; i < SP_COUNT(rungs); i++) {
+	for (size_t i = 0; i < SP_COUNT(rungs) && rungs[i] <= last; i++) {
 		struct sp_rung_report report = {.rung = rungs[i],
 						.family = SP_FAMILY_IPV4,
 						.status = SP_RUNG_OK,
@@ -67,6 +91,11 @@ static void answers(struct bench *bench, const char *line)
 		sp_lines_report(bench->lines, line, "internet", &report, 60000000);
 	}
 	sp_loop_virtual_run(bench->loop, 10);
+}
+
+static void answers(struct bench *bench, const char *line)
+{
+	answers_up_to(bench, line, SP_RUNG_ISP_CORE);
 }
 
 static void leaves_by(struct bench *bench, const char *hop, const char *address)
@@ -152,11 +181,111 @@ static void test_a_silence_is_told_of_every_line(void **unused)
 	end(&bench);
 }
 
+static void core_is(struct bench *bench, enum sp_rung_status status)
+{
+	struct sp_rung_report report = {.rung = SP_RUNG_ISP_CORE,
+					.family = SP_FAMILY_IPV4,
+					.status = status,
+					.since_us = sp_loop_now_us(bench->loop),
+					.rtt_us = -1,
+					.detail = status == SP_RUNG_OK ? "answered" : "4 of 4 silent",
+					.reason = status == SP_RUNG_OK ? "answered" : "all_silent"};
+	for (int second = 0; second < 40; second++) {
+		answers_up_to(bench, "main", SP_RUNG_ISP_ACCESS);
+		sp_lines_report(bench->lines, "main", "internet", &report, 60000000);
+		sp_loop_virtual_run(bench->loop, 1000);
+	}
+}
+
+static const char *core_evidence(const cJSON *evidence, const char *member)
+{
+	const cJSON *item;
+	cJSON_ArrayForEach(item, evidence)
+	{
+		const cJSON *rung = cJSON_GetObjectItemCaseSensitive(item, "rung");
+		if (strcmp(rung->valuestring, "isp_core") == 0)
+			return cJSON_GetObjectItemCaseSensitive(item, member)->valuestring;
+	}
+	return "";
+}
+
+static const char *last_evidence(const struct bench *bench, const char *phase)
+{
+	size_t index = recorder_last(&bench->records, "outage");
+	assert_string_equal(recorder_text(&bench->records, index, "phase"), phase);
+	return core_evidence(cJSON_GetObjectItemCaseSensitive(bench->records.items[index].json, "evidence"),
+			     "reason");
+}
+
+/// When it closes every rung answers; what it stood on is told all the same, also by the next run.
+static void test_evidence_outlives_the_outage(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench);
+	forget();
+	kept.on = true;
+	sp_lines_add(bench.lines, "main", "VNPT");
+	core_is(&bench, SP_RUNG_OK);
+	core_is(&bench, SP_RUNG_SILENT);
+	assert_int_not_equal(recorder_last(&bench.records, "outage"), SIZE_MAX);
+	const struct sp_outage *outage = sp_ledger_outage(sp_lines_ledger(bench.lines, 0));
+	assert_non_null(outage);
+	assert_string_equal(core_evidence(sp_lines_evidence(bench.lines, 0, outage), "status"), "silent");
+	end(&bench);
+	begin(&bench);
+	sp_lines_add(bench.lines, "main", "VNPT");
+	core_is(&bench, SP_RUNG_OK);
+	sp_loop_virtual_run(bench.loop, 120000);
+	core_is(&bench, SP_RUNG_OK);
+	assert_string_equal(last_evidence(&bench, "close"), "all_silent");
+	outage = sp_lines_history(bench.lines, 0, 0);
+	assert_string_equal(core_evidence(sp_lines_evidence(bench.lines, 0, outage), "detail"),
+			    "4 of 4 silent");
+	end(&bench);
+	begin(&bench);
+	sp_lines_add(bench.lines, "main", "VNPT");
+	outage = sp_lines_history(bench.lines, 0, 0);
+	assert_non_null(outage);
+	assert_string_equal(core_evidence(sp_lines_evidence(bench.lines, 0, outage), "detail"),
+			    "4 of 4 silent");
+	end(&bench);
+	forget();
+}
+
+/// Another card's, or a broken one.
+static void test_evidence_of_a_strange_card_is_not_taken(void **unused)
+{
+	(void)unused;
+	static const char *const texts[] = {
+	    "7",
+	    "{}",
+	    "[7]",
+	    "[{}]",
+	    "[{\"rung\":\"moon\",\"family\":\"any\",\"status\":\"ok\"}]",
+	    "[{\"rung\":\"dns\",\"family\":\"any\",\"status\":\"ok\",\"host\":7}]",
+	    "[{\"rung\":\"dns\",\"family\":\"any\",\"status\":\"ok\",\"rtt_seconds\":-1}]"};
+	for (size_t i = 0; i < SP_COUNT(texts); i++) {
+		cJSON *json = cJSON_Parse(texts[i]);
+		assert_non_null(json);
+		assert_null(sp_evidence_checked(json));
+		cJSON_Delete(json);
+	}
+	cJSON *json =
+	    cJSON_Parse("[{\"rung\":\"dns\",\"family\":\"any\",\"status\":\"ok\",\"rtt_seconds\":1}]");
+	cJSON *copy = sp_evidence_checked(json);
+	assert_non_null(copy);
+	cJSON_Delete(copy);
+	cJSON_Delete(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_two_uplinks_behind_one_router),
 	    cmocka_unit_test(test_a_silence_is_told_of_every_line),
+	    cmocka_unit_test(test_evidence_outlives_the_outage),
+	    cmocka_unit_test(test_evidence_of_a_strange_card_is_not_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
