@@ -429,6 +429,26 @@ static void test_public_address(void **state)
 	fake_free(dev);
 }
 
+static void test_nothing_from_before_a_silence_is_said_after_it(void **state)
+{
+	(void)state;
+	world.page = "203.0.113.77\n";
+	struct sp_device *dev = begin("egress_url = http://anchor.example/getIP\n");
+	fake_run(dev, 10 * 1000, true);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].address, "203.0.113.77");
+	world.cut[0] = true;
+	fake_suspect(dev);
+	fake_run(dev, 10 * 1000, true);
+	// The router has taken another uplink, and by that the page cannot be had.
+	world.hops[0][2] = "198.51.100.77";
+	world.cut[0] = false;
+	world.page = "no address\n";
+	fake_run(dev, 8000, true);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].hop, "198.51.100.77");
+	assert_null(dev->egress[SP_FAMILY_IPV4].egress.address);
+	fake_free(dev);
+}
+
 static void test_frugal(void **state)
 {
 	(void)state;
@@ -481,6 +501,7 @@ int main(void)
 	    TEST(test_fixed_position_and_address),
 	    TEST(test_no_permission_and_no_route),
 	    TEST(test_public_address),
+	    TEST(test_nothing_from_before_a_silence_is_said_after_it),
 	    TEST(test_frugal),
 	    TEST(test_stop_under_way),
 	};
