@@ -3,9 +3,11 @@
 """Is the lab itself true? Looks at the topology from the board with ping, DNS and HTTP, injects each
 fault, and sees that just that breaks which should, and heals. No program of ours takes part."""
 import json
+import pathlib
 import re
 import socket
 import sys
+import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 
@@ -190,6 +192,41 @@ def look_at_rate(report, school):
     report.say(8 < mbps < 84, "the line is shaped to 80 Mbit/s", f"{mbps:.1f} Mbit/s")
 
 
+def look_at_extras(report, relay, logs):
+    with building.School(relay, logs, ("pc", "twin", "mobile", "second")) as school:
+        board = Board(school)
+        lab = types.SimpleNamespace(space=school.space, school=school, hold=time.sleep)
+        there = school.space.run("pc", "ping", "-n", "-c", "1", "-W", "1", places.PAGE, check=False).returncode == 0
+        report.expect("another machine in the school is on the net", there, True)
+        report.expect("so is the board's second line", board.ping(places.PAGE, "-I", "eth1"), True)
+        faults.twin_paths(lab)
+        domestic = [a for a in places.ANCHORS_ALPHA + places.ANCHORS_BETA if not places.is_v6(a)]
+        hops = {board.hop(address, 3) for address in domestic}
+        report.expect("flows take both first hops", hops, {first for first, _ in faults.TWINS.values()})
+        with faults.mute(lab.space, "access2"):
+            alive = {board.ping(address) for address in domestic}
+        report.expect("one dead first hop takes some with it", alive, {True, False})
+        report.expect("the fibre's address", board.whoami(), "198.51.100.2")
+        with faults.on_mobile(lab):
+            report.expect("the mobile uplink's address", board.whoami(), "203.0.113.66")
+        report.expect("the fibre's address afterwards", board.whoami(), "198.51.100.2")
+        with faults.redial(lab, "203.0.113.34", places.PORTAL):
+            report.expect("another address after dialling in anew", board.whoami(), "203.0.113.34")
+        with faults.redial(lab, "203.0.113.35", "203.0.113.33"):
+            report.expect("another next hop", board.hop(places.PAGE, 3), "203.0.113.33")
+
+
+def look_at_dhcp(report, relay, logs):
+    with building.School(relay, logs, ("dhcp",)) as school:
+        board = Board(school)
+        report.expect("an address by DHCP, and a way out", school.has_address() and board.ping(places.PAGE), True)
+        school.dhcp_stop()
+        began = spaces.now()
+        while school.has_address() and spaces.now() < began + 2 * building.LEASE_S:
+            time.sleep(0.2)
+        report.expect("the lease ends", school.has_address(), False)
+
+
 def run(relay):
     report = Report()
     spaces.sweep()
@@ -200,6 +237,10 @@ def run(relay):
         look_at_loss(report, board, lab)
         look_at_rate(report, school)
         base = school.space.base
+    with spaces.folder() as logs:
+        look_at_extras(report, relay, pathlib.Path(logs))
+    with spaces.folder() as logs:
+        look_at_dhcp(report, relay, pathlib.Path(logs))
     left = [path.name for path in spaces.NETNS.glob(base + "*")]
     report.expect("nothing is left behind", left, [])
     print(f"{report.failed} failed" if report.failed else "the lab is sound", file=sys.stderr)
