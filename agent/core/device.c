@@ -91,13 +91,14 @@ static struct sp_burst *burst_of(struct sp_devices *devices, const char *line)
 void sp_devices_burst(struct sp_devices *devices, const char *line)
 {
 	struct sp_burst *burst = burst_of(devices, line);
-	int64_t now = sp_loop_now_us(devices->config.loop);
-	if (now - burst->last_us < BURST_GAP_US)
-		return;
-	burst->last_us = now;
+	int64_t now = sp_loop_now_us(devices->config.loop), wait_us = burst->last_us + BURST_GAP_US - now;
+	if (burst->last_us > now)
+		return; // it is to come
+	// Too soon after the last one, but what is suspected now was not asked then: later.
+	burst->last_us = wait_us > 0 ? now + wait_us : now;
 	for (size_t i = 0; i < devices->count; i++)
 		if (strcmp(devices->items[i]->line, line) == 0)
-			sp_device_soon(devices->items[i], 0);
+			sp_device_soon(devices->items[i], wait_us > 0 ? wait_us / 1000 : 0);
 }
 
 void sp_devices_windows(struct sp_devices *devices, sp_devices_window_fn fn, void *arg)

@@ -40,6 +40,7 @@ struct sp_device {
 	int64_t rounds, failed, overdue;
 	struct sp_samples *samples;
 	bool loading;            ///< sp_line_load()
+	int64_t due_us;          ///< of the next round, while waiting for it
 	bool hurried, suspected; ///< the next round, and this one, was begun by a suspicion
 	struct sp_resource open; ///< ring
 };

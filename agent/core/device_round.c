@@ -41,6 +41,12 @@ static int64_t round_spacing_ms(const struct sp_device *dev)
 	return (int64_t)((double)interval * (least + 0.2 * chance(dev)));
 }
 
+static void begin_in(struct sp_device *dev, int64_t delay_ms)
+{
+	dev->due_us = sp_loop_now_us(sp_device_loop(dev)) + delay_ms * 1000;
+	sp_loop_timer_start(sp_device_loop(dev), dev->timer, delay_ms);
+}
+
 static void wait_for_round(struct sp_device *dev)
 {
 	dev->phase = SP_PHASE_WAITING;
@@ -48,7 +54,7 @@ static void wait_for_round(struct sp_device *dev)
 		return;
 	int64_t due = dev->round_us + round_spacing_ms(dev) * 1000;
 	int64_t delay = (due - sp_loop_now_us(sp_device_loop(dev))) / 1000;
-	sp_loop_timer_start(sp_device_loop(dev), dev->timer, delay < GAP_LEAST_MS ? GAP_LEAST_MS : delay);
+	begin_in(dev, delay < GAP_LEAST_MS ? GAP_LEAST_MS : delay);
 }
 
 static void tell(struct sp_device *dev, enum sp_device_state previous)
@@ -188,7 +194,7 @@ void sp_device_begin(struct sp_device *dev)
 	int64_t most = dev->driver->cls == SP_DRIVER_LINK ? FIRST_LINK_MS : FIRST_OTHER_MS;
 	if (most > dev->interval_ms)
 		most = dev->interval_ms;
-	sp_loop_timer_start(sp_device_loop(dev), dev->timer, (int64_t)((double)most * chance(dev)));
+	begin_in(dev, (int64_t)((double)most * chance(dev)));
 }
 
 void sp_device_end(struct sp_device *dev)
@@ -209,7 +215,8 @@ void sp_device_soon(struct sp_device *dev, int64_t delay_ms)
 	if (dev->phase != SP_PHASE_WAITING || dev->interval_ms == 0)
 		return;
 	dev->hurried = true;
-	sp_loop_timer_start(sp_device_loop(dev), dev->timer, delay_ms);
+	if (dev->due_us > sp_loop_now_us(sp_device_loop(dev)) + delay_ms * 1000)
+		begin_in(dev, delay_ms);
 }
 
 void sp_device_timer(void *arg)

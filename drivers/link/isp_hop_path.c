@@ -135,12 +135,18 @@ static void unheard(struct sp_hop_path *path)
 		silent(path);
 		return;
 	}
+	// Somebody else stands there and the line lives: this may be another door.
+	bool moved = path->off && !path->hop_old;
+	path->hop_old |= path->off;
+	path->address_old |= moved;
 	if (!path->fixed.ss_family && !path->fixed_position && now_us(path) >= path->search_due_us) {
 		sp_hop_search_begin(path);
-		sp_isp_hop_settled(path->hop, false);
+		sp_isp_hop_settled(path->hop, moved);
 		return;
 	}
 	sp_hop_path_unknown(path, "hop_deaf", "the hop keeps silent while what lies beyond answers");
+	if (moved)
+		sp_isp_hop_settled(path->hop, true);
 }
 
 // ---- what comes back --------------------------------------------------------------------------

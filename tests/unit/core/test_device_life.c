@@ -80,10 +80,16 @@ static void test_suspicion_makes_the_line_look_now_but_not_too_often(void **unus
 		sp_loop_virtual_run(bench->loop, 100);
 	}
 	assert_int_equal(a.polls, 2);
-	sp_loop_virtual_run(bench->loop, 3000);
+	sp_loop_virtual_run(bench->loop, 1990);
+	assert_int_equal(a.polls, 2);
+	sp_loop_virtual_run(bench->loop, 1010); // 3 s after the first: what came meanwhile was not forgotten
+	assert_int_equal(a.polls, 3);
+	assert_int_equal(b.polls, 3);
+	sp_loop_virtual_run(bench->loop, 10000);
+	assert_int_equal(a.polls, 3);
 	sp_line_suspect(dev);
 	sp_loop_virtual_run(bench->loop, 1);
-	assert_int_equal(a.polls, 3);
+	assert_int_equal(a.polls, 4);
 	bench_end(bench);
 }
 
