@@ -65,7 +65,7 @@ def judge_outages(result, lab, scenario):
     limit, edge = scenario.detect_limit_s, scenario.edge_limit_s
     result.ok = (result.cause_found == right and not others and not lab.complaints and result.detect_s <= limit
                  and abs(result.start_error_s) <= edge and result.end_error_s is not None
-                 and abs(result.end_error_s) <= edge and recover <= (scenario.closes_s or limit))
+                 and abs(result.end_error_s) <= (scenario.end_edge_s or edge) and recover <= (scenario.closes_s or limit))
 
 
 def judge_line(result, lab, scenario):

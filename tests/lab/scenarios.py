@@ -41,6 +41,7 @@ class Scenario:
     agent: dict = None            # values for the configuration: programs.LINE
     settles: bool = True          # the line is up before anything happens
     closes_s: float = 0           # until the end is told, where that takes longer than detection
+    end_edge_s: float = 0         # where the end cannot be placed as well as the start
     days: float = 0               # of a line's sentinels, at least
     silent: bool = False          # nobody can tell before the fault is over: limits count from there
     judge: Callable = judges.judge_outages
@@ -76,7 +77,8 @@ SCENARIOS = (
     Scenario("fail_over", "the router takes a mobile uplink while the fibre is dead", courses.fail_over, "isp_access",
              WHOLE_LINE, seconds=20, extras=("mobile",)),
     Scenario("shared_router", "the same without IPv6, and the mobile uplink is a line of its own", courses.fail_over, "isp_access",
-             WHOLE_LINE, seconds=20, extras=("mobile", "dhcp"), agent=SHARED_ROUTER),
+             WHOLE_LINE, seconds=20, extras=("mobile", "dhcp"), agent=SHARED_ROUTER,
+             closes_s=30, end_edge_s=30),  # a switch back without a silence is seen when the door is next asked for
     Scenario("two_lines", "the board has two lines, each dies once", courses.two_lines, "isp_access", WHOLE_LINE, extras=("second",), agent=TWO_LINES),
     Scenario("core", "the access answers, the core is dead", simple(faults.core), "isp_core", WHOLE_LINE),
     Scenario("operator", "one operator's anchors die", passing(faults.operator_beta), "none", NO_OUTAGE, seconds=30),
