@@ -117,7 +117,8 @@ SCENARIOS = (
     Scenario("upgrade", "the agent is stopped, and another version comes back", courses.silence(courses.agent_upgrade),
              "agent", SILENCE, seconds=10, warm_s=6, silent=True),
     Scenario("mtu", "packets over 1400 bytes vanish, and nobody says so", simple(faults.small_packets_only), "mtu", SYMPTOM,
-             agent={"reach": "full_size_interval = 8s"}),
+             warm_s=20,
+             agent={"reach": "full_size_interval = 5s"}),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 assert len(BY_NAME) == len(SCENARIOS)
