@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum {
-	SP_ICMP_COOKIE = 8,
-	SP_ICMP_PROBE = 8 + SP_ICMP_COOKIE, ///< at least; with the IP header 36 bytes (IPv4), 56 (IPv6)
+	SP_ICMP_COOKIE = 4,                 ///< with identifier and sequence 64 bits to guess
+	SP_ICMP_PROBE = 8 + SP_ICMP_COOKIE, ///< at least; with the IP header 32 bytes (IPv4), 52 (IPv6)
 	SP_ICMP_MOST = 1480,                ///< so that with the IPv4 header it fills 1500 bytes
 };
 

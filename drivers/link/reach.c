@@ -16,6 +16,7 @@
 
 enum {
 	SLACK_US = 200 * 1000, ///< what is due this soon is done now
+	EARLY = 5, ///< part of the scope interval by which a question may come early: a round of 2 s in 10 s
 	SECOND_US = 1000 * 1000,
 	NOT_OK_S = 4, ///< a silent path is asked this often
 	FULL_GAP_S = 30,
@@ -186,7 +187,9 @@ static void poll(struct sp_device *dev)
 	int64_t soon = sp_device_now_us(dev) + SLACK_US;
 	if (!sp_line_frugal(dev) || sp_line_suspected(dev))
 		begin_sentinel(reach, soon);
-	begin_due(reach, soon);
+	// The next round may be one interval away: what would be late by then is asked now, so that the gap
+	// between two questions, and with it an edge's error, stays below the interval that is promised.
+	begin_due(reach, sp_device_now_us(dev) + reach->conf->scope_interval_ms * 1000 / EARLY);
 	reach->round = true;
 	end_round(reach);
 }

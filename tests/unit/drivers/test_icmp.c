@@ -12,7 +12,7 @@
 
 enum { RECORDED_PAYLOAD = 12 }; ///< of the recorded probes: longer than ours need be
 
-static const struct sp_icmp_echo sent = {.id = 0x1234, .seq = 7, .cookie = "ABCDEFGH"};
+static const struct sp_icmp_echo sent = {.id = 0x1234, .seq = 7, .cookie = "ABCD"};
 
 static void test_encode(void **state)
 {
@@ -23,8 +23,8 @@ static void test_encode(void **state)
 	assert_int_equal(sp_icmp_checksum(probe, sizeof(probe)), 0);
 	assert_memory_equal(probe + 4,
 			    "\x12\x34\x00\x07"
-			    "ABCDEFGH",
-			    12);
+			    "ABCD",
+			    8);
 	sp_icmp_encode(probe, sizeof(probe), true, &sent);
 	assert_int_equal(probe[0], 128);
 }

@@ -145,13 +145,13 @@ static void test_reply(void **state)
 	assert_int_equal(result_count, 1);
 	assert_int_equal(results[0].outcome, SP_PING_ANSWER);
 	assert_int_equal(results[0].rtt_us, 12000);
-	assert_int_equal(results[0].bytes, 112);
+	assert_int_equal(results[0].bytes, 104);
 	deliver(&message, &wire.to[1]); // twice is once
 	assert_int_equal(result_count, 1);
 	fake_run(dev, 10000, false);
 	assert_int_equal(result_count, 2);
 	assert_int_equal(results[1].outcome, SP_PING_LOST);
-	assert_int_equal(results[1].bytes, 36);
+	assert_int_equal(results[1].bytes, 32);
 }
 
 static void test_forgeries(void **state)

@@ -305,6 +305,11 @@ static void test_anchors_die_one_after_another(void **state)
 	fake_free(dev);
 }
 
+static unsigned asked_abroad(void)
+{
+	return fake_ping_count("198.51.100.1") + fake_ping_count("198.51.100.2");
+}
+
 static void test_edges_ask_everything_anew(void **state)
 {
 	(void)state;
@@ -324,14 +329,14 @@ static void test_edges_ask_everything_anew(void **state)
 	unsigned abroad = 0;
 	for (;;) {
 		world.pages = world.questions = 0;
-		abroad = fake_ping_count("198.51.100.1");
+		abroad = asked_abroad();
 		fake_run(dev, 1, true);
 		if (fake_last(dev, SP_RUNG_ISP_CORE, SP_FAMILY_IPV4)->report.status == SP_RUNG_OK)
 			break;
 	}
 	assert_true(world.pages > 0);
 	assert_true(world.questions > 0);
-	assert_true(fake_ping_count("198.51.100.1") > abroad);
+	assert_true(asked_abroad() > abroad);
 	// And what was asked before says nothing: the first word after the edge is of now.
 	int64_t edge = dev->now_us;
 	fake_run(dev, 100, true);
