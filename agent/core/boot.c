@@ -62,7 +62,7 @@ static struct sp_field text_or_null(const char *name, const char *text)
 enum sp_boot_reason sp_boot_record(struct sp_recorder *recorder, const struct sp_boot_past *past,
 				   const struct sp_boot_report *report)
 {
-	char kernel[160], os[128], evidence[256];
+	char kernel[3 * SYS_NMLN], os[128], evidence[256];
 	enum sp_boot_reason reason = sp_boot_reason(past, report->boot, report->version);
 	double uncertainty = sp_boot_uncertainty(past, report);
 	const struct sp_boot_last *last = &past->last;
