@@ -117,7 +117,7 @@ SCENARIOS = (
     Scenario("upgrade", "the agent is stopped, and another version comes back", courses.silence(courses.agent_upgrade),
              "agent", SILENCE, seconds=10, warm_s=6, silent=True),
     Scenario("mtu", "packets over 1400 bytes vanish, and nobody says so", simple(faults.small_packets_only), "mtu", SYMPTOM,
-             warm_s=20,
+             warm_s=65,  # the first of them go out after 30 s and 60 s
              agent={"reach": "full_size_interval = 5s"}),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
