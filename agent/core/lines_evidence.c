@@ -179,7 +179,7 @@ void sp_line_load_evidence(struct sp_line *line)
 	const struct sp_outage *outage = sp_ledger_outage(line->ledger);
 	char *text = outage ? sp_line_get(line, "evidence") : NULL;
 	cJSON *list = text ? cJSON_Parse(text) : NULL;
-	if (good(list)) {
+	if (outage && good(list)) {
 		line->evidence = list;
 		line->evidence_cause = outage->cause;
 		line->evidence_state = outage->state;
