@@ -85,9 +85,10 @@ static struct sim_trip travel(const struct packet *packet)
 	unsigned loss = sim_net_state()->loss;
 	sim_net->packets++;
 	// Chance is asked for in any case, so that one fault more does not move all others.
-	bool lost = sim_rng_chance(&sim_net->rng, loss) | sim_rng_chance(&sim_net->rng, loss);
+	bool lost_there = sim_rng_chance(&sim_net->rng, loss),
+	     lost_back = sim_rng_chance(&sim_net->rng, loss);
 	trip.rtt_ms = rtt_of(packet->place);
-	trip.back = answers(packet) && !lost;
+	trip.back = answers(packet) && !lost_there && !lost_back;
 	return trip;
 }
 
