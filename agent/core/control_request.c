@@ -12,7 +12,7 @@
 
 enum { WHY = 160 };
 
-static const char *const commands[] = {
+static const char *const commands[SP_CONTROL_COMMANDS] = {
     [SP_CONTROL_STATUS] = "status",
     [SP_CONTROL_OUTAGES] = "outages",
     [SP_CONTROL_DRIVERS] = "drivers",

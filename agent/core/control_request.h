@@ -14,6 +14,8 @@ enum sp_control_command {
 	SP_CONTROL_BUDGET,
 };
 
+enum { SP_CONTROL_COMMANDS = SP_CONTROL_BUDGET + 1 };
+
 struct sp_control_request {
 	enum sp_control_command command;
 	char name[SP_CONTROL_NAME_MAX + 1]; ///< of a driver; "": all

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int result = sp_control_parse(&request, line, size, why);
 	free(line);
 	if (result == 0 &&
-	    (request.command > SP_CONTROL_DRIVERS || strlen(request.name) > SP_CONTROL_NAME_MAX))
+	    ((int)request.command >= SP_CONTROL_COMMANDS || strlen(request.name) > SP_CONTROL_NAME_MAX))
 		abort();
 	// A refusal has words, and they go into JSON as they are but for quotes.
 	if (result != 0 && (!why[0] || strpbrk(why, "\\\n\t")))
