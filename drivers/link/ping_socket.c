@@ -13,6 +13,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "no_way.h"
+
 enum {
 	PACKET = 2048,
 	FILTER = 1, ///< ICMP_FILTER of linux/icmp.h, which cannot stand beside net/if.h
@@ -114,13 +116,6 @@ void sp_ping_socket_close(struct sp_ping_socket *s)
 	s->fd = -1;
 }
 
-/// The kernel has no way to send this: no route, no source address, the interface down or gone.
-static bool no_way(int error)
-{
-	return error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN ||
-	       error == ENODEV || error == ENXIO || error == EAFNOSUPPORT;
-}
-
 static int set_ttl(struct sp_ping_socket *s, unsigned wanted)
 {
 	int ttl = wanted ? (int)wanted : -1; // -1: the kernel's own, in both families
@@ -154,7 +149,7 @@ int sp_ping_socket_send(struct sp_ping_socket *s, const struct sockaddr_storage 
 		// for it, try again.
 		int error = errno, pending = 0;
 		socklen_t length = sizeof(pending);
-		if (no_way(error) && attempt)
+		if (sp_no_way_out(-error) && attempt)
 			return -ENETUNREACH;
 		if (attempt || getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &pending, &length) < 0)
 			return -error;

@@ -50,7 +50,8 @@ struct sp_anchor {
 	struct sp_exchange *ask;
 	struct sp_dns_question question;
 	int64_t ask_us;
-	unsigned ask_misses; ///< in a row; then it is no DNS server
+	unsigned ask_misses; ///< in a row; then it is hardly a DNS server
+	unsigned knocks;     ///< handshakes instead of questions
 };
 
 enum sp_path_phase {

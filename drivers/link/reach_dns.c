@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "no_way.h"
 #include "reach.h"
 
 enum {
@@ -116,7 +117,7 @@ static void judge(struct sp_dns_server *server, int result, const uint8_t *data,
 	struct sp_dns_finding *finding = &server->finding;
 	const struct sp_reach_dns *dns = server->dns;
 	struct sp_dns_answer answer;
-	if (result == -ENETUNREACH || result == -EADDRNOTAVAIL || result == -ENETDOWN || result == -ENODEV) {
+	if (sp_no_way(result)) {
 		finding->result = SP_DNS_UNASKED;
 	} else if (result == -ECONNREFUSED) {
 		finding->result = SP_DNS_WRONG;

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "cost.h"
+#include "no_way.h"
 #include "reach.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
 	ECHO_AGAIN = 128, ///< by TCP for so many questions, then echo is tried again
 	DNS_PORT = 53,
 	DNS_MISSES = 3,
+	DNS_AGAIN =
+	    32,        ///< handshakes with an anchor that answered no DNS question, then it is asked one, too
 	TCP_TURN = 5,  ///< of so many cheap questions one is a handshake
 	TCP_SWEEP = 3, ///< every so many sweeps knock at TCP, too
 };
@@ -167,8 +170,6 @@ static void on_echo(struct sp_device *dev, const struct sp_ping_result *result, 
 		break;
 	case SP_PING_EXPIRED: // a loop somewhere
 	case SP_PING_TOO_BIG:
-		lost(anchor, result->sent_us);
-		break;
 	case SP_PING_LOST:
 		lost(anchor, result->sent_us);
 		break;
@@ -181,12 +182,6 @@ static int echo(struct sp_anchor *anchor)
 	return sp_ping_send(reach->ping, &anchor->endpoint.address, reach->conf->timeout_ms, on_echo, anchor);
 }
 
-static bool no_way(int result)
-{
-	return result == -ENETUNREACH || result == -EADDRNOTAVAIL || result == -ENETDOWN ||
-	       result == -ENODEV || result == -EAFNOSUPPORT;
-}
-
 static void on_connect(struct sp_device *dev, int result, const uint8_t *data, size_t length,
 		       int64_t elapsed_us, void *arg)
 {
@@ -194,11 +189,11 @@ static void on_connect(struct sp_device *dev, int result, const uint8_t *data, s
 	struct sp_anchor *anchor = arg;
 	struct sp_path *path = anchor->path;
 	anchor->connect = NULL;
-	if (!no_way(result))
+	if (!sp_no_way(result))
 		sp_reach_count(path->reach, sp_cost_connect(path->family == SP_FAMILY_IPV6, result));
 	if (result == 0 || result == -ECONNREFUSED)
 		answered(anchor, anchor->connect_us, elapsed_us, BY_TCP);
-	else if (path->phase == SP_PATH_SINGLE && no_way(result))
+	else if (path->phase == SP_PATH_SINGLE && sp_no_way(result))
 		unmeasured(path);
 	else if (uses_tcp(path))
 		lost(anchor, anchor->connect_us);
@@ -225,6 +220,12 @@ static size_t udp_bytes(const struct sp_anchor *anchor, size_t length)
 	return length + (anchor->path->family == SP_FAMILY_IPV6 ? 48 : 28);
 }
 
+/// As far as has been seen. A name server may come back, and a line may lose three questions in a row.
+static bool knows_dns(const struct sp_anchor *anchor)
+{
+	return anchor->ask_misses < DNS_MISSES;
+}
+
 /// Whatever the server thinks of the question: it lives.
 static void on_dns(struct sp_device *dev, int result, const uint8_t *data, size_t length, int64_t elapsed_us,
 		   void *arg)
@@ -236,38 +237,46 @@ static void on_dns(struct sp_device *dev, int result, const uint8_t *data, size_
 		sp_reach_count(anchor->path->reach, udp_bytes(anchor, length));
 		anchor->ask_misses = 0;
 		answered(anchor, anchor->ask_us, elapsed_us, BY_DNS);
-	} else if (anchor->path->phase == SP_PATH_SINGLE && no_way(result)) {
-		unmeasured(anchor->path);
-	} else {
+	} else if (sp_no_way(result)) {
+		if (anchor->path->phase == SP_PATH_SINGLE)
+			unmeasured(anchor->path);
+	} else if (knows_dns(anchor)) {
 		anchor->ask_misses++;
 		lost(anchor, anchor->ask_us);
-	}
+	} // else a handshake was under way beside it
 }
 
-/// A DNS question costs a third of a handshake; anchors often are name servers.
-static void ask_cheaply(struct sp_anchor *anchor)
+/// False: that anchor cannot be asked so.
+static bool ask_dns(struct sp_anchor *anchor)
 {
 	struct sp_reach *reach = anchor->path->reach;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&anchor->endpoint.address;
 	uint8_t message[SP_DNS_QUESTION];
 	struct sp_dns_question *question = &anchor->question;
 	if (anchor->ask)
-		return;
+		return true;
 	*question = (struct sp_dns_question){.type = SP_DNS_A};
 	// The port stands in the same place in both families.
-	bool able = ntohs(in->sin_port) == DNS_PORT && anchor->ask_misses < DNS_MISSES &&
-		    reach->conf->dns_name[0] != '*' &&
+	bool able = ntohs(in->sin_port) == DNS_PORT && reach->conf->dns_name[0] != '*' &&
 		    getrandom(&question->id, sizeof(question->id), 0) == sizeof(question->id);
 	snprintf(question->name, sizeof(question->name), "%s", reach->conf->dns_name);
 	ssize_t length = able ? sp_dns_encode(message, question) : -1;
-	if (length < 0) {
-		knock(anchor);
-		return;
-	}
+	if (length < 0)
+		return false;
 	anchor->ask_us = sp_device_now_us(reach->dev);
 	sp_reach_count(reach, udp_bytes(anchor, (size_t)length));
 	anchor->ask = sp_udp_exchange(reach->dev, &anchor->endpoint, message, (size_t)length,
 				      reach->conf->timeout_ms, accepts, on_dns, anchor);
+	return true;
+}
+
+/// A DNS question costs a third of a handshake; anchors often are name servers.
+static void ask_cheaply(struct sp_anchor *anchor)
+{
+	bool knows = knows_dns(anchor);
+	bool asked = (knows || ++anchor->knocks % DNS_AGAIN == 0) && ask_dns(anchor);
+	if (!knows || !asked)
+		knock(anchor);
 }
 
 // ---- questions --------------------------------------------------------------------------------

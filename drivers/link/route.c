@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "no_way.h"
+
 static int look(int fd, const struct sockaddr_storage *to, const char *interface, struct sp_route *out)
 {
 	bool v6 = to->ss_family == AF_INET6;
@@ -35,18 +37,8 @@ int sp_route_look(const struct sockaddr_storage *to, const char *interface, stru
 	memset(out, 0, sizeof(*out));
 	int fd = socket(to->ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
+		return sp_no_way_out(-errno) ? -ENETUNREACH : -errno;
 	int result = look(fd, to, interface, out);
 	close(fd);
-	switch (-result) {
-	case EHOSTUNREACH:
-	case EADDRNOTAVAIL:
-	case ENETDOWN:
-	case ENODEV:
-	case ENXIO:
-	case EACCES: // a prohibiting route
-		return -ENETUNREACH;
-	default:
-		return result;
-	}
+	return sp_no_way_out(result) ? -ENETUNREACH : result;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../drivers.h"
+#include "no_way.h"
 #include "portal.h"
 #include "view.h"
 #include "schoolpulse/clock.h"
@@ -64,19 +65,9 @@ static enum outcome judge(const struct sp_http_answer *answer)
 	// With a status the certificate was good: without that no request is sent.
 	if (answer->status > 0)
 		return answer->status < TROUBLE ? ANSWERED : TROUBLED;
-	switch (answer->result) {
-	case -EKEYREJECTED:
+	if (answer->result == -EKEYREJECTED)
 		return UNTRUSTED;
-	case -ENETUNREACH:
-	case -EHOSTUNREACH:
-	case -EADDRNOTAVAIL:
-	case -ENODEV:
-	case -ENETDOWN:
-	case -ENOMEM:
-		return UNASKED;
-	default:
-		return SILENT;
-	}
+	return sp_no_way(answer->result) || answer->result == -ENOMEM ? UNASKED : SILENT;
 }
 
 static const char *reason_of(enum outcome outcome)

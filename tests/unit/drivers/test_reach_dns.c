@@ -15,6 +15,7 @@
 #include "fake_ping.h"
 
 static unsigned to_lose, lost;
+static int result; ///< of what is lost
 
 static void echo(struct sp_device *dev, const char *to, struct fake_echo *out)
 {
@@ -29,6 +30,7 @@ static void dns(const struct sp_endpoint *peer, const uint8_t *data, size_t leng
 	(void)peer;
 	if (lost < to_lose) {
 		lost++;
+		out->result = result;
 		return;
 	}
 	out->result = 0;
@@ -42,8 +44,9 @@ static void dns(const struct sp_endpoint *peer, const uint8_t *data, size_t leng
 }
 
 /// A quarter of an hour with one resolver that loses so many questions in a row. True when it was blamed.
-static bool blamed(unsigned questions)
+static bool blamed(unsigned questions, int with)
 {
+	result = with;
 	char resolv[] = "/tmp/sp-resolv-XXXXXX", text[512];
 	int fd = mkstemp(resolv);
 	assert_true(fd >= 0);
@@ -75,12 +78,23 @@ static void test_five_lost_questions_blame_no_resolver(void **state)
 {
 	(void)state;
 	for (unsigned questions = 1; questions <= 5; questions++)
-		assert_false(blamed(questions));
-	assert_true(blamed(6));
+		assert_false(blamed(questions, -ETIMEDOUT));
+	assert_true(blamed(6, -ETIMEDOUT));
+}
+
+/// A resolver that only IPv6 reaches, on a kernel without IPv6, is not silent.
+static void test_no_way_to_ask_blames_no_resolver(void **state)
+{
+	(void)state;
+	static const int results[] = {-ENETUNREACH, -EADDRNOTAVAIL, -ENETDOWN,
+				      -ENODEV,      -ENXIO,         -EAFNOSUPPORT};
+	for (size_t i = 0; i < SP_COUNT(results); i++)
+		assert_false(blamed(20, results[i]));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_five_lost_questions_blame_no_resolver)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_five_lost_questions_blame_no_resolver),
+					   cmocka_unit_test(test_no_way_to_ask_blames_no_resolver)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
