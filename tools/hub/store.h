@@ -17,11 +17,11 @@ struct sp_store;
 
 enum sp_store_mode {
 	SP_STORE_READ,
-	SP_STORE_WRITE, ///< creates the database, or brings its schema up to this program's
+	SP_STORE_WRITE, ///< creates the database where there is none
 };
 
 /// -errno with `why` for people: -ENOENT when a reader comes before the first writer, -EPROTO when
-/// a newer program made it (it is left untouched), -EUCLEAN when it is no database of ours.
+/// a newer or an older program made it (it is left untouched), -EUCLEAN when it is no database of ours.
 int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mode,
 		  char why[256]) SP_MUST_CHECK;
 void sp_store_close(struct sp_store *store);

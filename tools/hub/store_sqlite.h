@@ -8,7 +8,7 @@
 #include "tools/hub/store.h"
 
 enum {
-	SP_SCHEMA_VERSION = 3,
+	SP_SCHEMA_VERSION = 4,
 	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
 };
 
@@ -203,6 +203,8 @@ struct sp_record {
 /// 0: projected, or of a type that has no projection; 1: its members are not what the type asks for.
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	       const struct sp_record *record) SP_MUST_CHECK;
+/// After records of the stream were projected again from another place.
+int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream) SP_MUST_CHECK;
 
 /// The moment that a record names: by its monotonic time in `boot` ("": the record's own), as every record is
 /// placed, and in the record's own boot by the record, too. What the board made of it, `t_ms`, counts only

@@ -107,6 +107,15 @@ static int span(struct sp_store *store, int64_t stream)
 	    I(stream), I(SP_PLACED_BOUNDS));
 }
 
+static int stream_moved(struct sp_store *store, int64_t device, int64_t stream)
+{
+	int result = span(store, stream);
+	if (result == 0)
+		result = sp_project_moved(store, device, stream);
+	sp_touch(&store->devices, device);
+	return result;
+}
+
 int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t arrived_ms, int64_t from_us,
 		  int64_t to_us, bool all)
 {
@@ -116,15 +125,22 @@ int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t 
 	struct loose_batch batch = {0};
 	struct sp_time_frame frame;
 	int result;
-	while ((result = next_batch(store, boot, &batch, &batch)) == 1) {
+	for (;;) {
+		int64_t stream = batch.stream;
+		int found = next_batch(store, boot, &batch, &batch);
+		if (found < 0)
+			return found;
+		if (stream && (!found || batch.stream != stream)) {
+			result = stream_moved(store, device, stream);
+			if (result < 0)
+				return result;
+		}
+		if (!found)
+			return 0;
 		result = sp_time_frame(store, &arrival, device, boot, batch.stream, boot, &no_clock, &frame);
 		if (result == 0)
 			result = place_batch(store, &frame, &batch, &reach);
-		if (result == 0)
-			result = span(store, batch.stream);
 		if (result < 0)
 			return result;
-		sp_touch(&store->devices, device);
 	}
-	return result;
 }

@@ -37,10 +37,9 @@ static int read_points(struct sp_store *store, struct day *day)
 	    SQL_QUERY(store,
 		      "SELECT max(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause FROM line_point p "
 		      "JOIN stream s"
-		      " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND p.t_ms >="
-		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND t_ms "
-		      "<= ?2), ?2) AND"
-		      " p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
+		      " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND NOT p.retold AND p.t_ms >="
+		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND NOT"
+		      " retold AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
 		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {

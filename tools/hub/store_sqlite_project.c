@@ -24,31 +24,60 @@ static int refresh_line(struct sp_store *store, int64_t line)
 {
 	return SQL_DO(
 	    store,
-	    "WITH now AS (SELECT * FROM line_point WHERE line = ?1 ORDER BY t_ms DESC, stream DESC,"
-	    " seq DESC LIMIT 1) UPDATE line SET state = now.state, cause = now.cause,"
+	    "WITH now AS (SELECT * FROM line_point WHERE line = ?1 AND NOT retold ORDER BY t_ms DESC,"
+	    " stream DESC, seq DESC LIMIT 1) UPDATE line SET state = now.state, cause = now.cause,"
 	    " whose = now.whose, since_ms = coalesce((SELECT min(t_ms) FROM line_point WHERE line = ?1 AND"
-	    " t_ms > coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND state != now.state),"
-	    " -1)), now.t_ms) FROM now WHERE line.id = ?1",
+	    " NOT retold AND t_ms > coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND"
+	    " NOT retold AND state != now.state), -1)), now.t_ms) FROM now WHERE line.id = ?1",
 	    I(line));
 }
 
-enum { RETELL_MS = 24 * 3600 * 1000 }; ///< a state is told of within a day of its beginning
-
 /// What the board said later, of an earlier moment, holds: of two points of one stream that stand in the
-/// other order than they were said, the one said first goes.
-static int settle_order(struct sp_store *store, int64_t line, int64_t t_ms, const struct sp_record *record)
+/// other order than they were said, the one said first is retold. It stays: better clocks may part them.
+static int settle_point(struct sp_store *store, int64_t line, int64_t t_ms, const struct sp_record *record)
 {
+	// By time, not by the stream: what is later than news is little.
 	int result =
-	    SQL_DO(store, "DELETE FROM line_point WHERE line = ? AND t_ms >= ? AND stream = ? AND seq < ?",
+	    SQL_DO(store,
+		   "UPDATE line_point SET retold = 1 WHERE line = ? AND t_ms >= ? AND +stream = ? AND"
+		   " +seq < ? AND NOT retold",
 		   I(line), I(t_ms), I(record->stream), I(record->seq));
 	if (result < 0)
 		return result;
+	return SQL_DO(store,
+		      "UPDATE line_point SET retold = 1 WHERE line = ?1 AND t_ms = ?2 AND stream = ?3 AND"
+		      " seq = ?4 AND EXISTS(SELECT 1 FROM line_point n WHERE n.line = ?1 AND n.stream = ?3"
+		      " AND n.seq > ?4 AND n.t_ms <= ?2)",
+		      I(line), I(t_ms), I(record->stream), I(record->seq));
+}
+
+/// The same for all that a stream said of a line.
+static int settle_points(struct sp_store *store, int64_t line, int64_t stream)
+{
 	return SQL_DO(
 	    store,
-	    "DELETE FROM line_point WHERE line = ?1 AND t_ms = ?2 AND stream = ?3 AND seq = ?4 AND"
-	    " EXISTS(SELECT 1 FROM line_point n WHERE n.line = ?1 AND n.t_ms BETWEEN ?2 - ?5 AND ?2 AND"
-	    " n.stream = ?3 AND n.seq > ?4)",
-	    I(line), I(t_ms), I(record->stream), I(record->seq), I(RETELL_MS));
+	    "WITH told AS MATERIALIZED (SELECT t_ms, seq, seq < max(seq) OVER (ORDER BY t_ms) AS again FROM"
+	    " line_point WHERE line = ?1 AND stream = ?2) UPDATE line_point AS p SET retold = told.again"
+	    " FROM told WHERE p.line = ?1 AND p.t_ms = told.t_ms AND p.stream = ?2 AND p.seq = told.seq AND"
+	    " p.retold != told.again",
+	    I(line), I(stream));
+}
+
+int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream)
+{
+	sqlite3_stmt *stmt = SQL_QUERY(store, "SELECT id FROM line WHERE device = ?", I(device));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		int64_t line = sp_sql_int(stmt, 0, 0);
+		result = settle_points(store, line, stream);
+		if (result == 0)
+			result = refresh_line(store, line);
+		if (result < 0) {
+			sp_sql_leave(stmt);
+			return result;
+		}
+	}
+	return result;
 }
 
 static int project_line(struct sp_store *store, const struct sp_record *record)
@@ -67,12 +96,15 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 		    store, "DELETE FROM line_point WHERE line = ? AND t_ms = ? AND stream = ? AND seq = ?",
 		    I(line), I(record->was_ms - ago_ms), I(record->stream), I(record->seq));
 	if (result == 0)
-		result = SQL_DO(store, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", I(line),
-				I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
+		result = SQL_DO(store, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+				I(line), I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
 				I(record->when.by), I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4),
 				I(fact.ipv6));
-	if (result == 0)
-		result = settle_order(store, line, record->when.t_ms - ago_ms, record);
+	// While a boot is placed anew, its points stand partly here, partly there: sp_project_moved()
+	// follows.
+	if (result < 0 || record->was_ms >= 0)
+		return result;
+	result = settle_point(store, line, record->when.t_ms - ago_ms, record);
 	return result < 0 ? result : refresh_line(store, line);
 }
 

@@ -59,7 +59,8 @@ static const char projections[] =
     "CREATE TABLE line_point(line INTEGER NOT NULL, t_ms INTEGER NOT NULL, stream INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, placed INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL,"
     " whose TEXT NOT NULL, ipv4 INTEGER NOT NULL, ipv6 INTEGER NOT NULL,"
-    " PRIMARY KEY(line, t_ms, stream, seq)) WITHOUT ROWID;"
+    " retold INTEGER NOT NULL, PRIMARY KEY(line, t_ms, stream, seq)) WITHOUT ROWID;"
+    "CREATE INDEX line_point_said ON line_point(line, stream, seq);"
 
     "CREATE TABLE outage(device INTEGER NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL,"
     " phase INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
@@ -143,9 +144,18 @@ int sp_schema_check(struct sp_store *store, char why[256])
 			 version, SP_SCHEMA_VERSION);
 		return -EPROTO;
 	}
-	if (version < SP_SCHEMA_VERSION) {
+	if (version < 1) {
 		snprintf(why, 256, "the database has no readable schema version");
 		return -EUCLEAN;
+	}
+	if (version < SP_SCHEMA_VERSION) {
+		snprintf(
+		    why, 256,
+		    "the database has schema %" PRId64
+		    ", this program needs %d: it was written by an older schoolpulse-hub; it is left as it "
+		    "is: move it away, and import the register into a new one",
+		    version, SP_SCHEMA_VERSION);
+		return -EPROTO;
 	}
 	return 0;
 }

@@ -114,9 +114,9 @@ static void view(sqlite3_stmt *stmt, struct sp_silence_view *out)
 					.start_to_ms = start.to_ms,
 					.end_ms = evidence.end_ms,
 					.end_err_ms = sp_sql_int(stmt, 8, -1)};
-	bool readable = sp_timetable_parse(&timetable, sp_sql_text(stmt, 13)) == 0;
+	(void)!sp_timetable_parse(&timetable, sp_sql_text(stmt, 13)); // checked before the register took it
 	bool power = strcmp(out->reason, "power") == 0;
-	blame(out->reason, power && readable && sp_silence_switched_off(&start, &timetable), out);
+	blame(out->reason, power && sp_silence_switched_off(&start, &timetable), out);
 }
 
 int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms, struct sp_silence_view *out)

@@ -39,8 +39,8 @@ static void absence(const struct sp_store *store, sqlite3_stmt *stmt, int64_t pr
 	if (lost.to_ms < lost.from_ms)
 		lost.to_ms = lost.from_ms;
 	view->lost_ms = lost.to_ms;
-	if (sp_timetable_parse(&timetable, sp_sql_text(stmt, SP_LINE_COLUMN_TIMETABLE)) < 0)
-		return; // imported before timetables were checked
+	// It was checked before it came into the register.
+	(void)!sp_timetable_parse(&timetable, sp_sql_text(stmt, SP_LINE_COLUMN_TIMETABLE));
 	view->timetable = sp_silence_side(&lost, &timetable);
 	if (!sp_silence_presumed_off(&lost, &timetable, store->now_ms))
 		return;

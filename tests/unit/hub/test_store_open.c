@@ -64,6 +64,25 @@ static void a_newer_database_is_left_as_it_is(void **state)
 	assert_string_equal(before, after);
 }
 
+/// Nothing is carried over from one schema to the next: what to do stands in the message.
+static void an_older_database_is_told_from_a_broken_one(void **state)
+{
+	(void)state;
+	char why[256];
+	sp_store_close(hub.store);
+	hub.store = NULL;
+	execute(&hub, "UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+	for (int mode = SP_STORE_READ; mode <= SP_STORE_WRITE; mode++) {
+		assert_int_equal(open_as((enum sp_store_mode)mode, hub.path, why), -EPROTO);
+		assert_non_null(strstr(why, "has schema 1, this program needs "));
+		assert_non_null(strstr(why, "written by an older schoolpulse-hub; it is left as it is"));
+		assert_non_null(strstr(why, "import the register into a new one"));
+	}
+	execute(&hub, "UPDATE meta SET value = 'three' WHERE key = 'schema_version'");
+	assert_int_equal(open_as(SP_STORE_WRITE, hub.path, why), -EUCLEAN);
+	assert_non_null(strstr(why, "no readable schema version"));
+}
+
 static void somebody_elses_database_is_not_taken(void **state)
 {
 	(void)state;
@@ -151,6 +170,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    T(a_newer_database_is_left_as_it_is),
+	    T(an_older_database_is_told_from_a_broken_one),
 	    T(somebody_elses_database_is_not_taken),
 	    T(a_reader_before_the_first_writer_is_told),
 	    T(a_reader_cannot_write),
