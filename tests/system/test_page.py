@@ -153,6 +153,17 @@ def test_words_for_the_whole_vocabulary_of_the_feed():
             assert f"{kind}.{value}" in words, f"{kind}.{value}"
 
 
+def test_words_for_every_anomaly_that_the_hub_tells_of():
+    source = "".join(path.read_text(encoding="utf-8") for path in WEB.parent.glob("*.c"))
+    kinds = set(re.findall(r'sp_anomaly\([^,]+, "(\w+)"', source))
+    assert len(kinds) >= 8
+    for name in ("vi", "en"):
+        words = json.loads((WEB / "i18n" / f"{name}.json").read_text(encoding="utf-8"))
+        assert {key[len("anomaly."):] for key in words if re.fullmatch(r"anomaly\.\w+", key)} == kinds
+    readme = (WEB.parent / "README.md").read_text(encoding="utf-8").split("## How anomalies read")[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)) == kinds
+
+
 def test_files_to_embed_are_exactly_the_files():
     listed = (WEB / "files.txt").read_text().split()
     there = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.is_file()} - {"files.txt"}
@@ -296,7 +307,8 @@ def with_a_day(page):
         "id": "o1", "device": two["device"], "school": two["school"], "site": two["site"], "line": two["line"], "state": "down",
         "cause": "isp", "whose": "provider", "start_ms": MIDNIGHT + 9 * HOUR, "start_uncertainty_seconds": 0.5, "end_ms": None,
         "parts": [{"cause": "isp", "whose": "provider", "state": "down", "seconds": 3300},
-                  {"cause": "cable", "whose": "school", "state": "unknown", "seconds": 300}],
+                  {"cause": "cable", "whose": "school", "state": "unknown", "seconds": 300},
+                  {"cause": "power", "whose": "school", "state": "unknown", "seconds": None}],
         "evidence": [{"rung": "isp_core", "family": "ipv4", "status": "silent", "detail": "4 of 4", "rtt_seconds": None},
                      {"rung": "isp_access", "family": "ipv4", "status": "silent", "reason": "hop_silent", "host": "198.51.100.1",
                       "detail": "silent", "rtt_seconds": None},
@@ -339,7 +351,7 @@ def test_details_and_outages(page):
     for words in ("Mất kết nối", "Trường Tiểu học số 2", "lỗi phía nhà mạng", "09:00:00", "± 0,5 giây", "đang diễn ra",
                   "1 giờ 0", "Bằng chứng (3)", "mạng truy nhập IPv4: không trả lời · trước đây có trả lời, nay thì không (198.51.100.1)", "điểm đo trong nước IPv4: không trả lời · 4 of 4",
                   "bộ định tuyến IPv4: có trả lời (0,4 ms)",
-                  "Gồm: lỗi phía nhà mạng 55 phút 00 giây, đứt/tuột cáp tại trường 5 phút 00 giây"):
+                  "Gồm: lỗi phía nhà mạng 55 phút 00 giây, đứt/tuột cáp tại trường 5 phút 00 giây, mất điện không rõ"):
         assert words in first
     for words in ("Suy giảm", "23:00:00 20/11", "± 5 phút 00 giây", "23:01:30 20/11", "± 2 giây", "1 phút 30 giây"):
         assert words in second

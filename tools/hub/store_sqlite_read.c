@@ -37,7 +37,8 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 	    " o.start_placed, o.start_ms, o.start_err_ms, o.end_ms, o.end_err_ms, o.parts, d.id FROM outage o"
 	    " JOIN device d ON d.id = o.device LEFT JOIN register r ON r.device = d.name AND r.line = o.line"
 	    " WHERE (?1 IS NULL OR r.school = ?1) AND (?2 IS NULL OR r.site = ?2) AND"
-	    " (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL OR d.name = ?4) ORDER BY o.start_ms DESC, o.name",
+	    " (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL OR d.name = ?4) ORDER BY"
+	    " coalesce(o.start_ms, o.end_ms, o.t_ms) DESC, o.name",
 	    T(filter->school), T(filter->site), T(filter->line), T(filter->device));
 	int result = 0;
 	for (int64_t left = filter->limit; left > 0 && (result = sp_sql_step(store, stmt)) == 1;) {

@@ -66,7 +66,7 @@ static const char projections[] =
     " phase INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
     " start_ms INTEGER, start_err_ms INTEGER, start_placed INTEGER, end_ms INTEGER, end_err_ms INTEGER,"
     " evidence TEXT, t_ms INTEGER NOT NULL, parts TEXT, PRIMARY KEY(device, name)) WITHOUT ROWID;"
-    "CREATE INDEX outage_start ON outage(start_ms);"
+    "CREATE INDEX outage_newest ON outage(coalesce(start_ms, end_ms, t_ms));"
 
     "CREATE TABLE silence(device INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " reason TEXT NOT NULL, boot INTEGER, last_ms INTEGER, last_err_ms INTEGER, width_ms INTEGER,"

@@ -360,6 +360,22 @@ static void an_outage_opens_is_updated_and_closes(void **state)
 	check_outage();
 }
 
+/// The records that tell of its beginning may be lost: it is as new as its end.
+static void an_outage_without_a_beginning_has_its_place(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	const struct sp_outage_filter newest = {.limit = 1};
+	outage(2, 0, "open", START ",\"cause\":\"isp\",\"whose\":\"provider\"");
+	say(4, 82000,
+	    "\"type\":\"outage\",\"device\":\"main\",\"outage\":\"o2\",\"phase\":\"close\",\"state\":"
+	    "\"down\"" END);
+	assert_int_equal(sp_store_outages(hub.store, &newest, on_outage, &seen), 0);
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(seen.start_ms, -1);
+	assert_int_equal(seen.end_ms, NOW_MS + 80000);
+}
+
 static void an_outage_heard_backwards_is_the_same(void **state)
 {
 	(void)state;
@@ -551,6 +567,7 @@ int main(void)
 	    T(missing_facts_are_unknown_until_they_come),
 	    T(a_day_begins_with_the_state_of_the_day_before),
 	    T(an_outage_opens_is_updated_and_closes),
+	    T(an_outage_without_a_beginning_has_its_place),
 	    T(an_outage_heard_backwards_is_the_same),
 	    T(an_outage_across_a_reboot_is_placed_by_the_boot_it_names),
 	    T(instances_have_a_latest_state),

@@ -15,11 +15,11 @@ function evidenceText(item) {
   return reason ? `${said} · ${reason}` : said;
 }
 
-/** How long each cause held, where there was more than one. */
+/** How long each cause held, where there was more than one. What the others leave is not known where an end is not. */
 function partsText(parts) {
   if (!Array.isArray(parts) || parts.length < 2) return "";
   const said = parts.map((part) => t("outages.part", { cause: word("cause", part.cause) || word("state", part.state),
-    length: spell(part.seconds) }));
+    length: typeof part.seconds === "number" ? spell(part.seconds) : t("length.unknown") }));
   return t("outages.parts", { parts: said.join(", ") });
 }
 
