@@ -12,7 +12,11 @@
 
 /// While the first identity is new, paths that are balanced show their other hops.
 static const int64_t LEARN_US = 10LL * 60 * 1000 * 1000;
-enum { DOUBTS = 3 }; ///< findings in a row that show half of another door
+enum {
+	DOUBTS = 3, ///< findings in a row that show half of another door
+	KIN_BITS4 = 16,
+	KIN_BITS6 = 32, ///< what a registry gives one provider, at the least
+};
 /// Between two findings of one foreign door, for adoption.
 static const int64_t COUNT_MOST_US = 3600LL * 1000 * 1000;
 
@@ -186,6 +190,28 @@ static bool knows(const struct sp_egress_nets *nets, const struct sp_egress_net 
 	return false;
 }
 
+/// Whether it can be told from others' by its address: what is private, or shared by everybody's NAT, cannot.
+static bool is_public(const struct sp_egress_net *net)
+{
+	const uint8_t *a = net->bytes;
+	if (net->family == SP_FAMILY_IPV6)
+		return a[0] >> 5 == 1; // 2000::/3
+	bool own = a[0] == 10 || (a[0] == 172 && a[1] >> 4 == 1) || (a[0] == 192 && a[1] == 168) ||
+		   (a[0] == 100 && a[1] >> 6 == 1) || (a[0] == 169 && a[1] == 254);
+	return a[0] != 0 && a[0] != 127 && a[0] < 224 && !own;
+}
+
+/// A provider's pools and routers lie near one another: a re-dial may change both at once.
+static bool is_kin(const struct sp_egress_nets *nets, const struct sp_egress_net *net)
+{
+	struct sp_egress_net wide = *net;
+	wide.bits = net->family == SP_FAMILY_IPV6 ? KIN_BITS6 : KIN_BITS4;
+	for (size_t i = 0; is_public(net) && i < nets->count; i++)
+		if (nets->items[i].bits >= wide.bits && sp_egress_book_same(&nets->items[i], &wide))
+			return true;
+	return false;
+}
+
 /// One finding, read.
 struct finding {
 	bool has_hop, has_address;
@@ -286,12 +312,16 @@ static enum sp_egress_event take_learnt(struct sp_egress_book *book, struct sp_e
 	}
 	bool hop = finding->has_hop && knows(&family->hops, &finding->hop);
 	bool address = finding->has_address && knows(&family->addresses, &finding->address);
+	bool kin = (finding->has_hop &&
+		    (is_kin(&family->hops, &finding->hop) || is_kin(&family->addresses, &finding->hop))) ||
+		   (finding->has_address && (is_kin(&family->hops, &finding->address) ||
+					     is_kin(&family->addresses, &finding->address)));
 	bool news = (finding->has_hop && !hop) || (finding->has_address && !address);
 	// A public address alone comes from a pool; without a hop to compare nothing speaks of another door.
 	bool pool = family->hops.count == 0 && !(finding->has_hop && family->addresses.count > 0);
 	bool young = family->learnt_us != SP_NEVER_US && at_us - family->learnt_us < LEARN_US &&
 		     family->state == SP_LINE_EGRESS_OWN && family->addresses.count == 0;
-	if (hop || address || pool || young) {
+	if (hop || address || kin || pool || young) {
 		learn(family, finding);
 		enum sp_egress_event event = turn(family, SP_LINE_EGRESS_OWN, at_us);
 		return event == SP_EGRESS_NOTHING && news ? SP_EGRESS_CHANGED : event;

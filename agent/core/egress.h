@@ -5,8 +5,10 @@
 // prefix of our public address. Pure: time only by argument; what must survive is text for the journal.
 //
 // A new hop inside a known prefix or with a known public prefix, or a new public prefix behind a known hop,
-// is the same line after a re-dial. Only what differs in all that was given is another uplink, and a hop that
-// gives no address is none. Another uplink that stays for `adopt_ms` is adopted.
+// is the same line after a re-dial. So is what shares the first 16 bits (IPv4) or 32 bits (IPv6) with any
+// known hop or public prefix, where both are public: providers' routers and pools lie near one another, and
+// both may change at once. Only what differs in all that was given is another uplink, and a hop that gives no
+// address is none. Another uplink that stays for `adopt_ms` is adopted.
 #pragma once
 
 #include <stdbool.h>

@@ -22,6 +22,7 @@ struct sp_ledger *sp_ledger_new(const char *boot, const struct sp_ledger_events 
 	ledger->line.whose = SP_WHOSE_UNRESOLVED;
 	ledger->line.since_uncertainty_seconds = -1;
 	ledger->traffic_us = ledger->vetoed_us = ledger->confirmed_us = SP_NEVER_US;
+	ledger->door_us = SP_NEVER_US;
 	return ledger;
 }
 
@@ -104,7 +105,7 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 	keep_text(slot->host, sizeof(slot->host), report->host);
 	if (report->status == SP_RUNG_OK) {
 		slot->last_ok_us = now_us;
-		if (beyond_gateway(report->rung))
+		if (beyond_gateway(report->rung) && ledger->egress != SP_LINE_EGRESS_FOREIGN)
 			ledger->worked[report->family] = true;
 	}
 }
@@ -160,6 +161,13 @@ static void merge(struct sp_rung_view *view, const struct sp_ledger_slot *slot, 
 		view->heard_us = heard;
 }
 
+/// It was heard while the line was not the one that is measured. That there is a hop, and when it spoke, is
+/// asked of the door itself.
+static bool elsewhere(const struct sp_ledger *ledger, const struct sp_ledger_slot *slot)
+{
+	return slot->rung > SP_RUNG_GATEWAY && slot->rung != SP_RUNG_HUB && slot->heard_us < ledger->door_us;
+}
+
 void sp_ledger_collect(const struct sp_ledger *ledger, int64_t now_us,
 		       struct sp_rung_view views[SP_RUNGS][SP_FAMILIES])
 {
@@ -169,7 +177,8 @@ void sp_ledger_collect(const struct sp_ledger *ledger, int64_t now_us,
 			    (struct sp_rung_view){.last_ok_us = SP_NEVER_US, .other_us = SP_NEVER_US};
 	for (size_t i = 0; i < ledger->count; i++) {
 		const struct sp_ledger_slot *slot = &ledger->slots[i];
-		merge(&views[slot->rung][slot->family], slot, now_us);
+		if (!elsewhere(ledger, slot))
+			merge(&views[slot->rung][slot->family], slot, now_us);
 	}
 }
 
@@ -262,6 +271,8 @@ void sp_ledger_egress(struct sp_ledger *ledger, enum sp_line_egress egress, int6
 {
 	if (ledger->egress != egress)
 		ledger->egress_us = since_us;
+	if (ledger->egress == SP_LINE_EGRESS_FOREIGN && egress != ledger->egress)
+		ledger->door_us = since_us;
 	ledger->egress = egress;
 	ledger->confirmed_us = confirmed_us;
 	ledger->egress_known = known;

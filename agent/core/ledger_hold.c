@@ -7,11 +7,14 @@
 enum {
 	SECOND = 1000 * 1000,
 	BETTER_US = 6 * SECOND,    ///< a silent rung is asked every 4 s, and may take its time
+	SYMPTOM_US = 3 * SECOND,   ///< one above the path has been asked since that works
 	REMEMBER_US = 90 * SECOND, ///< for the rung that was in trouble when the last run ended
 	HEAL_US = 60 * SECOND,     ///< a router that is back boots on, and dials
 	POWERED_US = 120 * SECOND, ///< after a power cut it began from nothing
 	PENDING_US = 30 * SECOND,  ///< rungs above the path are asked every 10…30 s at the latest
 	CONFIRM_US = 10 * SECOND,  ///< for the first hop to be asked who it is
+	NAMELESS_US = 2 * SECOND,  ///< it will not say: so long for our public address to be told
+	FAMILY_US = 4 * SECOND,    ///< the other family comes back a moment later
 	ASK_AGAIN_US = 6 * SECOND,
 	LOADED_US = 5 * SECOND,     ///< after our own load: queues drain, probes return
 	LATE_US = 2 * SECOND,       ///< bytes that were under way when the line broke
@@ -52,12 +55,18 @@ static void ask(struct sp_ledger *ledger, int64_t now_us)
 // ---- what the rungs do not know -----------------------------------------------------------------------
 
 /// Behind a router with two uplinks the probes measure whichever it uses.
-static bool another_uplink(struct sp_ledger *ledger, struct sp_verdict *verdict)
+static bool another_uplink(struct sp_ledger *ledger, struct sp_verdict *verdict, int64_t now_us)
 {
 	if (ledger->egress != SP_LINE_EGRESS_FOREIGN) {
-		// Measured by the other one until then.
-		if (verdict->cause_us < ledger->egress_us && ledger->line.egress == SP_LINE_EGRESS_FOREIGN)
-			verdict->cause_us = verdict->since_us = ledger->egress_us;
+		// The other one was measured until then.
+		if (verdict->since_us < ledger->door_us)
+			verdict->since_us = ledger->door_us;
+		if (verdict->cause_us < ledger->door_us)
+			verdict->cause_us = ledger->door_us;
+		if (verdict->before_us != SP_NEVER_US && verdict->before_us < ledger->door_us)
+			verdict->before_us = ledger->door_us;
+		if (ledger->line.egress == SP_LINE_EGRESS_FOREIGN)
+			ask(ledger, now_us);
 		return false;
 	}
 	verdict->state = SP_LINE_UNKNOWN;
@@ -152,19 +161,6 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static int64_t worse(struct sp_ledger *ledger, const struct sp_verdict *verdict, int64_t now_us)
-{
-	int64_t until = later(verdict->settle_us, healing(ledger, verdict));
-	// Things get better rung by rung: what is still silent has a moment to answer, too.
-	bool farther =
-	    ledger->has_outage && sp_ledger_distance(verdict->cause) > sp_ledger_distance(ledger->line.cause);
-	if (!farther)
-		ledger->better_us = 0;
-	else if (ledger->better_us == 0)
-		ledger->better_us = now_us;
-	return farther ? later(until, ledger->better_us + BETTER_US) : until;
-}
-
 // ---- up ---------------------------------------------------------------------------------------------
 
 /// The rung on which a symptom stands; CABLE: none.
@@ -219,22 +215,73 @@ static int64_t remembering(struct sp_ledger *ledger, const struct sp_rung_view v
 	return ledger->remembered ? ledger->remember_until_us : 0;
 }
 
-/// The router may have come back by another door.
-static bool unconfirmed(const struct sp_ledger *ledger, const struct sp_verdict *verdict,
-			const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES])
+/// When the hop was found to say nothing of who it is though the path works since `path_us`; SP_NEVER_US
+/// while it may yet, INT64_MAX where it never said anything in this run.
+static int64_t nameless_us(const struct sp_rung_view *hop, int64_t path_us)
 {
-	if (!ledger->egress_known || ledger->confirmed_us >= verdict->since_us)
-		return false;
-	for (int family = 0; family < SP_FAMILIES; family++) {
-		const struct sp_rung_view *hop = &views[SP_RUNG_ISP_ACCESS][family];
-		// Silent since before the recovery, and asked since: it is deaf, and will not say.
-		if (hop->status == SP_RUNG_SILENT && hop->heard_us > verdict->since_us + LATE_US)
-			return false;
-	}
+	if (hop->last_ok_us == SP_NEVER_US)
+		return INT64_MAX;
+	// What is told to be silent was asked some time before.
+	int64_t least_us = hop->status == SP_RUNG_SILENT ? path_us + LATE_US : path_us;
+	return hop->status != SP_RUNG_OK && hop->heard_us > least_us ? hop->heard_us : SP_NEVER_US;
+}
+
+/// The router may have come back by another door, since `path_us`: so long that is waited for. A hop that is
+/// asked and keeps silent is deaf, and will not say; 0: no need.
+static int64_t unconfirmed(const struct sp_ledger *ledger, int64_t path_us, int64_t wait_us,
+			   const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES])
+{
+	int64_t deaf_us = SP_NEVER_US;
+	bool deaf = true, broken = false;
+	if (!ledger->egress_known || ledger->confirmed_us >= path_us)
+		return 0;
 	for (size_t i = 0; i < ledger->outage.part_count; i++)
-		if (rung_of(ledger->outage.parts[i].cause) == SP_RUNG_CABLE)
+		broken |= rung_of(ledger->outage.parts[i].cause) == SP_RUNG_CABLE;
+	if (!broken)
+		return 0;
+	for (int family = 0; family < SP_FAMILIES; family++) {
+		int64_t at_us = nameless_us(&views[SP_RUNG_ISP_ACCESS][family], path_us);
+		deaf &= at_us != SP_NEVER_US;
+		if (at_us != INT64_MAX && at_us > deaf_us)
+			deaf_us = at_us;
+	}
+	int64_t until_us = wait_us + CONFIRM_US;
+	if (deaf && deaf_us != SP_NEVER_US && deaf_us + NAMELESS_US < until_us)
+		until_us = deaf_us + NAMELESS_US;
+	return until_us;
+}
+
+/// A family that is offered and was not measured since: it is about to be.
+static bool unmeasured(const struct sp_verdict *verdict)
+{
+	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
+		if (verdict->offered[family] && verdict->family[family] == SP_LINE_UNKNOWN)
 			return true;
 	return false;
+}
+
+static int64_t worse(struct sp_ledger *ledger, const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES],
+		     const struct sp_verdict *verdict, int64_t now_us)
+{
+	int64_t until = later(verdict->settle_us, healing(ledger, verdict));
+	// Things get better rung by rung: what is still silent has a moment to answer, too.
+	bool farther =
+	    ledger->has_outage && sp_ledger_distance(verdict->cause) > sp_ledger_distance(ledger->line.cause);
+	if (!farther) {
+		ledger->better_us = 0;
+		return until;
+	}
+	if (ledger->better_us == 0)
+		ledger->better_us = now_us;
+	bool works = verdict->state == SP_LINE_DEGRADED;
+	bool family = verdict->cause == SP_CAUSE_IPV4 || verdict->cause == SP_CAUSE_IPV6;
+	until = later(until, ledger->better_us + (works && !family ? SYMPTOM_US : BETTER_US));
+	if (!works)
+		return until;
+	until = later(until, unconfirmed(ledger, verdict->cause_us, ledger->better_us, views));
+	if (until > now_us)
+		ask(ledger, now_us);
+	return until;
 }
 
 static int64_t better(struct sp_ledger *ledger, const struct sp_rung_view views[SP_RUNGS][SP_FAMILIES],
@@ -245,8 +292,9 @@ static int64_t better(struct sp_ledger *ledger, const struct sp_rung_view views[
 		ledger->up_us = now_us;
 	if (verdict->pending && ledger->up_us + PENDING_US > until)
 		until = ledger->up_us + PENDING_US;
-	if (unconfirmed(ledger, verdict, views) && ledger->up_us + CONFIRM_US > until)
-		until = ledger->up_us + CONFIRM_US;
+	if (unmeasured(verdict))
+		until = later(until, ledger->up_us + FAMILY_US);
+	until = later(until, unconfirmed(ledger, verdict->since_us, ledger->up_us, views));
 	if (until <= now_us)
 		return 0;
 	ask(ledger, now_us);
@@ -257,7 +305,7 @@ int64_t sp_ledger_hold(struct sp_ledger *ledger, const struct sp_rung_view views
 		       struct sp_verdict *verdict, int64_t now_us)
 {
 	int64_t until = 0;
-	if (another_uplink(ledger, verdict))
+	if (another_uplink(ledger, verdict, now_us))
 		return 0;
 	if (contradicted(ledger, verdict, now_us, &until))
 		return verdict->state == SP_LINE_UP ? 0 : until;
@@ -272,5 +320,5 @@ int64_t sp_ledger_hold(struct sp_ledger *ledger, const struct sp_rung_view views
 		return 0;
 	}
 	until = loaded(ledger, verdict);
-	return until > now_us ? until : worse(ledger, verdict, now_us);
+	return until > now_us ? until : worse(ledger, views, verdict, now_us);
 }

@@ -56,6 +56,7 @@ struct sp_ledger {
 	int64_t veto_came_us; ///< and when they came first in it
 	int64_t veto_us;      ///< how long the next contradiction holds
 	int64_t egress_us;    ///< since when it is that
+	int64_t door_us;      ///< it left by another door until then; SP_NEVER_US
 	int64_t confirmed_us; ///< when it was asked for last, with success
 	enum sp_line_egress egress;
 	unsigned remembered; ///< bits of causes of the restored outage that must be asked after

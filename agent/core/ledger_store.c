@@ -90,7 +90,6 @@ static int get_part(const cJSON *json, struct sp_outage_part *out, bool *measure
 	return 0;
 }
 
-/// What an older version kept has none: all of it was of one cause, as far as it knew.
 static int get_parts(const cJSON *json, struct sp_outage *out)
 {
 	const cJSON *item;
@@ -104,13 +103,7 @@ static int get_parts(const cJSON *json, struct sp_outage *out)
 			out->unmeasured = (int)out->part_count;
 		out->part_count++;
 	}
-	if (out->part_count > 0)
-		return 0;
-	out->parts[0] =
-	    (struct sp_outage_part){.state = out->state, .cause = out->cause, .whose = out->whose};
-	out->unmeasured = out->closed ? 0 : -1;
-	out->part_count = 1;
-	return 0;
+	return out->part_count > 0 ? 0 : -EINVAL;
 }
 
 cJSON *sp_outage_to_json(const struct sp_outage *outage)
@@ -126,8 +119,7 @@ cJSON *sp_outage_to_json(const struct sp_outage *outage)
 		cJSON_AddNumberToObject(json, "start_t_ms", (double)outage->start_t_ms);
 	if (outage->uncertainty_seconds >= 0)
 		cJSON_AddNumberToObject(json, "start_uncertainty_seconds", outage->uncertainty_seconds);
-	if (outage->part_count > 0)
-		add_parts(json, outage);
+	add_parts(json, outage);
 	if (outage->closed) {
 		if (outage->end_uncertainty_seconds >= 0)
 			cJSON_AddNumberToObject(json, "end_uncertainty_seconds",

@@ -9,6 +9,8 @@
 
 struct sp_lines;
 
+enum { SP_LINES_NAME_MAX = 55 }; ///< what is kept of a line has a key of 64 bytes at most in the journal
+
 struct sp_lines_config {
 	struct sp_loop *loop;
 	struct sp_recorder *recorder;

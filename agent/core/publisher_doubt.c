@@ -16,9 +16,11 @@ enum {
 
 void sp_publisher_take_doubt(struct sp_publisher *p, int64_t now_us)
 {
-	bool doubt = atomic_exchange(&p->doubt, false);
 	bool connected = p->phase == SP_PUBLISHER_GREETING || p->phase == SP_PUBLISHER_UP;
-	if (!doubt || !connected || p->doubt_us || now_us < p->doubt_next_us)
+	// Too soon after the last question, but this suspicion is younger: later.
+	if (connected && !p->doubt_us && now_us < p->doubt_next_us)
+		return;
+	if (!atomic_exchange(&p->doubt, false) || !connected || p->doubt_us)
 		return;
 	p->doubt_next_us = now_us + PAUSE_US;
 	if (sp_mqtt_subscribe(p->mqtt, p->ack_topic) == 0)
@@ -27,11 +29,20 @@ void sp_publisher_take_doubt(struct sp_publisher *p, int64_t now_us)
 
 void sp_publisher_no_doubt(struct sp_publisher *p)
 {
-	p->doubt_us = 0;
+	p->doubt_us = p->left_us = 0;
+}
+
+void sp_publisher_leave(struct sp_publisher *p)
+{
+	int64_t since_us = p->doubt_us ? p->doubt_us : p->left_us;
+	sp_publisher_no_doubt(p);
+	p->left_us = since_us;
 }
 
 int64_t sp_publisher_silent_since(const struct sp_publisher *p, int64_t now_us)
 {
+	if (p->left_us)
+		return p->left_us;
 	return p->doubt_us && now_us - p->doubt_us >= ANSWER_US ? p->doubt_us : 0;
 }
 
@@ -43,6 +54,6 @@ bool sp_publisher_despairs(const struct sp_publisher *p, int64_t now_us)
 int64_t sp_publisher_doubt_due(const struct sp_publisher *p, int64_t now_us)
 {
 	if (!p->doubt_us)
-		return INT64_MAX;
+		return p->mqtt && atomic_load(&p->doubt) ? p->doubt_next_us : INT64_MAX;
 	return p->doubt_us + (now_us - p->doubt_us < ANSWER_US ? ANSWER_US : LEAVE_US);
 }

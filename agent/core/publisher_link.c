@@ -182,7 +182,7 @@ void sp_publisher_drop(struct sp_publisher *p, int64_t now_us)
 	p->phase = SP_PUBLISHER_DOWN;
 	p->over = false;
 	p->connected_us = 0;
-	sp_publisher_no_doubt(p);
+	sp_publisher_leave(p);
 	p->hub_heard = p->hub_online = false;
 	p->birth_us = p->born_us = 0;
 	p->generation++;

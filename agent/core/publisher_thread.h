@@ -69,6 +69,7 @@ struct sp_publisher {
 	// Doubt.
 	int64_t doubt_us; ///< since when the broker owes an answer; 0: it does not
 	int64_t doubt_next_us;
+	int64_t left_us; ///< since when the broker was silent whose session was left; 0: another stands
 
 	// The birth.
 	int64_t birth_us; ///< when the birth is to be published (again); 0: not
@@ -112,6 +113,7 @@ int sp_publisher_publish_state(struct sp_publisher *p, enum sp_feed_presence pre
 // publisher_doubt.c: is the broker still there?
 void sp_publisher_take_doubt(struct sp_publisher *p, int64_t now_us);
 void sp_publisher_no_doubt(struct sp_publisher *p); ///< something came, or there is no session
+void sp_publisher_leave(struct sp_publisher *p);    ///< the session is over; an answer may be owed still
 int64_t sp_publisher_silent_since(const struct sp_publisher *p, int64_t now_us); ///< 0: it is not
 bool sp_publisher_despairs(const struct sp_publisher *p, int64_t now_us);
 int64_t sp_publisher_doubt_due(const struct sp_publisher *p, int64_t now_us); ///< INT64_MAX: never

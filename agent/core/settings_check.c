@@ -9,6 +9,7 @@
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
 #include "agent/core/egress.h"
+#include "agent/core/lines.h"
 
 struct check {
 	struct sp_settings *settings;
@@ -167,11 +168,16 @@ static unsigned line_key_at(const struct check *check, const char *name, const c
 	return found ? found->line : 0;
 }
 
-/// The door by which a line leaves: readable prefixes, and a neighbour that exists and stands on its own.
+/// A name that the journal can hold, and the door by which a line leaves: readable prefixes, and a neighbour
+/// that exists and stands on its own.
 static void check_door(const struct check *check, const struct sp_line_conf *line)
 {
 	const struct sp_settings *settings = check->settings;
 	char bad[80];
+	if (strlen(line->name) > SP_LINES_NAME_MAX)
+		sp_config_error(check->errors, file_of(check), line_key_at(check, line->name, ""),
+				"[line \"%s\"]: the name has more than %d bytes", line->name,
+				SP_LINES_NAME_MAX);
 	if (!sp_egress_book_list_valid(line->egress, bad, sizeof(bad)))
 		sp_config_error(check->errors, file_of(check), line_key_at(check, line->name, "egress"),
 				"egress = %s: not an address or a prefix, or one too many (16 at most)", bad);

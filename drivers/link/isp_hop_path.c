@@ -137,15 +137,17 @@ static void unheard(struct sp_hop_path *path)
 	}
 	// Somebody else stands there and the line lives: this may be another door.
 	bool moved = path->off && !path->hop_old;
+	// The line is back and the hop does not say by which door: perhaps our address does.
+	bool ask = moved || is_silent(path);
 	path->hop_old |= path->off;
 	path->address_old |= moved;
 	if (!path->fixed.ss_family && !path->fixed_position && now_us(path) >= path->search_due_us) {
 		sp_hop_search_begin(path);
-		sp_isp_hop_settled(path->hop, moved);
+		sp_isp_hop_settled(path->hop, ask);
 		return;
 	}
 	sp_hop_path_unknown(path, "hop_deaf", "the hop keeps silent while what lies beyond answers");
-	if (moved)
+	if (ask)
 		sp_isp_hop_settled(path->hop, true);
 }
 

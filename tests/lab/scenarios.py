@@ -69,8 +69,7 @@ SCENARIOS = (
     Scenario("ont", "the ONT behind the router is dead", simple(faults.ont), "isp_access", WHOLE_LINE),
     Scenario("access", "the provider's access is dead", simple(faults.access), "isp_access", WHOLE_LINE),
     Scenario("hop_deaf", "the first ISP hop says nothing, then the access is dead",
-             courses.then_access(faults.hop_deaf), "isp_access", WHOLE_LINE, seconds=25,
-             closes_s=12),  # it is waited for in vain to say by which door the line came back
+             courses.then_access(faults.hop_deaf), "isp_access", WHOLE_LINE, seconds=25),
     Scenario("ecmp", "two first hops share the flows, one of them dies", courses.ecmp, "none", NO_OUTAGE, seconds=20,
              extras=("twin",)),
     Scenario("redial", "the ONT dials in anew, twice; then the access is dead", courses.redial, "isp_access", WHOLE_LINE, seconds=5),

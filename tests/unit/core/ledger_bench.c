@@ -84,8 +84,7 @@ void judge(struct bench *bench, double t)
 	bench->next_us = sp_ledger_judge(bench->ledger, &now);
 }
 
-/// Everything answers in IPv4 since `t`.
-static void fine_since(struct bench *bench, double t, double since)
+void fine_since(struct bench *bench, double t, double since)
 {
 	say(bench, t, CABLE, ANY, OK, since);
 	for (int rung = ADDRESS; rung <= PORTAL; rung++)

@@ -49,7 +49,8 @@ void judge(struct bench *bench, double t);
 void assert_line(const struct bench *bench, enum sp_line_state state, enum sp_cause cause,
 		 enum sp_whose whose);
 
-/// Everything answers in IPv4 since `t`.
+/// Everything answers in IPv4 since then; `all_fine`: since `t`.
+void fine_since(struct bench *bench, double t, double since);
 void all_fine(struct bench *bench, double t);
 /// As it has been since second 100.
 void still_fine(struct bench *bench, double t);

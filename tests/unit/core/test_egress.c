@@ -41,6 +41,57 @@ static void test_a_redial_is_the_same_line(void **unused)
 	sp_egress_book_free(book);
 }
 
+/// Another router and another pool at once, both of the same provider.
+static void test_a_redial_may_change_all_at_once(void **unused)
+{
+	(void)unused;
+	struct sp_egress_book *book = sp_egress_book_new(NULL, week_ms);
+	see(book, 100, "203.0.113.1", "198.51.100.7");
+	assert_int_equal(see(book, 2000, "203.0.9.1", "192.0.2.5"), SP_EGRESS_CHANGED);    // the router's kin
+	assert_int_equal(see(book, 3000, "100.64.7.1", "198.51.9.5"), SP_EGRESS_CHANGED);  // the pool's
+	assert_int_equal(see(book, 4000, "198.51.200.1", "233.9.9.9"), SP_EGRESS_CHANGED); // a pool's router
+	assert_int_equal(sp_egress_book_line(book), SP_LINE_EGRESS_OWN);
+	assert_int_equal(see(book, 5000, "203.1.113.1", "198.52.100.7"), SP_EGRESS_LOST); // next door
+	sp_egress_book_free(book);
+}
+
+/// Everybody's routers have such addresses.
+static void test_private_addresses_are_nobodys_kin(void **unused)
+{
+	(void)unused;
+	static const char *const pairs[][2] = {{"10.20.1.1", "10.20.2.1"},
+					       {"100.64.1.1", "100.64.2.1"},
+					       {"172.16.1.1", "172.16.2.1"},
+					       {"192.168.1.1", "192.168.2.1"}};
+	for (size_t i = 0; i < SP_COUNT(pairs); i++) {
+		struct sp_egress_book *book = sp_egress_book_new(NULL, week_ms);
+		see(book, 100, pairs[i][0], "198.51.100.7");
+		assert_int_equal(see(book, 2000, pairs[i][1], "203.0.113.5"), SP_EGRESS_LOST);
+		sp_egress_book_free(book);
+	}
+}
+
+static enum sp_egress_event see6(struct sp_egress_book *book, double t, const char *hop, const char *address)
+{
+	struct sp_egress seen = {
+	    .family = V6, .hop = hop, .position = 3, .address = address, .asked_us = us(t)};
+	return sp_egress_book_take(book, &seen, us(t));
+}
+
+static void test_kin_in_ipv6_share_what_a_registry_gave(void **unused)
+{
+	(void)unused;
+	struct sp_egress_book *book = sp_egress_book_new(NULL, week_ms);
+	see6(book, 100, "2001:db8:1::1", "2001:db8:5c::9");
+	assert_int_equal(see6(book, 2000, "2001:db8:2::1", "2001:db8:777::9"), SP_EGRESS_CHANGED);
+	assert_int_equal(see6(book, 3000, "2001:db9:1::1", "2001:db9:5c::9"), SP_EGRESS_LOST);
+	sp_egress_book_free(book);
+	book = sp_egress_book_new(NULL, week_ms);
+	see6(book, 100, "fd00:1:2::1", "2001:db8:5c::9");
+	assert_int_equal(see6(book, 2000, "fd00:1:3::1", "3fff:1::9"), SP_EGRESS_LOST);
+	sp_egress_book_free(book);
+}
+
 static void test_another_uplink_and_back(void **unused)
 {
 	(void)unused;
@@ -65,9 +116,9 @@ static void test_half_a_finding_is_believed_the_third_time(void **unused)
 	assert_int_equal(see(book, 2000, NULL, "192.0.2.5"), SP_EGRESS_NOTHING);
 	assert_int_equal(sp_egress_book_confirmed_us(book), us(100)); // it did not say who it is
 	assert_int_equal(see(book, 2010, "203.0.113.1", "192.0.2.5"), SP_EGRESS_CHANGED);
-	see(book, 3000, NULL, "192.0.9.5");
-	see(book, 3010, NULL, "192.0.9.5");
-	assert_int_equal(see(book, 3020, NULL, "192.0.9.5"), SP_EGRESS_LOST);
+	see(book, 3000, NULL, "198.18.9.5");
+	see(book, 3010, NULL, "198.18.9.5");
+	assert_int_equal(see(book, 3020, NULL, "198.18.9.5"), SP_EGRESS_LOST);
 	sp_egress_book_free(book);
 }
 
@@ -187,7 +238,7 @@ static void test_one_family_alone_is_not_another_uplink(void **unused)
 	struct sp_egress six = {.family = V6, .hop = "2001:db8:1::1", .position = 2, .asked_us = us(100)};
 	see(book, 100, "203.0.113.1", "198.51.100.7");
 	assert_int_equal(sp_egress_book_take(book, &six, us(100)), SP_EGRESS_LEARNT);
-	six.hop = "2001:db8:9999::1";
+	six.hop = "3fff:999::1";
 	six.asked_us = us(2000);
 	assert_int_equal(sp_egress_book_take(book, &six, us(2000)), SP_EGRESS_LOST);
 	assert_int_equal(sp_egress_book_line(book), SP_LINE_EGRESS_FOREIGN); // nobody else has spoken since
@@ -264,12 +315,64 @@ static void test_a_line_that_is_not_used_is_unknown(void **unused)
 	bench_end(&bench);
 }
 
+/// The mobile line has no IPv6: until the door is known, the line is not merely degraded.
+static void test_one_family_by_an_unknown_door_is_not_degraded_yet(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	sp_ledger_egress(bench.ledger, SP_LINE_EGRESS_OWN, us(90), us(90), true);
+	say(&bench, 100, ACCESS, V4, OK, 90);
+	both_fine(&bench, 100);
+	family_lost(&bench, 110, V4, 106);
+	family_lost(&bench, 110, V6, 106);
+	judge(&bench, 110);
+	say(&bench, 131, CORE, V4, OK, 130);
+	rest_answers(&bench, 131, V4, 130);
+	judge(&bench, 131);
+	assert_int_equal(bench.asked, 1);
+	judge(&bench, 138);
+	assert_line(&bench, SP_LINE_DOWN, SP_CAUSE_ISP, SP_WHOSE_PROVIDER);
+	sp_ledger_egress(bench.ledger, SP_LINE_EGRESS_FOREIGN, us(139), us(139), true);
+	judge(&bench, 139);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	assert_int_equal(bench.closed, 0);
+	bench_end(&bench);
+}
+
+/// What was heard while it was not used is another line's: neither which families it has, nor what answers.
+static void test_a_line_learns_nothing_by_another_door(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	sp_ledger_egress(bench.ledger, SP_LINE_EGRESS_FOREIGN, 0, SP_NEVER_US, false);
+	both_fine(&bench, 100);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	family_lost(&bench, 110, V6, 106);
+	say(&bench, 110, ABROAD, V4, SILENT, 106);
+	judge(&bench, 110);
+	sp_ledger_egress(bench.ledger, SP_LINE_EGRESS_OWN, us(111), us(111), true);
+	judge(&bench, 111);
+	assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_NONE, SP_WHOSE_UNRESOLVED);
+	assert_int_equal(bench.asked, 1);
+	say(&bench, 112, CORE, V4, OK, 100);
+	say(&bench, 112, ABROAD, V4, OK, 111);
+	judge(&bench, 112);
+	assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+	assert_false(bench.line.offered[V6]);
+	assert_true(bench.line.since_us >= us(111));
+	assert_int_equal(bench.opened, 0);
+	bench_end(&bench);
+}
+
 static void test_up_waits_for_the_hop_and_not_for_ever(void **unused)
 {
 	(void)unused;
-	for (int deaf = 0; deaf < 2; deaf++) {
+	for (int deaf = 0; deaf < 3; deaf++) { // it is not asked; it says nothing, or that it is deaf
 		struct bench bench;
 		bench_begin(&bench, boot_one);
+		say(&bench, 100, ACCESS, V6, SP_RUNG_UNKNOWN, 90); // nobody ever found one there
 		sp_ledger_egress(bench.ledger, SP_LINE_EGRESS_OWN, us(90), us(90), true);
 		say(&bench, 100, ACCESS, V4, OK, 90);
 		all_fine(&bench, 100);
@@ -280,9 +383,16 @@ static void test_up_waits_for_the_hop_and_not_for_ever(void **unused)
 		judge(&bench, 131);
 		assert_int_equal(bench.closed, 0);
 		assert_int_equal(bench.next_us, us(141));
-		if (deaf)
+		say(&bench, 132, ACCESS, V6, SP_RUNG_UNKNOWN, 90);
+		if (deaf == 1)
 			say(&bench, 134, ACCESS, V4, SILENT, 106);
-		judge(&bench, deaf ? 134 : 141);
+		else if (deaf == 2)
+			say(&bench, 131.5, ACCESS, V4, SP_RUNG_UNKNOWN, 131.5);
+		double until = deaf == 0 ? 141 : deaf == 1 ? 136 : 133.5; // our address may still be told
+		judge(&bench, 134.5 < until ? 134.5 : 132);
+		assert_int_equal(bench.next_us, us(until));
+		assert_int_equal(bench.closed, 0);
+		judge(&bench, until);
 		assert_int_equal(bench.closed, 1);
 		assert_int_equal(bench.outage.end_mono_us, us(130));
 		bench_end(&bench);
@@ -293,6 +403,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_redial_is_the_same_line),
+	    cmocka_unit_test(test_a_redial_may_change_all_at_once),
+	    cmocka_unit_test(test_private_addresses_are_nobodys_kin),
+	    cmocka_unit_test(test_kin_in_ipv6_share_what_a_registry_gave),
 	    cmocka_unit_test(test_another_uplink_and_back),
 	    cmocka_unit_test(test_half_a_finding_is_believed_the_third_time),
 	    cmocka_unit_test(test_a_pool_of_addresses_alone_is_no_other_door),
@@ -305,6 +418,8 @@ int main(void)
 	    cmocka_unit_test(test_one_family_alone_is_not_another_uplink),
 	    cmocka_unit_test(test_nonsense_is_not_given),
 	    cmocka_unit_test(test_a_line_that_is_not_used_is_unknown),
+	    cmocka_unit_test(test_one_family_by_an_unknown_door_is_not_degraded_yet),
+	    cmocka_unit_test(test_a_line_learns_nothing_by_another_door),
 	    cmocka_unit_test(test_up_waits_for_the_hop_and_not_for_ever),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,45 @@ static void test_both_families_lost_at_once(void **unused)
 	bench_end(&bench);
 }
 
+/// The cable is back: IPv4 answers at once, IPv6 has its address 2 s later.
+static void test_up_waits_a_moment_for_the_second_family(void **unused)
+{
+	(void)unused;
+	for (int never = 0; never < 2; never++) {
+		struct bench bench;
+		bench_begin(&bench, boot_one);
+		both_fine(&bench, 100);
+		say(&bench, 110, CABLE, ANY, SILENT, 110);
+		judge(&bench, 115);
+		assert_line(&bench, SP_LINE_UNKNOWN, SP_CAUSE_CABLE, SP_WHOSE_SCHOOL);
+		for (int rung = ADDRESS; rung <= ABROAD; rung++)
+			say(&bench, 119, (enum sp_rung)rung, V6, SP_RUNG_UNKNOWN, 111);
+		fine_since(&bench, 121, 120);
+		assert_int_equal(bench.closed, 0);
+		assert_int_equal(bench.asked, 1);
+		assert_int_equal(bench.next_us, us(125));
+		if (never) { // and does not wait for ever
+			judge(&bench, 125);
+			assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+			assert_int_equal(bench.outage.end_mono_us, us(120));
+		} else {
+			say(&bench, 123, GATEWAY, V6, OK, 122);
+			say(&bench, 123, CORE, V6, SILENT, 120);
+			judge(&bench, 123);
+			assert_int_equal(bench.closed, 0);
+			say(&bench, 123.5, CORE, V6, OK, 123);
+			say(&bench, 123.5, ABROAD, V6, OK, 123);
+			judge(&bench, 123.5);
+			assert_line(&bench, SP_LINE_UP, SP_CAUSE_NONE, SP_WHOSE_NOBODY);
+			assert_int_equal(bench.outage.end_mono_us, us(123));
+			assert_int_equal(bench.outage.part_count, 1);
+		}
+		assert_int_equal(bench.opened, 1);
+		assert_int_equal(bench.closed, 1);
+		bench_end(&bench);
+	}
+}
+
 static void test_the_family_that_gets_farther_tells_the_cause(void **unused)
 {
 	(void)unused;
@@ -131,6 +170,7 @@ int main(void)
 	    cmocka_unit_test(test_a_family_that_never_worked_is_not_missed),
 	    cmocka_unit_test(test_one_family_out_is_degraded_and_both_are_down),
 	    cmocka_unit_test(test_both_families_lost_at_once),
+	    cmocka_unit_test(test_up_waits_a_moment_for_the_second_family),
 	    cmocka_unit_test(test_the_family_that_gets_farther_tells_the_cause),
 	    cmocka_unit_test(test_a_family_lost_at_school_is_the_schools),
 	    cmocka_unit_test(test_a_page_without_a_family_speaks_for_neither),

@@ -155,6 +155,12 @@ static void test_a_hop_that_is_not_found_again_takes_nothing_back(void **unused)
 	bench_end(&bench);
 }
 
+#define MEMORY(state, cause, start, parts)                                                \
+	"{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":" state ",\"cause\":" cause \
+	",\"whose\":\"provider\",\"start_boot\":\"b\",\"start_mono_us\":" start parts "}"
+#define PART(seconds) \
+	",\"parts\":[{\"cause\":\"isp\",\"whose\":\"provider\",\"state\":\"down\",\"seconds\":" seconds "}]"
+
 static void test_a_spoilt_memory_is_refused(void **unused)
 {
 	(void)unused;
@@ -163,24 +169,26 @@ static void test_a_spoilt_memory_is_refused(void **unused)
 	    "null",
 	    "[]",
 	    "{\"outage\":\"x\"}",
-	    "{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"down\",\"cause\":\"isp\",\"whose\":"
-	    "\"provider\","
-	    "\"start_boot\":\"b\",\"start_mono_us\":1e300}",
-	    "{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"dawn\",\"cause\":\"isp\",\"whose\":"
-	    "\"provider\","
-	    "\"start_boot\":\"b\",\"start_mono_us\":1}",
-	    "{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"down\",\"cause\":7,\"whose\":"
-	    "\"provider\","
-	    "\"start_boot\":\"b\",\"start_mono_us\":1}",
+	    MEMORY("\"down\"", "\"isp\"", "1e300", PART("1")),
+	    MEMORY("\"dawn\"", "\"isp\"", "1", PART("1")),
+	    MEMORY("\"down\"", "7", "1", PART("1")),
+	    MEMORY("\"down\"", "\"isp\"", "1", PART("-1")),
+	    MEMORY("\"down\"", "\"isp\"", "1", ",\"parts\":[{}]"),
+	    MEMORY("\"down\"", "\"isp\"", "1", ",\"parts\":[]"),
+	    MEMORY("\"down\"", "\"isp\"", "1", ""),
 	    "{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
 	};
+	struct bench bench;
 	for (size_t i = 0; i < SP_COUNT(texts); i++) {
-		struct bench bench;
 		bench_begin(&bench, boot_one);
 		assert_int_equal(sp_ledger_load(bench.ledger, texts[i]), -EINVAL);
 		assert_null(sp_ledger_outage(bench.ledger));
 		bench_end(&bench);
 	}
+	bench_begin(&bench, boot_one);
+	assert_int_equal(sp_ledger_load(bench.ledger, MEMORY("\"down\"", "\"isp\"", "1", PART("1"))), 0);
+	assert_non_null(sp_ledger_outage(bench.ledger));
+	bench_end(&bench);
 }
 
 int main(void)

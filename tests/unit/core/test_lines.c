@@ -98,6 +98,17 @@ static void answers(struct bench *bench, const char *line)
 	answers_up_to(bench, line, SP_RUNG_ISP_CORE);
 }
 
+static void answers_six(struct bench *bench)
+{
+	struct sp_rung_report report = {.rung = SP_RUNG_ISP_CORE,
+					.family = SP_FAMILY_IPV6,
+					.status = SP_RUNG_OK,
+					.since_us = sp_loop_now_us(bench->loop),
+					.rtt_us = 1000};
+	sp_lines_report(bench->lines, "main", "internet", &report, 60000000);
+	sp_loop_virtual_run(bench->loop, 10);
+}
+
 static void leaves_by(struct bench *bench, const char *hop, const char *address)
 {
 	struct sp_egress seen = {.family = SP_FAMILY_IPV4,
@@ -114,6 +125,13 @@ static enum sp_line_state state_of(const struct bench *bench, size_t line)
 	struct sp_line_view view;
 	sp_ledger_view(sp_lines_ledger(bench->lines, line), &view);
 	return view.state;
+}
+
+static bool offers_six(const struct bench *bench, size_t line)
+{
+	struct sp_line_view view;
+	sp_ledger_view(sp_lines_ledger(bench->lines, line), &view);
+	return view.offered[SP_FAMILY_IPV6];
 }
 
 static void test_two_uplinks_behind_one_router(void **unused)
@@ -135,10 +153,13 @@ static void test_two_uplinks_behind_one_router(void **unused)
 	assert_string_equal(recorder_text(&bench.records, fact, "event"), "foreign");
 	sp_loop_virtual_run(bench.loop, 20000);
 	// The router fails over.
+	answers_six(&bench); // the first one's, of a moment ago
 	leaves_by(&bench, "10.200.0.1", "192.0.2.5");
 	answers(&bench, "main");
 	assert_int_equal(state_of(&bench, 0), SP_LINE_UNKNOWN);
 	assert_int_equal(state_of(&bench, 1), SP_LINE_UP);
+	assert_true(offers_six(&bench, 0));
+	assert_false(offers_six(&bench, 1));
 	fact = recorder_last(&bench.records, "egress");
 	assert_string_equal(recorder_text(&bench.records, fact, "device"), "mobile");
 	assert_string_equal(recorder_text(&bench.records, fact, "event"), "learnt");

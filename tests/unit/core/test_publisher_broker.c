@@ -246,7 +246,9 @@ static void test_broker_that_hangs_is_found_out_by_doubt(void **state)
 		poll(NULL, 0, 50);
 	} while (!is_down(&status) && sp_clock_mono_us() < before + 2 * PATIENCE_US);
 	assert_string_equal(status.reason, "the broker does not answer what we send");
+	assert_true(status.silent_since_us >= before); // the session is left, and nobody has spoken since
 	assert_int_equal(kill(broker.pid, SIGCONT), 0);
+	until_status(is_heard, "another session");
 	bench_stop();
 	fake_hub_stop(&hub);
 }

@@ -173,6 +173,11 @@ static const struct mistake mistakes[] = {
     {BASE "[agent \"x\"]\n", "4: [agent] takes no name"},
     {BASE "egress = 203.0.113.0/24 vnpt\n",
      "4: egress = vnpt: not an address or a prefix, or one too many (16 at most)"},
+    {"[mqtt]\nhost = b\n[line \"a234567890123456789012345678901234567890123456789012345\"]\n[zzz]\n",
+     "4: unknown section [zzz]"},
+    {"[mqtt]\nhost = b\n[line \"a2345678901234567890123456789012345678901234567890123456\"]\n",
+     "3: [line \"a2345678901234567890123456789012345678901234567890123456\"]: the name has more than 55 "
+     "bytes"},
     {BASE "shares = main\n", "4: shares = main: there is no other [line \"main\"]"},
     {BASE "shares = mobile\n", "4: shares = mobile: there is no other [line \"mobile\"]"},
     {BASE "shares = b\n[line \"b\"]\nshares = c\n[line \"c\"]\n",
