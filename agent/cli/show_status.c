@@ -333,6 +333,11 @@ static void show_hub(struct sp_page *page, const cJSON *publisher)
 	if (sp_json_number(publisher, "refused") > 0)
 		sp_page_printf(page, SP_STYLE_BAD, _(", %.0f refused"), sp_json_number(publisher, "refused"));
 	sp_page_end(page);
+	const char *reason = sp_json_text(publisher, "reason");
+	if (connected && reason[0]) {
+		sp_page_printf(page, SP_STYLE_BAD, "  %s", reason);
+		sp_page_end(page);
+	}
 }
 
 static void show_power(struct sp_page *page, const cJSON *reading)

@@ -11,6 +11,11 @@
 // While the hub is away (or was never heard) backlog waits: the broker would queue it up to its limit and
 // drop the rest. Facts and attendance are sent all the same, at the pace of the window's resending: whoever
 // else listens gets them, and a broker that keeps them for the hub saves the hub a round.
+// Over TLS, while nobody knows the time, all is sent but nothing settled: whoever holds a certificate that
+// ran out could else empty a board. The first acknowledgement with the hub's time ends that; what was dropped
+// is acknowledged again when it is sent again. Where neither the hub nor the board has a time server, or the
+// broker alone acknowledges, it lasts until one has: facts are kept and sent again at the window's pace, and
+// the status says why.
 // A broker that does not PUBACK anything until a batch is due again is left, so that nothing piles up in
 // libmosquitto.
 #include "agent/core/publisher.h"
@@ -209,7 +214,20 @@ bool sp_publisher_verify(struct sp_publisher *p, int64_t t_ms)
 		return false;
 	if (provisional)
 		sp_notice("publisher", "the broker's certificate is good at the time that is now known");
+	if (p->unbelieved)
+		p->reason[0] = '\0';
+	p->unbelieved = false;
 	return true;
+}
+
+bool sp_publisher_may_settle(struct sp_publisher *p)
+{
+	if (!sp_mqtt_provisional(p->mqtt))
+		return true;
+	p->unbelieved = true;
+	sp_publisher_reason(p, "nothing is settled before the time is known, since the broker's certificate "
+			       "may be out of date: let the hub or this board ask a time server");
+	return false;
 }
 
 static void set_status(struct sp_publisher *p)

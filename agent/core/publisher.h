@@ -27,7 +27,9 @@ struct sp_publisher_config {
 struct sp_publisher_status {
 	bool connected, hub_online;
 	char broker[300]; ///< host:port
-	char reason[160]; ///< why not connected, "" otherwise
+	/// Why not connected, or what is wrong while it is: the broker refuses our messages, or nothing is
+	/// settled, since nobody knows the time and so whether its certificate is out of date. "" otherwise.
+	char reason[160];
 	char hub_epoch[SP_ID_LENGTH + 1];
 	int64_t connected_since_us; ///< monotonic; 0 when not
 	int64_t silent_since_us; ///< connected, but a question of then is not answered; 0: as far as known it

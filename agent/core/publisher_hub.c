@@ -67,36 +67,30 @@ void sp_publisher_hub_says(struct sp_publisher *p, const struct sp_mqtt_message 
 }
 
 /// Of an epoch that is over, or older than one that was already applied.
-static bool stale(struct sp_publisher *p, const struct sp_feed_ack *ack)
+static bool stale(const struct sp_publisher *p, const struct sp_feed_ack *ack)
 {
 	if (p->hub_heard && p->hub_epoch[0] && strcmp(ack->hub_epoch, p->hub_epoch) != 0)
 		return true;
-	if (strcmp(ack->hub_epoch, p->ack_epoch) != 0) {
-		memcpy(p->ack_epoch, ack->hub_epoch, sizeof(p->ack_epoch));
-		p->ack_number = ack->number;
-		return false;
-	}
-	if (ack->number < p->ack_number)
-		return true;
-	p->ack_number = ack->number;
-	return false;
+	return strcmp(ack->hub_epoch, p->ack_epoch) == 0 && ack->number < p->ack_number;
 }
 
 /// What the hub says of the time. It is believed only from a broker whose certificate is good at that very
-/// time, and only when it answers what was sent in this session: the echo says how old it can be.
-static void learn_time(struct sp_publisher *p, const struct sp_feed_ack *ack)
+/// time, and only when it answers what was sent in this session: the echo says how old it can be. False: the
+/// certificate is not good then; the session is over, and says why.
+static bool learn_time(struct sp_publisher *p, const struct sp_feed_ack *ack)
 {
 	int64_t now_us = sp_clock_mono_us();
 	if (!ack->timed || strcmp(ack->echo_boot, p->config.boot) != 0 ||
 	    ack->echo_mono_us < p->connected_us || ack->echo_mono_us > now_us)
-		return;
+		return true;
 	if (sp_clock_possible(ack->t_ms, ack->err_ms) && !sp_publisher_verify(p, ack->t_ms))
-		return; // the session is over, and says why
+		return false;
 	int result = sp_clock_hub_says(ack->echo_mono_us, now_us, ack->t_ms, ack->err_ms);
 	if (result < 0 && !p->time_refused)
 		sp_warning("publisher", "the hub's time, %" PRId64 " ms, cannot be true: not learnt",
 			   ack->t_ms);
 	p->time_refused = result < 0;
+	return true;
 }
 
 void sp_publisher_ack_says(struct sp_publisher *p, const struct sp_mqtt_message *message)
@@ -112,7 +106,11 @@ void sp_publisher_ack_says(struct sp_publisher *p, const struct sp_mqtt_message 
 		sp_debug("publisher", "a stale acknowledgement for stream %s", ack.stream);
 		return;
 	}
-	learn_time(p, &ack);
+	// What is dropped leaves nothing behind, not even its number: it would make a true one stale.
+	if (!learn_time(p, &ack) || !sp_publisher_may_settle(p))
+		return;
+	memcpy(p->ack_epoch, ack.hub_epoch, sizeof(p->ack_epoch));
+	p->ack_number = ack.number;
 	p->acknowledged += (int64_t)sp_window_ack(&p->window, &ack);
 	sp_journal_ack(p->journal, &ack);
 }

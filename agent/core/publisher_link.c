@@ -68,6 +68,7 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 	p->birth_us = p->config.ack_mode == SP_ACK_HUB ? now_us + HUB_WAIT_US : now_us;
 	p->phase = SP_PUBLISHER_GREETING;
 	p->reason[0] = '\0';
+	p->unbelieved = false;
 	sp_notice("publisher", "connected to %s port %u", p->config.mqtt.host, p->config.mqtt.port);
 }
 

@@ -137,6 +137,8 @@ void sp_publisher_puback(struct sp_publisher *p, int mid, int reason)
 	p->refusing = false;
 	if (!slot || p->config.ack_mode != SP_ACK_BROKER || reason != 0)
 		return; // 0x10: taken by nobody, so not settled
+	if (!sp_publisher_may_settle(p))
+		return; // it keeps its slot, and is sent again
 	sp_journal_settle(p->journal, slot->id);
 	sp_window_release(slot);
 	p->acknowledged++;

@@ -85,6 +85,7 @@ struct sp_publisher {
 	struct sp_window window;
 	struct sp_window_want want;
 	bool asking, asking_held, refusing;
+	bool unbelieved; ///< what the other side took is not settled, and the reason says so
 	unsigned generation;
 	int64_t sent, acknowledged, resent, refused;
 
@@ -99,6 +100,9 @@ void *sp_publisher_thread(void *arg);
 void sp_publisher_reason(struct sp_publisher *p, const char *format, ...) SP_PRINTF(2, 3);
 /// The broker's certificate is good at that time, or was found so before. False: the session is over.
 bool sp_publisher_verify(struct sp_publisher *p, int64_t t_ms);
+/// Nothing is forgotten on the word of a broker whose certificate may be out of date. False, with a reason:
+/// the time is not known, so neither is that.
+bool sp_publisher_may_settle(struct sp_publisher *p);
 
 // publisher_link.c: attempts, what the broker says, births
 void sp_publisher_attempt(struct sp_publisher *p, int64_t now_us);

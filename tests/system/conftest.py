@@ -3,6 +3,7 @@
 """Fixtures of the system tests. Programs and brokers live in support.py."""
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -34,3 +35,12 @@ def broker(run_dir):
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory):
+    """What support.Clock stands before the kernel's clock."""
+    library = tmp_path_factory.mktemp("clock") / "fake_clock.so"
+    subprocess.run(["cc", "-D_FILE_OFFSET_BITS=64", "-shared", "-fPIC", "-O1", "-o", library,
+                    support.SOURCE / "tests/system/fake_clock.c", "-ldl"], check=True)
+    return library

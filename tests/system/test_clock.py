@@ -19,30 +19,6 @@ def certs(*arguments):
     subprocess.run([CERTS, *map(str, arguments)], check=True, capture_output=True, timeout=60)
 
 
-@pytest.fixture(scope="module")
-def preload(tmp_path_factory):
-    library = tmp_path_factory.mktemp("clock") / "fake_clock.so"
-    subprocess.run(["cc", "-D_FILE_OFFSET_BITS=64", "-shared", "-fPIC", "-O1", "-o", library,
-                    support.SOURCE / "tests/system/fake_clock.c", "-ldl"], check=True)
-    return library
-
-
-class Clock:
-    """What the kernel says to the programs that run by it."""
-
-    def __init__(self, preload, path):
-        self.preload, self.path = preload, path
-
-    def set(self, synced, stands_at):
-        ahead = 0 if stands_at is None else int((stands_at - time.time()) * 1000)
-        new = self.path.with_suffix(".new")
-        new.write_text(f"{int(synced)} {ahead}\n")
-        new.rename(self.path)
-
-    def environment(self):
-        return {"LD_PRELOAD": str(self.preload), "SP_TEST_CLOCK": str(self.path)}
-
-
 class TimedHub(one_board.Hub):
     """On a machine that knows the time."""
 
@@ -75,8 +51,8 @@ class School:
         self.broker = support.Broker(run_dir / "broker",
                                      listener=lines + f"listener {self.plain} 127.0.0.1\n", persistence=False)
         self.broker.start()
-        self.board_clock = Clock(preload, run_dir / "board-clock")
-        hub_clock = Clock(preload, run_dir / "hub-clock")
+        self.board_clock = support.Clock(preload, run_dir / "board-clock")
+        hub_clock = support.Clock(preload, run_dir / "hub-clock")
         hub_clock.set(True, None)
         self.hub = TimedHub(run_dir, self.plain, hub_clock, mqtt="")
         self.agent = one_board.Agent(run_dir, self.broker.port, manager=self.board_clock,

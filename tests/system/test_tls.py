@@ -265,10 +265,14 @@ def tls_lines(centre, identity):
     return f"ca_file = {centre.ca}/ca.crt\ncert_file = {identity}.crt\nkey_file = {identity}.key\n"
 
 
-def test_agent_and_hub_work_over_it(centre, run_dir):
-    """The real programs, with the packaged rules: facts arrive, are settled, and people can read the site."""
+def test_agent_and_hub_work_over_it(centre, run_dir, preload):
+    """The real programs, with the packaged rules: facts arrive, are settled, and people can read the site. The
+    board knows the time, whatever this machine's kernel says of itself: else it settles nothing."""
+    clock = support.Clock(preload, run_dir / "clock")
+    clock.set(True, None)
     hub = one_board.Hub(run_dir, centre.broker.port, mqtt=tls_lines(centre, centre.directory / "hub"))
-    agent = one_board.Agent(run_dir, centre.broker.port, mqtt=tls_lines(centre, centre.board("board", shard="test")))
+    agent = one_board.Agent(run_dir, centre.broker.port, manager=clock,
+                            mqtt=tls_lines(centre, centre.board("board", shard="test")))
     hub.start()
     agent.start()
     try:

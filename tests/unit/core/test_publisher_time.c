@@ -8,11 +8,17 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "agent/base/clock_trust.h"
+#include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "tests/unit/base/pretend_kernel.h"
 #include "tests/unit/core/publisher_bench.h"
+
+static char *ca; ///< file of the authority, in a test with TLS
 
 #define HUB_MS (SP_CLOCK_BUILT_MS + INT64_C(300) * 24 * 3600 * 1000)
 
@@ -27,6 +33,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	sp_clock_saved(0);
+	free(ca);
+	ca = NULL;
 	return bench_teardown(state);
 }
 
@@ -100,6 +108,88 @@ static void a_time_that_cannot_be_teaches_nothing(void **state)
 	stop_all();
 }
 
+// ---- a broker behind TLS, whose certificate cannot be judged before the time is known -------------------
+
+/// The fake hub and the board's broker are one, with a door for each.
+static void start_tls(const char *certificate, enum sp_ack_mode mode)
+{
+	uint16_t port;
+	make_certificates(place.dir);
+	free(ca);
+	ca = sp_asprintf("%s/ca.pem", place.dir);
+	close(listen_here(1, &port));
+	char *more = sp_asprintf("listener %u 127.0.0.1\ncertfile %s/%s.pem\nkeyfile %s/%s.key\n", port,
+				 place.dir, certificate, place.dir, certificate);
+	broker_stop(&broker);
+	broker_start(&broker, place.dir, more);
+	free(more);
+	struct sp_publisher_config config = bench_config(port);
+	config.mqtt.ca_file = ca;
+	config.ack_mode = mode;
+	append(SP_RECORD_FACTS, 0, 5);
+	bench_start_with(&config);
+}
+
+static void start_tls_hub(int64_t time_ms)
+{
+	fake_hub_start(&hub, broker.port, true, true);
+	hub.time_ms = time_ms;
+}
+
+static bool is_refused_for_its_dates(const struct sp_publisher_status *s)
+{
+	return strstr(s->reason, "refused until the clock is synchronised");
+}
+
+static bool settles_nothing(const struct sp_publisher_status *s)
+{
+	return s->connected && strstr(s->reason, "nothing is settled before the time is known");
+}
+
+static bool has_no_reason(const struct sp_publisher_status *s)
+{
+	return s->connected && !s->reason[0];
+}
+
+static void whoever_is_out_of_date_settles_nothing(void **state)
+{
+	(void)state;
+	start_tls("expired", SP_ACK_HUB);
+	start_tls_hub((int64_t)time(NULL) * 1000);
+	until_status(is_refused_for_its_dates, "the broker to be left for good");
+	assert_int_equal(unsettled(), 6);
+	struct sp_publisher_status status;
+	sp_publisher_status(publisher, &status);
+	assert_int_equal(status.acknowledged, 0);
+	stop_all();
+}
+
+static void a_hub_without_time_settles_nothing_and_that_is_told(void **state)
+{
+	(void)state;
+	start_tls("server", SP_ACK_HUB);
+	start_tls_hub(0);
+	until_status(settles_nothing, "the reason");
+	assert_int_equal(unsettled(), 6);
+	hub.time_ms = (int64_t)time(NULL) * 1000;
+	until_settled(0);
+	until_status(has_no_reason, "the reason's end");
+	stop_all();
+}
+
+static void a_broker_s_own_word_waits_for_the_time_as_well(void **state)
+{
+	(void)state;
+	start_tls("server", SP_ACK_BROKER);
+	fake_hub_start(&hub, broker.port, true, false); // somebody who listens
+	until_status(settles_nothing, "the reason");
+	assert_int_equal(unsettled(), 6);
+	kernel_synced = true;
+	until_settled(0);
+	until_status(has_no_reason, "the reason's end");
+	stop_all();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -107,6 +197,9 @@ int main(void)
 	    T(a_board_without_a_time_server_learns),
 	    T(an_answer_to_another_session_teaches_nothing),
 	    T(a_time_that_cannot_be_teaches_nothing),
+	    T(whoever_is_out_of_date_settles_nothing),
+	    T(a_hub_without_time_settles_nothing_and_that_is_told),
+	    T(a_broker_s_own_word_waits_for_the_time_as_well),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
