@@ -37,9 +37,12 @@ static void take_address(struct sp_isp_hop *hop, const struct sockaddr_storage *
 	bool changed = path->public_address[0] && strcmp(path->public_address, text) != 0;
 	memcpy(path->public_address, text, sizeof(text));
 	path->address_old = false;
-	// Dialled anew, or by another line: the hop may be another, too.
+	// Dialled anew, or by another line: the hop may be another, too, and the one heard before is no news.
 	path->relearn |= changed;
+	path->hop_old |= changed;
 	sp_hop_path_egress(path, hop->asked_us);
+	if (changed && sp_hop_path_rests(path))
+		sp_hop_path_begin(path);
 }
 
 static void on_egress(struct sp_device *dev, const struct sp_http_answer *answer, void *arg)

@@ -175,7 +175,7 @@ static void heard(struct sp_hop_path *path, unsigned target, const struct sp_pin
 	bool changed = sp_scope_answered(&path->scope, target, result->sent_us, now_us(path));
 	bool known = sp_hop_set_has(&path->known, &result->from);
 	path->refusal = NULL;
-	path->hop_old &= !known; // a stranger is looked at first
+	path->hop_old &= !known && !path->fixed.ss_family; // a stranger is looked at first
 	path->stranger |= !known && path->phase != SP_HOP_CHECK;
 	if (path->phase == SP_HOP_CHECK)
 		sp_hop_set_add(&path->heard, &result->from);

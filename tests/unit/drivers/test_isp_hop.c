@@ -449,6 +449,46 @@ static void test_nothing_from_before_a_silence_is_said_after_it(void **state)
 	fake_free(dev);
 }
 
+/// The hop went deaf within a silence: by which door the line is back, our address may say.
+static void test_a_deaf_hop_s_line_is_asked_for_its_address(void **state)
+{
+	(void)state;
+	world.page = "203.0.113.77\n";
+	struct sp_device *dev = begin("egress_url = http://anchor.example/getIP\n");
+	fake_run(dev, 10 * 1000, true);
+	assert_int_equal(world.pages, 1);
+	world.cut[0] = true;
+	fake_suspect(dev);
+	fake_run(dev, 10 * 1000, true);
+	assert_hop(dev, SP_FAMILY_IPV4, SP_RUNG_SILENT, "hop_silent");
+	world.hops[0][2] = NULL;
+	world.cut[0] = false;
+	fake_run(dev, 8000, true);
+	assert_int_equal(world.pages, 2);
+	assert_null(dev->egress[SP_FAMILY_IPV4].egress.hop);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].address, "203.0.113.77");
+	fake_free(dev);
+}
+
+/// A new address without any silence: whoever stood at the hop's place before is not told with it.
+static void test_another_address_stands_alone_until_a_hop_is_heard(void **state)
+{
+	(void)state;
+	world.page = "203.0.113.77\n";
+	struct sp_device *dev = begin("egress_url = http://anchor.example/getIP\n");
+	fake_run(dev, 10 * 1000, true);
+	assert_non_null(dev->egress[SP_FAMILY_IPV4].egress.hop);
+	world.page = "192.0.2.9\n";
+	world.hops[0][2] = world.hops[0][3] = NULL;
+	fake_run(dev, 7 * 3600 * (int64_t)1000, true);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].address, "192.0.2.9");
+	assert_null(dev->egress[SP_FAMILY_IPV4].egress.hop);
+	world.hops[0][2] = "198.51.100.9";
+	fake_run(dev, 3700 * (int64_t)1000, true);
+	assert_string_equal(dev->egress[SP_FAMILY_IPV4].hop, "198.51.100.9");
+	fake_free(dev);
+}
+
 static void test_frugal(void **state)
 {
 	(void)state;
@@ -502,6 +542,8 @@ int main(void)
 	    TEST(test_no_permission_and_no_route),
 	    TEST(test_public_address),
 	    TEST(test_nothing_from_before_a_silence_is_said_after_it),
+	    TEST(test_a_deaf_hop_s_line_is_asked_for_its_address),
+	    TEST(test_another_address_stands_alone_until_a_hop_is_heard),
 	    TEST(test_frugal),
 	    TEST(test_stop_under_way),
 	};
