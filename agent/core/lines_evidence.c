@@ -90,8 +90,10 @@ const cJSON *sp_line_evidence(struct sp_line *line, const struct sp_outage *outa
 	line->evidence_cause = outage->cause;
 	line->evidence_state = outage->state;
 	char *text = phase == SP_OUTAGE_CLOSE ? NULL : cJSON_PrintUnformatted(line->evidence);
-	if (text && strlen(text) < SP_LINES_SAVED_MAX)
-		sp_line_put(line, "evidence", text);
+	bool fits = text && strlen(text) < SP_LINES_SAVED_MAX;
+	// None is better than an older headline's.
+	if (phase != SP_OUTAGE_CLOSE)
+		sp_line_put(line, "evidence", fits ? text : NULL);
 	cJSON_free(text);
 	return line->evidence;
 }

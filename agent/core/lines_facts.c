@@ -76,14 +76,40 @@ static cJSON *outage_json(const struct sp_line *line, size_t at)
 	return json;
 }
 
+/// From a list with the oldest first: the oldest evidence, and when there is none, the oldest outage.
+static void drop_oldest(cJSON *list)
+{
+	cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
+		cJSON *evidence = cJSON_DetachItemFromObjectCaseSensitive(item, "evidence");
+		cJSON_Delete(evidence);
+		if (evidence)
+			return;
+	}
+	cJSON_DeleteItemFromArray(list, 0);
+}
+
+/// As much of it as the journal can keep.
+static char *text_that_fits(cJSON *list)
+{
+	char *text = cJSON_PrintUnformatted(list);
+	while (text && strlen(text) >= SP_LINES_SAVED_MAX) {
+		cJSON_free(text);
+		drop_oldest(list);
+		text = cJSON_PrintUnformatted(list);
+	}
+	return text;
+}
+
 static void save_history(struct sp_line *line)
 {
 	cJSON *list = cJSON_CreateArray();
 	size_t kept = line->closed < SP_LINES_HISTORY ? line->closed : SP_LINES_HISTORY;
 	for (size_t i = line->closed - kept; i < line->closed; i++)
 		cJSON_AddItemToArray(list, outage_json(line, i % SP_LINES_HISTORY));
-	char *text = cJSON_PrintUnformatted(list);
-	if (text && strlen(text) < SP_LINES_SAVED_MAX)
+	char *text = text_that_fits(list);
+	if (text)
 		sp_line_put(line, "outages", text);
 	cJSON_free(text);
 	cJSON_Delete(list);

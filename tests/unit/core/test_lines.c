@@ -300,6 +300,120 @@ static void test_evidence_of_a_strange_card_is_not_taken(void **unused)
 	cJSON_Delete(json);
 }
 
+// ---- more than the journal keeps under one key ----------------------------------------------------------
+
+/// Every rung of every family, each with as many texts as fit, of bytes that JSON writes as six.
+static void answer_at_length(struct bench *bench)
+{
+	char text[256];
+	memset(text, 1, sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int rung = 0; rung < SP_RUNGS; rung++) {
+		for (int family = 0; family < SP_FAMILIES; family++) {
+			struct sp_rung_report report = {.rung = (enum sp_rung)rung,
+							.family = (enum sp_family)family,
+							.status = SP_RUNG_OK,
+							.since_us = sp_loop_now_us(bench->loop),
+							.rtt_us = 123456,
+							.detail = text,
+							.reason = text,
+							.host = text};
+			sp_lines_report(bench->lines, "main", "internet", &report, 60000000);
+		}
+	}
+}
+
+static struct sp_outage long_outage(int number)
+{
+	struct sp_outage outage = {.start_boot = "11111111-1111-1111-1111-111111111111",
+				   .start_mono_us = INT64_C(123456789012345),
+				   .uncertainty_seconds = 1.0 / 3,
+				   .end_uncertainty_seconds = 2.0 / 3,
+				   .state = SP_LINE_DOWN,
+				   .cause = SP_CAUSE_ISP,
+				   .part_count = SP_OUTAGE_PARTS,
+				   .unmeasured = -1,
+				   .closed = true,
+				   .end_boot = "11111111-1111-1111-1111-111111111111",
+				   .end_mono_us = INT64_C(123456889012345)};
+	snprintf(outage.id, sizeof(outage.id), "%0*d", SP_ID_LENGTH, number);
+	for (int i = 0; i < SP_OUTAGE_PARTS; i++)
+		outage.parts[i] =
+		    (struct sp_outage_part){.cause = (enum sp_cause)i, .state = SP_LINE_DOWN, .us = 1234567};
+	return outage;
+}
+
+static const char *kept_text(const char *key)
+{
+	for (size_t i = 0; i < SP_COUNT(kept.items); i++)
+		if (strcmp(kept.items[i].key, key) == 0)
+			return kept.items[i].value;
+	return NULL;
+}
+
+static void test_a_long_history_keeps_its_end(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench);
+	forget();
+	kept.on = true;
+	sp_lines_add(bench.lines, "main", "VNPT");
+	for (int i = 0; i < SP_LINES_HISTORY; i++) {
+		struct sp_outage outage = long_outage(i);
+		struct sp_line *line = sp_lines_find(bench.lines, "main");
+		line->evidence = cJSON_CreateArray();
+		for (int item = 0; item < SP_EVIDENCE_MAX; item++)
+			cJSON_AddItemToArray(
+			    line->evidence,
+			    cJSON_Parse(
+				"{\"rung\":\"international\",\"family\":\"ipv4\",\"status\":\"silent\","
+				"\"detail\":\"0123456789 0123456789 0123456789 0123456789 0123456789 "
+				"0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\","
+				"\"host\":\"0123456789.0123456789.0123456789.0123456789.0123456789."
+				"0123456789.0123456789.0123456789.0123456789.0123456789.012345\"}"));
+		line->evidence_cause = outage.cause;
+		line->evidence_state = outage.state;
+		sp_lines_events.outage(line, &outage, SP_OUTAGE_CLOSE);
+		assert_non_null(kept_text("outages.main"));
+		assert_true(strlen(kept_text("outages.main")) < SP_LINES_SAVED_MAX);
+	}
+	end(&bench);
+	begin(&bench);
+	sp_lines_add(bench.lines, "main", "VNPT");
+	const struct sp_outage *last = sp_lines_history(bench.lines, 0, 0);
+	assert_string_equal(last->id, long_outage(SP_LINES_HISTORY - 1).id);
+	assert_int_equal(cJSON_GetArraySize(sp_lines_evidence(bench.lines, 0, last)), SP_EVIDENCE_MAX);
+	// Evidence gives way before outages do.
+	const struct sp_outage *first = sp_lines_history(bench.lines, 0, SP_LINES_HISTORY - 1);
+	assert_non_null(first);
+	assert_null(sp_lines_evidence(bench.lines, 0, first));
+	end(&bench);
+	forget();
+}
+
+static void test_evidence_too_long_leaves_none_behind(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	struct sp_outage outage = long_outage(1);
+	outage.closed = false;
+	begin(&bench);
+	forget();
+	kept.on = true;
+	sp_lines_add(bench.lines, "main", "VNPT");
+	answers(&bench, "main");
+	struct sp_line *line = sp_lines_find(bench.lines, "main");
+	sp_lines_events.outage(line, &outage, SP_OUTAGE_OPEN);
+	assert_non_null(kept_text("evidence.main"));
+	answer_at_length(&bench);
+	outage.cause = SP_CAUSE_GATEWAY;
+	sp_lines_events.outage(line, &outage, SP_OUTAGE_UPDATE);
+	assert_null(kept_text("evidence.main"));
+	end(&bench);
+	forget();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +421,8 @@ int main(void)
 	    cmocka_unit_test(test_a_silence_is_told_of_every_line),
 	    cmocka_unit_test(test_evidence_outlives_the_outage),
 	    cmocka_unit_test(test_evidence_of_a_strange_card_is_not_taken),
+	    cmocka_unit_test(test_a_long_history_keeps_its_end),
+	    cmocka_unit_test(test_evidence_too_long_leaves_none_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
