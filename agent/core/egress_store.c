@@ -26,11 +26,13 @@ void sp_egress_book_save(const struct sp_egress_book *book, struct sp_buf *out)
 		add_nets(item, "addresses", &family->addresses);
 		cJSON_AddBoolToObject(item, "by_hop", family->by_hop);
 		cJSON_AddBoolToObject(item, "by_address", family->by_address);
-		if (family->foreign_us == 0)
+		// What an earlier run counted and this one has not seen yet counts still.
+		int64_t foreign_us = family->foreign_us ? family->foreign_us : family->kept_foreign_us;
+		if (foreign_us == 0)
 			continue;
 		add_nets(item, "foreign_hops", &family->foreign_hops);
 		add_nets(item, "foreign_addresses", &family->foreign_addresses);
-		cJSON_AddNumberToObject(item, "foreign_us", (double)family->foreign_us);
+		cJSON_AddNumberToObject(item, "foreign_us", (double)foreign_us);
 	}
 	char *text = cJSON_PrintUnformatted(json);
 	sp_buf_text(out, text ? text : "");
