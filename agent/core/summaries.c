@@ -112,6 +112,19 @@ static bool in_trouble(const struct sp_summaries *s, const struct line *line)
 	       now - line->trouble_us < AFTER_TROUBLE_WINDOWS * s->config.window_ms * 1000;
 }
 
+/// All platforms together; what they do not answer is a loss.
+static void feed_service(struct line *line, const struct sp_summary *summary)
+{
+	if (strcmp(summary->metric, "https_seconds") == 0)
+		sp_minutes_rtt(
+		    line->minutes, SP_MINUTE_SERVICE,
+		    &(struct sp_minute_values){summary->count, summary->min, summary->mean, summary->max});
+	else if (strcmp(summary->metric, "answered_ratio") == 0)
+		sp_minutes_loss(line->minutes, SP_MINUTE_SERVICE,
+				&(struct sp_minute_values){summary->count, 1 - summary->max,
+							   1 - summary->mean, 1 - summary->min});
+}
+
 static void feed_minute(struct line *line, const struct sp_driver *driver, const struct sp_samples *samples)
 {
 	struct sp_summary summary;
@@ -122,6 +135,10 @@ static void feed_minute(struct line *line, const struct sp_driver *driver, const
 			continue;
 		if (strcmp(summary.metric, "dns_seconds") == 0 && strcmp(summary.target, "resolver") == 0)
 			sp_minutes_rtt(line->minutes, SP_MINUTE_DNS, &values);
+		if (strcmp(driver->name, "service") == 0) {
+			feed_service(line, &summary);
+			continue;
+		}
 		if (!sp_minute_scope(driver->name, summary.target, &scope))
 			continue;
 		if (strcmp(summary.metric, "rtt_seconds") == 0)

@@ -51,6 +51,25 @@ static const struct sp_driver link_driver = {.name = "reach",
 					     .poll = poll_once,
 					     .stop = stop};
 
+static void poll_platforms(struct sp_device *dev)
+{
+	sp_sample(dev, 0, "one.example.vn", 0.25);
+	sp_sample(dev, 1, "one.example.vn", 1);
+	sp_sample(dev, 1, "two.example.vn", 0);
+	sp_round_ok(dev);
+}
+
+static const struct sp_metric service_metrics[] = {
+    {"https_seconds", "seconds", SP_METRIC_GAUGE, ""}, {"answered_ratio", "ratio", SP_METRIC_GAUGE, ""}, {0}};
+static const struct sp_driver service_driver = {.name = "service",
+						.cls = SP_DRIVER_LINK,
+						.metrics = service_metrics,
+						.interval_ms = 10000,
+						.deadline_ms = 1000,
+						.start = start,
+						.poll = poll_platforms,
+						.stop = stop};
+
 static bool frugal(void *arg, const char *line)
 {
 	(void)arg;
@@ -74,6 +93,7 @@ static int begin(void **state)
 	char line[] = "main";
 	struct sp_device_common common = {.line = line, .interval_ms = 10000, .enabled = true};
 	sp_devices_add(devices, &link_driver, "internet", &common, NULL);
+	sp_devices_add(devices, &service_driver, "lesson", &common, NULL);
 	common.line = NULL;
 	sp_devices_add(devices, &link_driver, "gear", &common, NULL);
 	summaries = sp_summaries_new(&(struct sp_summaries_config){.loop = loop,
@@ -141,8 +161,28 @@ static void test_a_healthy_line_is_told_in_brief(void **state)
 	assert_int_equal(samples_of("gear"), 8);
 	size_t last = recorder_last(&records, "minute");
 	const cJSON *rtt = cJSON_GetObjectItem(records.items[last].json, "rtt_seconds");
-	assert_int_equal(cJSON_GetArraySize(rtt), 1); // no anchor by itself
+	assert_int_equal(cJSON_GetArraySize(rtt), 2); // no anchor by itself
 	assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItem(rtt, "domestic"), 0)->valueint, 6);
+}
+
+static double minute_value(const char *what, const char *scope, int index)
+{
+	const cJSON *json = records.items[recorder_last(&records, "minute")].json;
+	const cJSON *values = cJSON_GetObjectItem(cJSON_GetObjectItem(json, what), scope);
+	assert_non_null(values);
+	return cJSON_GetArrayItem(values, index)->valuedouble;
+}
+
+static void test_all_platforms_are_one_service(void **state)
+{
+	(void)state;
+	verdict(SP_LINE_UP, SP_CAUSE_NONE);
+	windows(3);
+	double answered = minute_value("rtt_seconds", "service", 0);
+	assert_true(answered > 0);
+	assert_true(minute_value("rtt_seconds", "service", 2) == 0.25);
+	assert_true(minute_value("loss_ratio", "service", 0) == 2 * answered);
+	assert_true(minute_value("loss_ratio", "service", 1) == 0.5);
 }
 
 static void test_trouble_is_told_in_detail_and_by_itself(void **state)
@@ -207,9 +247,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 	const struct CMUnitTest tests[] = {
-	    TEST(a_healthy_line_is_told_in_brief),
-	    TEST(trouble_is_told_in_detail_and_by_itself),
-	    TEST(a_frugal_line_has_one_record_an_hour),
+	    TEST(a_healthy_line_is_told_in_brief),         TEST(all_platforms_are_one_service),
+	    TEST(trouble_is_told_in_detail_and_by_itself), TEST(a_frugal_line_has_one_record_an_hour),
 	    TEST(an_end_keeps_what_was_measured),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
