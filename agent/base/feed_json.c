@@ -153,11 +153,6 @@ static int value_at(struct sp_buf *out, const struct sp_field *field, unsigned d
 	return -EINVAL;
 }
 
-int sp_json_value(struct sp_buf *out, const struct sp_field *field)
-{
-	return value_at(out, field, 0);
-}
-
 int sp_json_members(struct sp_buf *out, const struct sp_field *fields, size_t count)
 {
 	return members_at(out, fields, count, true, 1);

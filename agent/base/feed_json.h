@@ -22,10 +22,8 @@ void sp_json_text(struct sp_buf *out, const char *text);
 /// The shortest of 15…17 digits that reads back the same, whatever the locale; null unless
 /// |value| < 1e308.
 void sp_json_real(struct sp_buf *out, double value);
-/// The value alone, without its name. 0 or -EINVAL: integer beyond SP_JSON_INT_MAX, member without
-/// a name, deeper than SP_JSON_DEPTH_MAX.
-int sp_json_value(struct sp_buf *out, const struct sp_field *field) SP_MUST_CHECK;
-/// `"name":value` of each field, separated by commas, without the braces.
+/// `"name":value` of each field, separated by commas, without the braces. 0 or -EINVAL: integer beyond
+/// SP_JSON_INT_MAX, member without a name, deeper than SP_JSON_DEPTH_MAX.
 int sp_json_members(struct sp_buf *out, const struct sp_field *fields, size_t count) SP_MUST_CHECK;
 
 /// One whole JSON text (RFC 8259): UTF-8, no NUL in any text, finite numbers of at most 40

@@ -14,7 +14,6 @@ struct sp_queue {
 	pthread_cond_t arrived;
 	struct sp_queue_node *head, **tail;
 	size_t length, max;
-	bool closed;
 	void (*wake)(void *arg);
 	void *arg;
 };
@@ -55,9 +54,7 @@ static int push(struct sp_queue *queue, struct sp_queue_node *node, bool always)
 	int result = 0;
 	bool was_empty = false;
 	pthread_mutex_lock(&queue->mutex);
-	if (queue->closed && !always)
-		result = -ESHUTDOWN;
-	else if (queue->length >= queue->max && !always)
+	if (queue->length >= queue->max && !always)
 		result = -ENOBUFS;
 	else {
 		was_empty = queue->length == 0;
@@ -104,7 +101,7 @@ struct sp_queue_node *sp_queue_pop(struct sp_queue *queue, int64_t timeout_us)
 		until = after_us(timeout_us);
 	pthread_mutex_lock(&queue->mutex);
 	int waited = 0;
-	while (!queue->head && !queue->closed && timeout_us != 0 && waited != ETIMEDOUT) {
+	while (!queue->head && timeout_us != 0 && waited != ETIMEDOUT) {
 		if (timeout_us < 0)
 			waited = pthread_cond_wait(&queue->arrived, &queue->mutex);
 		else
@@ -120,14 +117,6 @@ struct sp_queue_node *sp_queue_pop(struct sp_queue *queue, int64_t timeout_us)
 	}
 	pthread_mutex_unlock(&queue->mutex);
 	return node;
-}
-
-void sp_queue_close(struct sp_queue *queue)
-{
-	pthread_mutex_lock(&queue->mutex);
-	queue->closed = true;
-	pthread_cond_broadcast(&queue->arrived);
-	pthread_mutex_unlock(&queue->mutex);
 }
 
 size_t sp_queue_length(struct sp_queue *queue)

@@ -21,12 +21,11 @@ struct sp_queue *sp_queue_new(size_t max, void (*wake)(void *arg), void *arg);
 /// The queue must be empty, or `dispose` is called for what is left.
 void sp_queue_free(struct sp_queue *queue, void (*dispose)(struct sp_queue_node *node));
 
-/// 0, -ENOBUFS when full, -ESHUTDOWN after close; the node stays the caller's on failure.
+/// 0, -ENOBUFS when full; the node stays the caller's on failure.
 int sp_queue_push(struct sp_queue *queue, struct sp_queue_node *node) SP_MUST_CHECK;
 /// Like push, but beyond the maximum: for answers and stop requests that may never be refused.
 void sp_queue_push_always(struct sp_queue *queue, struct sp_queue_node *node);
 /// The oldest node, or NULL: at once (timeout 0), after `timeout_us`, or never before one comes
-/// (negative). NULL as well when closed and empty.
+/// (negative).
 struct sp_queue_node *sp_queue_pop(struct sp_queue *queue, int64_t timeout_us);
-void sp_queue_close(struct sp_queue *queue);
 size_t sp_queue_length(struct sp_queue *queue);

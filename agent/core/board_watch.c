@@ -100,11 +100,6 @@ const char *sp_board_watch_model(const struct sp_board_watch *watch)
 	return watch->model;
 }
 
-const struct sp_samples *sp_board_watch_samples(const struct sp_board_watch *watch)
-{
-	return watch->samples;
-}
-
 const struct sp_board_reading *sp_board_watch_reading(const struct sp_board_watch *watch)
 {
 	return &watch->reading;

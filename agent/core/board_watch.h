@@ -28,6 +28,5 @@ void sp_board_watch_flush(struct sp_board_watch *watch);
 
 const struct sp_board *sp_board_watch_board(const struct sp_board_watch *watch);
 const char *sp_board_watch_model(const struct sp_board_watch *watch);
-const struct sp_samples *sp_board_watch_samples(const struct sp_board_watch *watch);
 /// The latest reading.
 const struct sp_board_reading *sp_board_watch_reading(const struct sp_board_watch *watch);

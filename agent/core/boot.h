@@ -53,7 +53,7 @@ struct sp_boot_mark {
 };
 /// free() it.
 char *sp_boot_mark_text(const struct sp_boot_mark *mark);
-/// False when the text is no mark; one of an older version, without what it did not know, is.
+/// False when the text is no mark.
 bool sp_boot_mark_read(struct sp_boot_mark *out, const char *text);
 
 /// Traces of panics that earlier runs have seen, as text for the durable state.

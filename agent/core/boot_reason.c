@@ -110,11 +110,13 @@ bool sp_boot_mark_read(struct sp_boot_mark *out, const char *text)
 {
 	char watchdog[8] = "", power[16] = "";
 	*out = (struct sp_boot_mark){.boot = ""};
-	if (!text || sscanf(text, "%36s %31s %7s %15s", out->boot, out->version, watchdog, power) < 2 ||
+	if (!text || sscanf(text, "%36s %31s %7s %15s", out->boot, out->version, watchdog, power) < 3 ||
 	    strlen(out->boot) != 36)
 		return false;
-	bool armed = strcmp(watchdog, "armed") == 0;
-	out->armed = (struct sp_quantity){armed || strcmp(watchdog, "idle") == 0, armed};
+	bool armed = strcmp(watchdog, "armed") == 0, idle = strcmp(watchdog, "idle") == 0;
+	if (!armed && !idle && strcmp(watchdog, "-") != 0)
+		return false;
+	out->armed = (struct sp_quantity){armed || idle, armed};
 	out->undervoltage = strcmp(power, "undervoltage") == 0;
 	return true;
 }

@@ -120,15 +120,15 @@ static void values_nest_and_refuse_what_json_cannot_hold(void **state)
 	assert_int_equal(sp_json_members(&out, outer, 2), 0);
 	assert_string_equal(out.data, "\"rtt_seconds\":{\"domestic\":[3,0.5,null,true],\"\":{}},\"none\":[]");
 	struct sp_field big = SP_INT("n", SP_JSON_INT_MAX), bigger = SP_INT("n", SP_JSON_INT_MAX + 1);
-	assert_int_equal(sp_json_value(&out, &big), 0);
-	assert_int_equal(sp_json_value(&out, &bigger), -EINVAL);
+	assert_int_equal(sp_json_members(&out, &big, 1), 0);
+	assert_int_equal(sp_json_members(&out, &bigger, 1), -EINVAL);
 	struct sp_field nameless = SP_INT(NULL, 1), holder = SP_OBJECT("o", &nameless, 1);
-	assert_int_equal(sp_json_value(&out, &holder), -EINVAL);
+	assert_int_equal(sp_json_members(&out, &holder, 1), -EINVAL);
 	struct sp_field deep[SP_JSON_DEPTH_MAX + 2] = {[SP_JSON_DEPTH_MAX + 1] = SP_NULL("")};
 	for (int i = SP_JSON_DEPTH_MAX; i >= 0; i--)
 		deep[i] = SP_LIST("", &deep[i + 1], 1);
-	assert_int_equal(sp_json_value(&out, &deep[0]), -EINVAL);
-	assert_int_equal(sp_json_value(&out, &deep[2]), 0);
+	assert_int_equal(sp_json_members(&out, &deep[0], 1), -EINVAL);
+	assert_int_equal(sp_json_members(&out, &deep[2], 1), 0);
 	sp_buf_free(&out);
 }
 

@@ -77,22 +77,6 @@ static void a_timeout_is_waited_out(void **state)
 	sp_queue_free(queue, NULL);
 }
 
-static void closed_gives_what_is_left_and_takes_only_always(void **state)
-{
-	(void)state;
-	struct sp_queue *queue = sp_queue_new(4, NULL, NULL);
-	struct message a = {0}, b = {0}, c = {0};
-	assert_int_equal(sp_queue_push(queue, &a.node), 0);
-	sp_queue_close(queue);
-	assert_int_equal(sp_queue_push(queue, &b.node), -ESHUTDOWN);
-	sp_queue_push_always(queue, &c.node);
-	assert_ptr_equal(sp_queue_pop(queue, -1), &a.node);
-	assert_ptr_equal(sp_queue_pop(queue, -1), &c.node);
-	assert_null(sp_queue_pop(queue, -1));
-	assert_null(sp_queue_pop(queue, 1000000));
-	sp_queue_free(queue, NULL);
-}
-
 static void free_disposes_of_the_rest(void **state)
 {
 	(void)state;
@@ -173,76 +157,14 @@ static void threads_lose_double_and_reorder_nothing(void **state)
 	sp_queue_free(queue, NULL);
 }
 
-struct sleeper {
-	struct sp_queue *queue;
-	_Atomic pid_t task; ///< 0 until it runs
-	int got;
-};
-
-static void *pop_forever(void *arg)
-{
-	struct sleeper *self = arg;
-	self->task = gettid();
-	for (struct sp_queue_node *node; (node = sp_queue_pop(self->queue, -1)) != NULL; self->got++)
-		free(node);
-	return NULL;
-}
-
-/// The kernel's word for a thread that waits.
-static bool sleeps(pid_t task)
-{
-	char path[64], state = '?';
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)task);
-	FILE *file = fopen(path, "r");
-	if (!file)
-		return false;
-	bool known = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
-	fclose(file);
-	return known && state == 'S';
-}
-
-static bool all_sleep(struct sleeper *sleepers, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (sleepers[i].task == 0 || !sleeps(sleepers[i].task))
-			return false;
-	return true;
-}
-
-static void close_releases_every_sleeper(void **state)
-{
-	(void)state;
-	struct sp_queue *queue = sp_queue_new(100, NULL, NULL);
-	pthread_t threads[PRODUCERS];
-	struct sleeper sleepers[PRODUCERS] = {0};
-	for (int i = 0; i < PRODUCERS; i++) {
-		sleepers[i].queue = queue;
-		assert_int_equal(pthread_create(&threads[i], NULL, pop_forever, &sleepers[i]), 0);
-	}
-	for (int i = 0; i < 50; i++)
-		assert_int_equal(sp_queue_push(queue, &message_new(0, i)->node), 0);
-	while (sp_queue_length(queue) > 0 || !all_sleep(sleepers, PRODUCERS))
-		sched_yield();
-	sp_queue_close(queue);
-	int total = 0;
-	for (int i = 0; i < PRODUCERS; i++) {
-		pthread_join(threads[i], NULL);
-		total += sleepers[i].got;
-	}
-	assert_int_equal(total, 50);
-	sp_queue_free(queue, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(first_in_first_out_within_the_maximum),
 	    cmocka_unit_test(a_timeout_is_waited_out),
-	    cmocka_unit_test(closed_gives_what_is_left_and_takes_only_always),
 	    cmocka_unit_test(free_disposes_of_the_rest),
 	    cmocka_unit_test(wakes_once_per_filling),
 	    cmocka_unit_test(threads_lose_double_and_reorder_nothing),
-	    cmocka_unit_test(close_releases_every_sleeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

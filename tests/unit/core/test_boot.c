@@ -261,8 +261,10 @@ static void test_marks(void **unused)
 	assert_true(sp_boot_mark_read(&back, text));
 	assert_true(back.armed.known && back.armed.value == 0 && back.undervoltage);
 	free(text);
-	assert_true(sp_boot_mark_read(&back, ONE " 0.0.9")); // as the version before wrote it
+	assert_true(sp_boot_mark_read(&back, ONE " 0.1.0 -"));
 	assert_true(!back.armed.known && !back.undervoltage);
+	assert_false(sp_boot_mark_read(&back, ONE " 0.1.0"));
+	assert_false(sp_boot_mark_read(&back, ONE " 0.1.0 perhaps"));
 	assert_false(sp_boot_mark_read(&back, NULL));
 	assert_false(sp_boot_mark_read(&back, ""));
 	assert_false(sp_boot_mark_read(&back, "short 1"));
