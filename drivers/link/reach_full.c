@@ -147,6 +147,12 @@ static void too_big(struct sp_full_anchor *anchor, uint32_t mtu)
 	full->shrunk = true;
 }
 
+/// Of a try before this one: `sent_us` of a try is taken before its probes go out.
+static bool is_earlier(const struct sp_reach_full *full, const struct sp_ping_result *result)
+{
+	return result->sent_us < full->sent_us;
+}
+
 static void on_full(struct sp_device *dev, const struct sp_ping_result *result, void *arg)
 {
 	(void)dev;
@@ -157,7 +163,7 @@ static void on_full(struct sp_device *dev, const struct sp_ping_result *result, 
 		answered(anchor, result);
 		return;
 	}
-	if (!(full->open & FULL) || full->asked != anchor || result->sent_us != full->sent_us)
+	if (!(full->open & FULL) || full->asked != anchor || is_earlier(full, result))
 		return;
 	if (result->outcome == SP_PING_TOO_BIG)
 		too_big(anchor, result->mtu);
@@ -172,7 +178,7 @@ static void on_small(struct sp_device *dev, const struct sp_ping_result *result,
 	struct sp_full_anchor *anchor = arg;
 	struct sp_reach_full *full = anchor->full;
 	sp_reach_count(full->reach, result->bytes);
-	if (!(full->open & SMALL) || full->asked != anchor || result->sent_us != full->sent_us)
+	if (!(full->open & SMALL) || full->asked != anchor || is_earlier(full, result))
 		return;
 	full->small = result->outcome == SP_PING_ANSWER;
 	over(full, SMALL);

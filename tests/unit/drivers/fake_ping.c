@@ -53,6 +53,7 @@ void fake_ping(fake_echo_fn fn, bool may)
 // ---- the kernel's routes --------------------------------------------------------------------
 
 struct fake_route fake_routes[2];
+int64_t fake_ping_takes_us;
 
 void fake_routes_reset(void)
 {
@@ -184,6 +185,7 @@ int sp_ping_ask(struct sp_ping *ping, const struct sp_ping_question *question, s
 		return echo.sent;
 	if (sent_count < SENT_MAX)
 		memcpy(sent[sent_count++], text, sizeof(text));
+	ping->dev->now_us += fake_ping_takes_us;
 	struct probe *probe = calloc(1, sizeof(*probe));
 	*probe = (struct probe){.ping = ping,
 				.next = ping->probes,

@@ -28,6 +28,9 @@ extern struct fake_route {
 	unsigned mtu;
 } fake_routes[2];
 
+/// Time goes on by so much before a probe is sent, as it does really; 0 at first.
+extern int64_t fake_ping_takes_us;
+
 /// Asked for each probe; `to` as text. Unset: everything is lost.
 typedef void (*fake_echo_fn)(struct sp_device *dev, const char *to, struct fake_echo *out);
 

@@ -57,6 +57,7 @@ static struct sp_device *begin(const char *domestic)
 		 domestic);
 	struct sp_device *dev = fake_new(&sp_driver_reach, "main", text);
 	fake_ping(echo, true);
+	fake_ping_takes_us = 7;
 	assert_int_equal(fake_start(dev), 0);
 	return dev;
 }
