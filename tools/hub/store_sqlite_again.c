@@ -4,6 +4,8 @@
 // was projected from them, move to where they belong.
 #include "tools/hub/store_sqlite.h"
 
+#include <string.h>
+
 struct loose_batch {
 	int64_t stream, first, last;
 };
@@ -62,7 +64,7 @@ struct reach {
 };
 
 static int place_batch(struct sp_store *store, struct sp_time_frame *frame, const struct loose_batch *batch,
-		       const struct reach *reach)
+		       const struct reach *reach, bool *lines_moved)
 {
 	int64_t left = 0;
 	int result = 0;
@@ -80,6 +82,7 @@ static int place_batch(struct sp_store *store, struct sp_time_frame *frame, cons
 		if (result != 1)
 			break;
 		seq = sp_sql_int(stmt, 0, 0);
+		*lines_moved |= strcmp(sp_sql_text(stmt, 2), "line") == 0;
 		result = place_event(store, frame, stmt);
 		sp_sql_leave(stmt);
 	}
@@ -107,10 +110,10 @@ static int span(struct sp_store *store, int64_t stream)
 	    I(stream), I(SP_PLACED_BOUNDS));
 }
 
-static int stream_moved(struct sp_store *store, int64_t device, int64_t stream)
+static int stream_moved(struct sp_store *store, int64_t device, int64_t stream, bool lines)
 {
 	int result = span(store, stream);
-	if (result == 0)
+	if (result == 0 && lines)
 		result = sp_project_moved(store, device, stream);
 	sp_touch(&store->devices, device);
 	return result;
@@ -124,6 +127,7 @@ int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t 
 	const struct sp_arrival arrival = {.arrived_ms = arrived_ms};
 	struct loose_batch batch = {0};
 	struct sp_time_frame frame;
+	bool lines_moved = false;
 	int result;
 	for (;;) {
 		int64_t stream = batch.stream;
@@ -131,7 +135,8 @@ int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t 
 		if (found < 0)
 			return found;
 		if (stream && (!found || batch.stream != stream)) {
-			result = stream_moved(store, device, stream);
+			result = stream_moved(store, device, stream, lines_moved);
+			lines_moved = false;
 			if (result < 0)
 				return result;
 		}
@@ -139,7 +144,7 @@ int sp_time_again(struct sp_store *store, int64_t device, int64_t boot, int64_t 
 			return 0;
 		result = sp_time_frame(store, &arrival, device, boot, batch.stream, boot, &no_clock, &frame);
 		if (result == 0)
-			result = place_batch(store, &frame, &batch, &reach);
+			result = place_batch(store, &frame, &batch, &reach, &lines_moved);
 		if (result < 0)
 			return result;
 	}

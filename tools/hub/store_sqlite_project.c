@@ -56,10 +56,10 @@ static int settle_points(struct sp_store *store, int64_t line, int64_t stream)
 {
 	return SQL_DO(
 	    store,
-	    "WITH told AS MATERIALIZED (SELECT t_ms, seq, seq < max(seq) OVER (ORDER BY t_ms) AS again FROM"
-	    " line_point WHERE line = ?1 AND stream = ?2) UPDATE line_point AS p SET retold = told.again"
-	    " FROM told WHERE p.line = ?1 AND p.t_ms = told.t_ms AND p.stream = ?2 AND p.seq = told.seq AND"
-	    " p.retold != told.again",
+	    "WITH told AS (SELECT t_ms, seq, seq < max(seq) OVER (ORDER BY t_ms) AS again FROM line_point"
+	    " INDEXED BY line_point_said WHERE line = ?1 AND stream = ?2) UPDATE line_point AS p SET"
+	    " retold = told.again FROM told WHERE p.line = ?1 AND p.t_ms = told.t_ms AND p.stream = ?2 AND"
+	    " p.seq = told.seq AND p.retold != told.again",
 	    I(line), I(stream));
 }
 
