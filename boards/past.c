@@ -98,17 +98,42 @@ static bool is_oops(const char *root, const char *path)
 	return n >= 5 && memcmp(head, "Oops#", 5) == 0;
 }
 
-static void add_trace(const char *root, const char *path, const struct stat *st, struct sp_board_past *out)
+/// The newest, while folders are read in whatever order.
+struct found {
+	struct sp_board_past *past;
+	struct timespec times[SP_BOARD_TRACES];
+};
+
+static bool is_newer(const struct timespec *a, uint64_t a_id, const struct timespec *b, uint64_t b_id)
 {
-	if (out->trace_count == SP_BOARD_TRACES)
-		return;
+	if (a->tv_sec != b->tv_sec)
+		return a->tv_sec > b->tv_sec;
+	return a->tv_nsec != b->tv_nsec ? a->tv_nsec > b->tv_nsec : a_id < b_id;
+}
+
+static void add_trace(const char *root, const char *path, const struct stat *st, struct found *out)
+{
+	struct sp_board_past *past = out->past;
 	uint64_t id = hash_number(hash_text(path), st->st_mtim.tv_sec);
 	id = hash_number(hash_number(id, st->st_mtim.tv_nsec), st->st_size);
-	out->traces[out->trace_count++] = (struct sp_board_trace){.id = id, .oops = is_oops(root, path)};
+	size_t at = 0, last = past->trace_count;
+	while (at < last && is_newer(&out->times[at], past->traces[at].id, &st->st_mtim, id))
+		at++;
+	if (last == SP_BOARD_TRACES) {
+		past->traces_more = true;
+		if (at == last)
+			return;
+		last--;
+	}
+	memmove(&past->traces[at + 1], &past->traces[at], (last - at) * sizeof(past->traces[0]));
+	memmove(&out->times[at + 1], &out->times[at], (last - at) * sizeof(out->times[0]));
+	past->traces[at] = (struct sp_board_trace){.id = id, .oops = is_oops(root, path)};
+	out->times[at] = st->st_mtim;
+	past->trace_count = last + 1;
 }
 
 /// Files named dmesg…, here and below. console-… and pmsg-… are there after every restart.
-static void find_traces(const char *root, const char *folder, unsigned depth, struct sp_board_past *out)
+static void find_traces(const char *root, const char *folder, unsigned depth, struct found *out)
 {
 	char full[PATH_MAX], path[PATH_MAX];
 	if (sp_sysfs_path(full, sizeof(full), "%s%s", root, folder) < 0)
@@ -117,8 +142,12 @@ static void find_traces(const char *root, const char *folder, unsigned depth, st
 	if (!dir)
 		return;
 	struct dirent *entry;
-	for (int i = 0; i < ENTRIES && (entry = readdir(dir)); i++) {
+	for (int i = 0; (entry = readdir(dir)); i++) {
 		struct stat st;
+		if (i == ENTRIES) {
+			out->past->traces_more = true;
+			break;
+		}
 		if (entry->d_name[0] == '.' ||
 		    sp_sysfs_path(full, sizeof(full), "%s%s/%s", root, folder, entry->d_name) < 0 ||
 		    sp_sysfs_path(path, sizeof(path), "%s/%s", folder, entry->d_name) < 0 ||
@@ -142,6 +171,7 @@ void sp_linux_read_past(const struct sp_board_root *root, struct sp_board_past *
 	out->traces_kept =
 	    sp_sysfs_text(root->root, "/sys/module/pstore/parameters/backend", text, sizeof(text)) > 0 &&
 	    text[0] != '(';
-	find_traces(root->root, "/sys/fs/pstore", 1, out);
-	find_traces(root->root, "/var/lib/systemd/pstore", DEPTH, out);
+	struct found found = {.past = out};
+	find_traces(root->root, "/sys/fs/pstore", 1, &found);
+	find_traces(root->root, "/var/lib/systemd/pstore", DEPTH, &found);
 }

@@ -60,7 +60,8 @@ bool sp_boot_mark_read(struct sp_boot_mark *out, const char *text);
 #define SP_BOOT_TRACES_KEY "agent.traces"
 /// free() it.
 char *sp_boot_traces_text(const struct sp_board_past *board);
-/// How many traces, oopses left out, are not in the text; 0 without a text: nobody looked before.
+/// How many traces, oopses left out, are not in the text; 0 without a text: nobody looked before. Where not
+/// all fitted into it, those that are newer than one that is in it.
 size_t sp_boot_traces_new(const struct sp_board_past *board, const char *known);
 
 /// The last record of the run before that is on the card: then it was alive.

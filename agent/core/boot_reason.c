@@ -10,7 +10,7 @@
 #include "agent/base/mem.h"
 #include "agent/core/boot.h"
 
-enum { TRACES_TEXT_MAX = SP_BOARD_TRACES * 17 + 16 };
+enum { TRACES_TEXT_MAX = SP_BOARD_TRACES * 17 + 24 };
 
 const char *sp_boot_reason_name(enum sp_boot_reason reason)
 {
@@ -39,7 +39,9 @@ static enum sp_boot_reason died(const struct sp_boot_past *past)
 	if (board->reset == SP_RESET_WARM)
 		return is(&past->mark->armed, true) && !no_watchdog && stands_still ? SP_BOOT_WATCHDOG
 										    : SP_BOOT_UNKNOWN;
-	return no_watchdog && (stands_still || board->traces_kept) ? SP_BOOT_POWER : SP_BOOT_UNKNOWN;
+	// Where only some traces are looked at, that none of them is new says nothing.
+	bool no_panic = stands_still || (board->traces_kept && !board->traces_more);
+	return no_watchdog && no_panic ? SP_BOOT_POWER : SP_BOOT_UNKNOWN;
 }
 
 enum sp_boot_reason sp_boot_reason(const struct sp_boot_past *past, const char *boot, const char *version)
@@ -72,6 +74,8 @@ static void panic_words(struct sp_buf *out, const struct sp_boot_past *past)
 	const struct sp_quantity *seconds = &past->board->panic_seconds;
 	if (past->new_panics > 0)
 		sp_buf_printf(out, "%zu new kernel traces", past->new_panics);
+	else if (past->board->traces_more)
+		sp_buf_text(out, "more kernel traces than are looked at");
 	else
 		sp_buf_text(out,
 			    past->board->traces_kept ? "no new kernel trace" : "kernel traces are not kept");
@@ -124,7 +128,7 @@ bool sp_boot_mark_read(struct sp_boot_mark *out, const char *text)
 char *sp_boot_traces_text(const struct sp_board_past *board)
 {
 	struct sp_buf text = SP_BUF(TRACES_TEXT_MAX);
-	sp_buf_text(&text, "seen");
+	sp_buf_text(&text, board->traces_more ? "seen some" : "seen");
 	for (size_t i = 0; i < board->trace_count; i++)
 		sp_buf_printf(&text, " %016" PRIx64, board->traces[i].id);
 	return sp_buf_take(&text);
@@ -132,13 +136,18 @@ char *sp_boot_traces_text(const struct sp_board_past *board)
 
 size_t sp_boot_traces_new(const struct sp_board_past *board, const char *known)
 {
-	size_t count = 0;
+	// Of those beyond what was looked at then, the newest come into view as others are deleted.
+	bool some = known && strncmp(known, "seen some", 9) == 0;
+	size_t count = 0, newer = 0;
 	for (size_t i = 0; known && i < board->trace_count; i++) {
 		char id[17];
 		snprintf(id, sizeof(id), "%016" PRIx64, board->traces[i].id);
-		count += !board->traces[i].oops && !strstr(known, id);
+		if (strstr(known, id))
+			newer = count;
+		else
+			count += !board->traces[i].oops;
 	}
-	return count;
+	return some ? newer : count;
 }
 
 void sp_boot_last_read(struct sp_boot_last *out, const char *text, const char *boot)

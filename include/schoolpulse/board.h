@@ -68,8 +68,9 @@ struct sp_board_past {
 	struct sp_quantity watchdog_armed; ///< one runs now; 0: there is none, or none runs
 	struct sp_quantity panic_seconds;  ///< kernel.panic: 0 is "stand still after a panic"
 	bool traces_kept;                  ///< the kernel has a place where a panic leaves a trace
-	struct sp_board_trace traces[SP_BOARD_TRACES];
+	struct sp_board_trace traces[SP_BOARD_TRACES]; ///< the newest by their files' times, newest first
 	size_t trace_count;
+	bool traces_more; ///< there are others, which were not looked at
 };
 
 struct sp_board {

@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/stat.h>
 
 #include "tests/unit/boards/machine.h"
@@ -114,6 +116,35 @@ static void test_traces_without_number(void **unused)
 	assert_int_equal(read_past().trace_count, SP_BOARD_TRACES);
 }
 
+/// Written in an order of their own, so that a folder's order is not theirs.
+static void write_traces(int count)
+{
+	for (int i = 0; i < count; i++) {
+		int number = i * 7 % count;
+		char path[96], full[160];
+		snprintf(path, sizeof(path), "/var/lib/systemd/pstore/dmesg-efi-%d", number);
+		machine_file(path, "Panic#1 Part1\n");
+		snprintf(full, sizeof(full), "%s%s", machine_root, path);
+		struct timespec times[2] = {{.tv_sec = 1795600000 + number}, {.tv_sec = 1795600000 + number}};
+		assert_int_equal(utimensat(AT_FDCWD, full, times, 0), 0);
+	}
+}
+
+static void test_the_newest_traces_are_kept(void **unused)
+{
+	(void)unused;
+	write_traces(SP_BOARD_TRACES);
+	struct sp_board_past before = read_past();
+	assert_int_equal(before.trace_count, SP_BOARD_TRACES);
+	assert_false(before.traces_more);
+	write_traces(40);
+	struct sp_board_past past = read_past();
+	assert_int_equal(past.trace_count, SP_BOARD_TRACES);
+	assert_true(past.traces_more);
+	// Eight newer ones first, and the others as they were.
+	assert_memory_equal(past.traces + 8, before.traces, (SP_BOARD_TRACES - 8) * sizeof(past.traces[0]));
+}
+
 // ---- Raspberry Pi -----------------------------------------------------------------------------------------
 
 static void pi_cell(const char *path, uint32_t value)
@@ -172,6 +203,7 @@ int main(void)
 	    MACHINE(test_watchdogs),
 	    MACHINE(test_panics),
 	    MACHINE(test_traces_without_number),
+	    MACHINE(test_the_newest_traces_are_kept),
 	    MACHINE(test_the_reset_register_of_a_pi),
 	    MACHINE(test_the_power_chip_of_a_pi_5),
 	};

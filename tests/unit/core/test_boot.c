@@ -287,6 +287,29 @@ static void test_traces_are_new_once(void **unused)
 	free(text);
 }
 
+static void test_more_traces_than_are_looked_at(void **unused)
+{
+	(void)unused;
+	struct sp_board_past board = {
+	    .trace_count = 3, .traces = {{.id = 30}, {.id = 20}, {.id = 10}}, .traces_more = true};
+	char *text = sp_boot_traces_text(&board);
+	assert_int_equal(sp_boot_traces_new(&board, text), 0);
+	// One was deleted, and an old one came into view.
+	struct sp_board_past less = {.trace_count = 3, .traces = {{.id = 30}, {.id = 20}, {.id = 5}}};
+	assert_int_equal(sp_boot_traces_new(&less, text), 0);
+	// A new one pushed the oldest out.
+	struct sp_board_past more = {.trace_count = 3, .traces = {{.id = 40}, {.id = 30}, {.id = 20}}};
+	assert_int_equal(sp_boot_traces_new(&more, text), 1);
+	free(text);
+	// That none is new among those that were looked at does not exclude a panic.
+	struct sp_boot_mark mark = {.boot = TWO, .version = "1", .armed = {true, 0}};
+	struct sp_board_past past_board = {.traces_kept = true, .panic_seconds = {true, 10}};
+	struct sp_boot_past past = {.mark = &mark, .board = &past_board};
+	assert_int_equal(sp_boot_reason(&past, ONE, "1"), SP_BOOT_POWER);
+	past_board.traces_more = true;
+	assert_int_equal(sp_boot_reason(&past, ONE, "1"), SP_BOOT_UNKNOWN);
+}
+
 static void test_the_last_record(void **unused)
 {
 	(void)unused;
@@ -315,6 +338,7 @@ int main(void)
 	    cmocka_unit_test(test_the_boot_fact_is_honest_about_what_it_does_not_know),
 	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_traces_are_new_once),
+	    cmocka_unit_test(test_more_traces_than_are_looked_at),
 	    cmocka_unit_test(test_the_last_record),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
