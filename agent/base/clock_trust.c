@@ -66,18 +66,36 @@ bool sp_clock_trust_hub(const struct sp_clock_trust *trust, int64_t mono_us, int
 	return true;
 }
 
+/// A kernel that contradicts the saved time has said the same for long enough.
+static bool insists(struct sp_clock_trust *trust, const struct sp_clock_reading *reading)
+{
+	struct sp_clock_insistence *kernel = &trust->kernel;
+	int64_t span_us = reading->mono_us - kernel->mono_us;
+	if (!kernel->on || span_us < 0 ||
+	    !agree(reading->wall_ms, reading->err_ms, kernel->wall_ms + span_us / 1000,
+		   grown(kernel->err_ms, span_us))) {
+		*kernel =
+		    (struct sp_clock_insistence){true, reading->mono_us, reading->wall_ms, reading->err_ms};
+		return false;
+	}
+	return span_us >= SP_CLOCK_INSISTS_US;
+}
+
 void sp_clock_trust_judge(struct sp_clock_trust *trust, struct sp_clock_reading *reading)
 {
 	int64_t t_ms = 0, err_ms = 0;
 	bool hub = sp_clock_trust_hub(trust, reading->mono_us, &t_ms, &err_ms);
 	reading->from = SP_CLOCK_KERNEL;
-	if (reading->synced && !possible(reading->wall_ms, reading->err_ms, earliest(trust))) {
-		if (hub && possible(reading->wall_ms, reading->err_ms, SP_CLOCK_BUILT_MS) &&
-		    agree(reading->wall_ms, reading->err_ms, t_ms, err_ms))
-			trust->saved_ms = 0;
-		else
-			reading->doubted = true;
-	}
+	bool contradicts = reading->synced && !possible(reading->wall_ms, reading->err_ms, earliest(trust));
+	bool could_be = contradicts && possible(reading->wall_ms, reading->err_ms, SP_CLOCK_BUILT_MS);
+	bool seconded = hub && agree(reading->wall_ms, reading->err_ms, t_ms, err_ms);
+	bool insisted = could_be && (!hub || seconded) && insists(trust, reading);
+	if (!could_be || (hub && !seconded))
+		trust->kernel.on = false;
+	if (could_be && (seconded || insisted))
+		trust->saved_ms = 0;
+	else if (contradicts)
+		reading->doubted = true;
 	if (reading->doubted)
 		reading->synced = false;
 	if (reading->synced || !hub || !possible(t_ms, err_ms, earliest(trust)))

@@ -21,6 +21,8 @@ enum {
 /// Nor one that is later than this after its build, or after what an earlier boot saved.
 #define SP_CLOCK_REACH_MS (INT64_C(3653) * 24 * 3600 * 1000)
 
+#define SP_CLOCK_INSISTS_US (INT64_C(6) * 3600 * 1000000)
+
 struct sp_clock_trust {
 	int64_t saved_ms; ///< an earlier boot's last synchronised time; 0: none
 	/// At mono_us it was t_ms ± err_ms, says the hub.
@@ -28,6 +30,11 @@ struct sp_clock_trust {
 		bool known;
 		int64_t mono_us, t_ms, err_ms;
 	} hub;
+	/// Since when the kernel has stood for one and the same time against the saved one.
+	struct sp_clock_insistence {
+		bool on;
+		int64_t mono_us, wall_ms, err_ms;
+	} kernel;
 };
 
 /// The hub read its clock, t_ms ± err_ms, after `sent_us` and before `heard_us`. The sample with the smallest
@@ -42,7 +49,8 @@ bool sp_clock_trust_hub(const struct sp_clock_trust *trust, int64_t mono_us, int
 /// From what the kernel says to what is believed. The kernel always comes first; what it says is doubted if
 /// it lies before the build or the saved time, or too far behind them. When the hub says the same as a kernel
 /// that contradicts the saved time, the saved one was wrong, and is forgotten: two witnesses against a
-/// memory.
+/// memory. So it is when the kernel alone, where no hub speaks or none against it, stays synchronised for
+/// SP_CLOCK_INSISTS_US without a step: else one wrong word of a time server, saved, would be for ever.
 void sp_clock_trust_judge(struct sp_clock_trust *trust, struct sp_clock_reading *reading);
 
 // ---- what sp_clock_now() believes; any thread ----------------------------------------------------

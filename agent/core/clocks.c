@@ -14,6 +14,7 @@
 enum {
 	STEP_MS = 500, ///< what a daemon slews away in one look is less
 	FIELDS = 6,
+	SAVED_REACHES = 2, ///< so far after the build a time may have been saved
 };
 static const int64_t HOUR_US = 3600LL * 1000 * 1000;
 
@@ -22,7 +23,10 @@ int64_t sp_clocks_saved(const char *text)
 	char *end;
 	errno = 0;
 	int64_t t_ms = text ? strtoll(text, &end, 10) : 0;
-	return text && errno == 0 && end != text && *end == '\0' && t_ms > 0 ? t_ms : 0;
+	return text && errno == 0 && end != text && *end == '\0' && t_ms >= SP_CLOCK_BUILT_MS &&
+		       t_ms <= SP_CLOCK_BUILT_MS + SAVED_REACHES * SP_CLOCK_REACH_MS
+		   ? t_ms
+		   : 0;
 }
 
 void sp_clocks_init(struct sp_clocks *clocks, struct sp_recorder *recorder,

@@ -10,7 +10,8 @@
 
 /// Under it the latest synchronised time is kept, less its error: the next boot comes after it.
 #define SP_CLOCKS_KEY "clock.saved"
-/// What stands there, 0 when it is nothing that could have been saved.
+/// What stands there, 0 when it is nothing that could have been saved: no number, or a time before the build
+/// or decades after it.
 int64_t sp_clocks_saved(const char *text);
 
 struct sp_clocks {

@@ -141,6 +141,38 @@ static void two_witnesses_outvote_a_wrong_memory(void **state)
 	assert_false(judged(&trust, kernel(3 * SEC, NOW_MS + 60000)).synced);
 }
 
+static void a_kernel_that_insists_outvotes_a_wrong_memory(void **state)
+{
+	(void)state;
+	const struct sp_clock_trust wrong = {.saved_ms = NOW_MS + 5 * YEAR_MS};
+	struct sp_clock_trust trust = wrong;
+	int64_t s = 10;
+	for (; s < 10 + 6 * 3600; s += 5)
+		assert_true(judged(&trust, kernel(s * SEC, NOW_MS + s * 1000)).doubted);
+	struct sp_clock_reading now = judged(&trust, kernel(s * SEC, NOW_MS + s * 1000));
+	assert_true(now.synced && !now.doubted && now.from == SP_CLOCK_KERNEL);
+	assert_int_equal(trust.saved_ms, 0);
+	// One that steps, or loses its server, begins anew.
+	for (int way = 0; way < 3; way++) {
+		trust = wrong;
+		for (s = 10; s < 10 + 9 * 3600; s += 5) {
+			bool late = s > 5 * 3600;
+			if (way == 2 && s == 5 * 3600)
+				(void)judged(&trust, unsynced(s * SEC));
+			int64_t step = late && way < 2 ? (way ? -1 : 1) * 3600000 : 0;
+			assert_true(judged(&trust, kernel(s * SEC, NOW_MS + s * 1000 + step)).doubted);
+		}
+	}
+	// Nor against a hub, nor before the build, nor decades later.
+	trust = wrong;
+	assert_int_equal(sp_clock_trust_learn(&trust, SEC, 2 * SEC, NOW_MS + 600000, 10), -ERANGE);
+	for (s = 10; s < 10 + 9 * 3600; s += 5)
+		assert_true(judged(&trust, kernel(s * SEC, NOW_MS + s * 1000)).doubted);
+	trust = wrong;
+	for (s = 10; s < 10 + 9 * 3600; s += 5)
+		assert_true(judged(&trust, kernel(s * SEC, s * 1000)).doubted);
+}
+
 /// xorshift64*: the same on every machine.
 static uint64_t chance(uint64_t *seed)
 {
@@ -199,6 +231,7 @@ int main(void)
 	    cmocka_unit_test(a_hub_that_contradicts_itself_was_set),
 	    cmocka_unit_test(a_hub_that_cannot_be_right_teaches_nothing),
 	    cmocka_unit_test(two_witnesses_outvote_a_wrong_memory),
+	    cmocka_unit_test(a_kernel_that_insists_outvotes_a_wrong_memory),
 	    cmocka_unit_test(the_error_is_honest_for_a_month),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

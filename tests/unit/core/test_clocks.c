@@ -196,7 +196,16 @@ static void a_hub_that_excludes_the_kernel_is_a_fact(void **state)
 static void only_a_number_was_saved(void **state)
 {
 	(void)state;
-	static const char *const wrong[] = {"", " ", "-5", "0", "12x", "x", "99999999999999999999999"};
+	static const char *const wrong[] = {"",
+					    " ",
+					    "-5",
+					    "0",
+					    "12x",
+					    "x",
+					    "99999999999999999999999",
+					    "1000",
+					    "9007199254740991",
+					    "9223372036854775807"};
 	assert_int_equal(sp_clocks_saved(NULL), 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(sp_clocks_saved(wrong[i]), 0);
