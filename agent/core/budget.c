@@ -19,6 +19,8 @@ enum {
 	WARNING_PERCENT = 80,
 	FORECAST_LEAST_MS = 6 * 3600 * 1000,
 };
+static const int64_t FOLLOW_BACK_MS = INT64_C(31) * 24 * 3600 * 1000;
+static const int64_t FOLLOW_BACK_US = INT64_C(6) * 3600 * 1000000;
 
 enum { SAID_WARNING = 1, SAID_EXHAUSTED = 2 };
 
@@ -27,6 +29,7 @@ struct sp_budget {
 	char *line, *key;
 	char month[8];
 	int64_t from_ms; ///< since when the month is counted; 0: not known
+	int64_t back_us; ///< since when the clock has stood far before the month; 0: it does not
 	int64_t spent[SP_BUDGET_KINDS];
 	unsigned said;
 	bool settled;
@@ -204,14 +207,34 @@ static int64_t edge_ms(const char *month, int add)
 	return ((int64_t)timegm(&parts) - LOCAL_SECONDS) * 1000;
 }
 
+/// That a clock goes back forgives nothing: the latest month ever begun goes on, and is told once when it is
+/// over. Unless the clock stays where it is, so far back that it must have run ahead when that month began:
+/// then what was counted is the earlier month's. True: follow it.
+static bool far_back_for_long(struct sp_budget *b, const struct sp_clock_reading *now)
+{
+	if (edge_ms(b->month, 0) - now->wall_ms < FOLLOW_BACK_MS) {
+		b->back_us = 0;
+		return false;
+	}
+	if (b->back_us == 0 || b->back_us > now->mono_us)
+		b->back_us = now->mono_us;
+	return now->mono_us - b->back_us >= FOLLOW_BACK_US;
+}
+
+static void name_month(struct sp_budget *b, const char *month, int64_t from_ms)
+{
+	memcpy(b->month, month, sizeof(b->month));
+	b->from_ms = from_ms;
+	b->back_us = 0;
+	put(b, reserve(b), true);
+}
+
 static void begin_month(struct sp_budget *b, const char *month, int64_t from_ms)
 {
 	say(b, "month");
-	memcpy(b->month, month, sizeof(b->month));
 	memset(b->spent, 0, sizeof(b->spent));
-	b->from_ms = from_ms;
 	b->said = 0;
-	put(b, reserve(b), true);
+	name_month(b, month, from_ms);
 }
 
 void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
@@ -220,12 +243,12 @@ void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
 	if (now->synced && !b->settled) {
 		month_of(now->wall_ms, month);
 		int order = strcmp(month, b->month);
-		if (!b->month[0] || (month[0] && order < 0)) {
-			// What was counted before the clock was known, or under a clock that ran ahead,
-			// belongs to this month: that a clock goes back forgives nothing.
-			memcpy(b->month, month, sizeof(b->month));
-			b->from_ms = now->wall_ms;
-			put(b, reserve(b), true);
+		if (order == 0)
+			b->back_us = 0;
+		if (!b->month[0] || (month[0] && order < 0 && far_back_for_long(b, now))) {
+			// What was counted before the clock was known belongs to this month.
+			if (month[0])
+				name_month(b, month, now->wall_ms);
 		} else if (order > 0) {
 			// Without a stop in between the new month is counted from its beginning.
 			begin_month(b, month, edge_ms(month, 0));

@@ -44,7 +44,8 @@ void sp_budget_free(struct sp_budget *budget);
 void sp_budget_spend(struct sp_budget *budget, enum sp_budget_kind kind, int64_t bytes,
 		     const struct sp_clock_reading *now);
 /// Every few seconds: a month may begin. Months are those of the local time (+07:00); while the clock is not
-/// known the last known month goes on.
+/// known the last known month goes on, and so it does when the clock steps back before it, unless that is by
+/// more than a month and for six hours.
 void sp_budget_look(struct sp_budget *budget, const struct sp_clock_reading *now);
 /// Gives back what was reserved: nothing is spent from now on.
 void sp_budget_settle(struct sp_budget *budget);

@@ -246,6 +246,49 @@ static void test_a_clock_that_goes_back_forgives_nothing(void **unused)
 	cut(budget);
 }
 
+static void test_a_clock_over_the_edge_and_back_forgives_nothing(void **unused)
+{
+	(void)unused;
+	struct sp_budget *budget = open_budget(1000, false);
+	spend(budget, 600);
+	now.wall_ms = DECEMBER + HOUR_MS; // too early: the server was wrong
+	spend(budget, 5);
+	assert_int_equal(recorder_count(&records, "budget"), 1); // what November came to
+	now.wall_ms = DECEMBER - 24 * HOUR_MS;
+	spend(budget, 300);
+	now.wall_ms = DECEMBER + 2 * HOUR_MS;
+	spend(budget, 50);
+	assert_int_equal(used(budget),
+			 355); // all of December's own, and nothing given away at the second edge
+	assert_int_equal(recorder_count(&records, "budget"), 1);
+	cut(budget);
+}
+
+static void test_a_clock_far_back_for_long_is_followed(void **unused)
+{
+	(void)unused;
+	struct sp_clock_reading right = now;
+	now.wall_ms += 400 * 24 * HOUR_MS; // a year and more ahead
+	struct sp_budget *budget = open_budget(100000, false);
+	spend(budget, 600);
+	struct sp_budget_view view;
+	for (int hour = 0; hour < 6; hour++) {
+		now = right;
+		now.mono_us += hour * HOUR_MS * 1000;
+		now.wall_ms += hour * HOUR_MS;
+		sp_budget_look(budget, &now);
+		sp_budget_view(budget, &now, &view);
+		assert_string_equal(view.month, "2027-12");
+	}
+	now.mono_us += HOUR_MS * 1000;
+	spend(budget, 7);
+	sp_budget_view(budget, &now, &view);
+	assert_string_equal(view.month, "2026-11");
+	assert_int_equal(view.used, 607);
+	assert_int_equal(records.count, 0);
+	cut(budget);
+}
+
 static void test_a_clean_stop_gives_the_reserve_back(void **unused)
 {
 	(void)unused;
@@ -369,6 +412,8 @@ int main(void)
 	    TEST(months_are_local),
 	    TEST(an_unknown_clock_goes_on_with_the_last_month),
 	    TEST(a_clock_that_goes_back_forgives_nothing),
+	    TEST(a_clock_over_the_edge_and_back_forgives_nothing),
+	    TEST(a_clock_far_back_for_long_is_followed),
 	    TEST(a_clean_stop_gives_the_reserve_back),
 	    TEST(what_the_card_says_is_not_trusted),
 	    TEST(a_store_that_refuses_is_asked_again),
