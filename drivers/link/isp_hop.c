@@ -181,19 +181,9 @@ static void stop(struct sp_device *dev)
 #define CONF(member) offsetof(struct sp_isp_hop_conf, member)
 
 static const struct sp_option options[] = {
-    {.key = "interface",
-     .type = SP_OPTION_STRING,
-     .def = "auto",
-     .min = 1,
-     .max = sizeof(((struct sp_isp_hop *)NULL)->interface) - 1,
-     .offset = CONF(interface),
-     .help = "Network interface to leave by; auto: the kernel's choice"},
-    {.key = "domestic",
-     .type = SP_OPTION_LIST,
-     .def = SP_ANCHORS_DOMESTIC,
-     .max = 2 * SP_SCOPE_ANCHORS,
-     .offset = CONF(domestic),
-     .help = "Addresses towards which the hop lies: the domestic anchors, as in reach"},
+    SP_ANCHORS_OPTION_INTERFACE(CONF(interface)),
+    SP_ANCHORS_OPTION_DOMESTIC(CONF(domestic), 2 * SP_SCOPE_ANCHORS,
+			       "Addresses towards which the hop lies: the domestic anchors, as in reach"),
     {.key = "position",
      .type = SP_OPTION_INT,
      .def = "0",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "anchors.h"
 #include "isp_hop.h"
 
 enum {
@@ -385,24 +386,13 @@ bool sp_hop_path_rests(const struct sp_hop_path *path)
 
 // ---- set-up -----------------------------------------------------------------------------------
 
-static void set_interface(struct sp_endpoint *endpoint, const char *interface)
-{
-	memcpy(endpoint->interface, interface, strnlen(interface, sizeof(endpoint->interface) - 1));
-}
-
 static void add_targets(struct sp_hop_path *path)
 {
-	const struct sp_strings *list = &path->hop->conf->domestic;
 	int family = path->family == SP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
-	unsigned count = 0;
-	for (size_t i = 0; i < list->count && count < SP_SCOPE_ANCHORS; i++) {
-		struct sp_endpoint *target = &path->targets[count];
-		if (sp_endpoint_parse(target, list->items[i], 53) < 0 || target->address.ss_family != family)
-			continue;
-		set_interface(target, path->hop->interface);
-		path->by_hop[count] = path->by_far[count] = (struct sp_hop_ask){path, count};
-		count++;
-	}
+	unsigned count = sp_anchors_of(&path->hop->conf->domestic, family, path->hop->interface,
+				       path->targets, SP_SCOPE_ANCHORS);
+	for (unsigned i = 0; i < count; i++)
+		path->by_hop[i] = path->by_far[i] = (struct sp_hop_ask){path, i};
 	sp_scope_init(&path->scope, count);
 }
 

@@ -285,19 +285,10 @@ static void stop(struct sp_device *dev)
 #define CONF(member) offsetof(struct sp_reach_conf, member)
 
 static const struct sp_option options[] = {
-    {.key = "interface",
-     .type = SP_OPTION_STRING,
-     .def = "auto",
-     .min = 1,
-     .max = sizeof(((struct sp_reach *)NULL)->interface) - 1,
-     .offset = CONF(interface),
-     .help = "Network interface to leave by; auto: the kernel's choice"},
-    {.key = "domestic",
-     .type = SP_OPTION_LIST,
-     .def = SP_ANCHORS_DOMESTIC,
-     .max = 2 * SP_SCOPE_ANCHORS,
-     .offset = CONF(domestic),
-     .help = "Domestic anchors: addresses of hosts of at least two operators, with :port for TCP if not 53"},
+    SP_ANCHORS_OPTION_INTERFACE(CONF(interface)),
+    SP_ANCHORS_OPTION_DOMESTIC(
+	CONF(domestic), 2 * SP_SCOPE_ANCHORS,
+	"Domestic anchors: addresses of hosts of at least two operators, with :port for TCP if not 53"),
     {.key = "international",
      .type = SP_OPTION_LIST,
      .def = SP_ANCHORS_INTERNATIONAL,

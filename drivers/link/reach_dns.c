@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "anchors.h"
 #include "no_way.h"
 #include "reach.h"
 
@@ -48,9 +49,7 @@ static void set_interface(struct sp_dns_server *server, const char *interface)
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&server->endpoint.address;
 	bool here = in->sin_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> 24 == 127
 					      : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-	size_t size = here ? 0 : strnlen(interface, sizeof(server->endpoint.interface) - 1);
-	memset(server->endpoint.interface, 0, sizeof(server->endpoint.interface));
-	memcpy(server->endpoint.interface, interface, size);
+	sp_anchors_leave_by(&server->endpoint, here ? "" : interface);
 }
 
 static void set_address(struct sp_dns_server *server, const struct sp_resolver *resolver)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "anchors.h"
 #include "cost.h"
 #include "no_way.h"
 #include "reach.h"
@@ -404,16 +405,13 @@ void sp_path_again(struct sp_path *path)
 static void add_anchors(struct sp_path *path, const struct sp_strings *list, const char *interface)
 {
 	int family = path->family == SP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
-	unsigned count = 0;
-	for (size_t i = 0; i < list->count && count < SP_SCOPE_ANCHORS; i++) {
-		struct sp_anchor *anchor = &path->anchors[count];
-		if (sp_endpoint_parse(&anchor->endpoint, list->items[i], 53) < 0 ||
-		    anchor->endpoint.address.ss_family != family)
-			continue;
-		size_t size = strnlen(interface, sizeof(anchor->endpoint.interface) - 1);
-		memcpy(anchor->endpoint.interface, interface, size);
+	struct sp_endpoint endpoints[SP_SCOPE_ANCHORS];
+	unsigned count = sp_anchors_of(list, family, interface, endpoints, SP_SCOPE_ANCHORS);
+	for (unsigned i = 0; i < count; i++) {
+		struct sp_anchor *anchor = &path->anchors[i];
+		anchor->endpoint = endpoints[i];
 		anchor->path = path;
-		anchor->index = count++;
+		anchor->index = i;
 		(void)sp_endpoint_host(&anchor->endpoint, anchor->host, sizeof(anchor->host));
 	}
 	sp_scope_init(&path->scope, count);
