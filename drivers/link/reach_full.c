@@ -21,7 +21,7 @@ enum {
 	SHRINKS = 4,
 	MISSES = 3,       ///< then an anchor that never answered is left out
 	FORGIVE = 36,     ///< series, until it gets another chance
-	SILENT_S = 30,    ///< a black hole is looked at this often
+	SILENT_S = 30,    ///< a black hole is looked at this often at least
 	REMEMBER_S = 600, ///< what a router said; as long as the kernel's own memory
 };
 
@@ -37,7 +37,7 @@ static int64_t now_us(const struct sp_reach_full *full)
 static void rest(struct sp_reach_full *full)
 {
 	int64_t wait_us = full->reach->conf->full_interval_ms * 1000 * full->families;
-	if (full->status == SP_RUNG_SILENT)
+	if (full->status == SP_RUNG_SILENT && wait_us > SILENT_S * INT64_C(1000000))
 		wait_us = SILENT_S * INT64_C(1000000);
 	full->open = 0;
 	full->busy = false;

@@ -254,6 +254,20 @@ static void test_switched_off_and_frugal(void **state)
 	assert_int_equal(world.full, 0);
 }
 
+static void test_who_asks_often_sees_the_end_as_soon(void **state)
+{
+	(void)state;
+	struct sp_device *dev = begin("192.0.2.1, 192.0.2.2\nfull_size_interval = 5s");
+	run(dev, 60);
+	world.passes = 1400;
+	run(dev, 20);
+	assert_int_equal(full()->report.status, SP_RUNG_SILENT);
+	world.passes = 0;
+	run(dev, 8);
+	assert_int_equal(full()->report.status, SP_RUNG_OK);
+	fake_free(dev);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -269,6 +283,7 @@ int main(void)
 	    TEST(test_total_loss_is_no_black_hole),
 	    TEST(test_lost_packets_are_no_black_hole),
 	    TEST(test_switched_off_and_frugal),
+	    TEST(test_who_asks_often_sees_the_end_as_soon),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
