@@ -115,8 +115,10 @@ SCENARIOS = (
              seconds=10, warm_s=6, silent=True),
     Scenario("upgrade", "the agent is stopped, and another version comes back", courses.silence(courses.agent_upgrade),
              "agent", SILENCE, seconds=10, warm_s=6, silent=True),
-    Scenario("mtu", "packets over 1400 bytes vanish, and nobody says so", simple(faults.small_packets_only), "mtu", SYMPTOM,
-             warm_s=65,  # the first of them go out after 30 s and 60 s
+    Scenario("mtu", "packets over 1400 bytes vanish, and nobody says so", simple(faults.small_packets_only), "mtu",
+             (15, 7),  # the start is the middle of a family's gap, of 10 s and a round
+             warm_s=75,  # the first of them go out after 30 s and 60 s, and two anchors each must have answered
+             closes_s=20, end_edge_s=15,  # a family is asked every 10 s
              agent={"reach": "full_size_interval = 5s"}),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
