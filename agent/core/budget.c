@@ -33,6 +33,7 @@ struct sp_budget {
 	int64_t spent[SP_BUDGET_KINDS];
 	unsigned said;
 	bool settled;
+	bool recalled;          ///< what the store has is known
 	int64_t asked, durable; ///< totals: put, and known to be kept
 	bool asked_soon;        ///< by the last put
 };
@@ -87,6 +88,8 @@ static void kept(void *arg, int result)
 
 static void put(struct sp_budget *b, int64_t reserved, bool soon)
 {
+	if (!b->recalled)
+		return; // it would take the place of what was counted before
 	char *text = to_text(b, reserved);
 	struct promise *promise = sp_alloc(sizeof(*promise));
 	*promise = (struct promise){.budget = b, .total = used(b) + reserved};
@@ -121,9 +124,8 @@ static int64_t number(const cJSON *json, const char *name)
 }
 
 /// The cap that was in force then; -1 when nothing is known.
-static int64_t load(struct sp_budget *b)
+static int64_t load(struct sp_budget *b, const char *text)
 {
-	char *text = b->config.get(b->config.arg, b->key);
 	cJSON *json = text ? cJSON_Parse(text) : NULL;
 	int64_t cap = -1;
 	if (cJSON_IsObject(json)) {
@@ -141,7 +143,6 @@ static int64_t load(struct sp_budget *b)
 		sp_warning("budget", "\"%s\": what the journal kept is not readable", b->line);
 	}
 	cJSON_Delete(json);
-	free(text);
 	return cap;
 }
 
@@ -237,7 +238,7 @@ static void begin_month(struct sp_budget *b, const char *month, int64_t from_ms)
 	name_month(b, month, from_ms);
 }
 
-void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
+static void look_at_month(struct sp_budget *b, const struct sp_clock_reading *now)
 {
 	char month[8];
 	if (now->synced && !b->settled) {
@@ -254,6 +255,40 @@ void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
 			begin_month(b, month, edge_ms(month, 0));
 		}
 	}
+}
+
+/// What the store has is continued; what was counted before it could be read is added.
+static void recall(struct sp_budget *b, const struct sp_clock_reading *now)
+{
+	char *text = NULL;
+	int64_t own[SP_BUDGET_KINDS], cap = b->config.cap_bytes;
+	if (b->recalled || b->settled || b->config.get(b->config.arg, b->key, &text))
+		return;
+	memcpy(own, b->spent, sizeof(own));
+	memset(b->spent, 0, sizeof(b->spent));
+	unsigned said = b->said;
+	b->recalled = true;
+	int64_t before = load(b, text);
+	free(text);
+	if (before < 0)
+		b->said = said;
+	bool raised = before > 0 && (cap == 0 || cap > before);
+	if (raised)
+		say(b, "raised");
+	// A cap that was raised, lowered, or is new, speaks for itself.
+	if (raised || (before >= 0 && cap > 0 && (before == 0 || cap < before)))
+		b->said = 0;
+	look_at_month(b, now);
+	for (int i = 0; i < SP_BUDGET_KINDS; i++)
+		b->spent[i] += own[i];
+	look_at_cap(b);
+	put(b, reserve(b), true);
+}
+
+void sp_budget_look(struct sp_budget *b, const struct sp_clock_reading *now)
+{
+	recall(b, now);
+	look_at_month(b, now);
 	look_at_cap(b);
 }
 
@@ -266,17 +301,7 @@ struct sp_budget *sp_budget_new(const struct sp_budget_config *config, const str
 	b->line = sp_strdup(config->line);
 	b->config.line = b->line;
 	b->key = sp_asprintf("budget.%.56s", config->line);
-	int64_t before = load(b), cap = config->cap_bytes;
-	bool raised = before > 0 && (cap == 0 || cap > before);
-	if (raised) {
-		say(b, "raised");
-		b->said = 0;
-	}
-	// A cap that was lowered, or is new, speaks for itself.
-	if (before >= 0 && cap > 0 && (before == 0 || cap < before))
-		b->said = 0;
 	sp_budget_look(b, now);
-	put(b, reserve(b), true);
 	return b;
 }
 

@@ -31,7 +31,9 @@ struct sp_budget_config {
 	/// next. `done(done_arg, 0)` once it is durable. -errno: it was not taken, and done is not called.
 	int (*put)(void *arg, const char *key, const char *value, bool soon, sp_journal_done_fn done,
 		   void *done_arg);
-	char *(*get)(void *arg, const char *key);
+	/// 0 with what is kept, NULL for nothing; -EAGAIN: it cannot be read yet. Then the budget counts from
+	/// 0, puts nothing, asks again at each look, and adds.
+	int (*get)(void *arg, const char *key, char **out);
 	void *arg;
 };
 

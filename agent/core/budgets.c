@@ -13,6 +13,7 @@ struct sp_budgets {
 	struct sp_budget **items; ///< as settings->lines
 	size_t count;
 	size_t carrier;    ///< the line that telemetry went over last
+	bool late;         ///< the journal could not be read at start
 	int64_t telemetry; ///< counted so far, of the publisher's total
 };
 
@@ -24,10 +25,27 @@ static int put(void *arg, const char *key, const char *value, bool soon, sp_jour
 		    : sp_journal_put_later(budgets->journal, key, value, done, done_arg);
 }
 
-static char *get(void *arg, const char *key)
+static bool writable(const struct sp_budgets *budgets)
+{
+	struct sp_journal_status status;
+	sp_journal_status(budgets->journal, &status);
+	return status.state == SP_JOURNAL_WRITABLE;
+}
+
+/// A journal that could not be opened has no answer, and is not waited for again while it is in trouble.
+static int get(void *arg, const char *key, char **out)
 {
 	struct sp_budgets *budgets = arg;
-	return sp_journal_get(budgets->journal, key);
+	if (budgets->late && !writable(budgets))
+		return -EAGAIN;
+	*out = sp_journal_get(budgets->journal, key);
+	if (*out || budgets->late)
+		return 0;
+	budgets->late = !writable(budgets);
+	if (budgets->late)
+		return -EAGAIN;
+	*out = sp_journal_get(budgets->journal, key); // it may have come up since
+	return 0;
 }
 
 struct sp_budgets *sp_budgets_new(const struct sp_settings *settings, struct sp_journal *journal,

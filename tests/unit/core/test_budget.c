@@ -31,6 +31,7 @@ static struct {
 	} waiting[WAITING];
 	size_t count;
 	int puts, refuse;
+	bool closed;
 } store;
 
 static struct recorder_list records;
@@ -52,11 +53,14 @@ static int put(void *arg, const char *key, const char *value, bool soon, sp_jour
 	return 0;
 }
 
-static char *get(void *arg, const char *key)
+static int get(void *arg, const char *key, char **out)
 {
 	(void)arg;
 	(void)key;
-	return store.durable ? sp_strdup(store.durable) : NULL;
+	if (store.closed)
+		return -EAGAIN;
+	*out = store.durable ? sp_strdup(store.durable) : NULL;
+	return 0;
 }
 
 /// One commit takes everything that waits, or a power cut does.
@@ -289,6 +293,34 @@ static void test_a_clock_far_back_for_long_is_followed(void **unused)
 	cut(budget);
 }
 
+static void test_a_journal_that_opens_late_is_added(void **unused)
+{
+	(void)unused;
+	struct sp_budget *budget = open_budget(1000000, false);
+	spend(budget, 900000);
+	assert_int_equal(records.count, 1); // the warning
+	sp_budget_settle(budget);
+	commit(0);
+	sp_budget_free(budget);
+	store.closed = true;
+	budget = open_budget(1000000, false);
+	int puts = store.puts;
+	spend(budget, 90000);
+	assert_int_equal(used(budget), 90000);
+	assert_int_equal(store.puts, puts); // nothing takes the stored count's place
+	store.closed = false;
+	sp_budget_look(budget, &now);
+	assert_int_equal(used(budget), 990000);
+	assert_int_equal(records.count, 1);
+	spend(budget, 10000);
+	assert_string_equal(recorder_text(&records, 1, "event"), "exhausted");
+	commit(0);
+	cut(budget);
+	budget = open_budget(1000000, false);
+	assert_true(used(budget) >= 1000000);
+	cut(budget);
+}
+
 static void test_a_clean_stop_gives_the_reserve_back(void **unused)
 {
 	(void)unused;
@@ -414,6 +446,7 @@ int main(void)
 	    TEST(a_clock_that_goes_back_forgives_nothing),
 	    TEST(a_clock_over_the_edge_and_back_forgives_nothing),
 	    TEST(a_clock_far_back_for_long_is_followed),
+	    TEST(a_journal_that_opens_late_is_added),
 	    TEST(a_clean_stop_gives_the_reserve_back),
 	    TEST(what_the_card_says_is_not_trusted),
 	    TEST(a_store_that_refuses_is_asked_again),
