@@ -105,8 +105,12 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 	keep_text(slot->host, sizeof(slot->host), report->host);
 	if (report->status == SP_RUNG_OK) {
 		slot->last_ok_us = now_us;
-		if (beyond_gateway(report->rung) && ledger->egress != SP_LINE_EGRESS_FOREIGN)
-			ledger->worked[report->family] = true;
+		bool offers = beyond_gateway(report->rung) && ledger->egress != SP_LINE_EGRESS_FOREIGN;
+		bool news = offers && !ledger->worked[report->family];
+		ledger->worked[report->family] |= offers;
+		// A family that is broken when the board boots must be missed.
+		if (news && report->family != SP_FAMILY_ANY)
+			ledger->events->save(ledger->arg);
 	}
 }
 

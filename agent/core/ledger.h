@@ -134,7 +134,7 @@ enum { SP_EVIDENCE_MAX = SP_RUNGS * SP_FAMILIES + 1 };
 size_t sp_ledger_evidence(const struct sp_ledger *ledger, int64_t now_us,
 			  struct sp_evidence out[SP_EVIDENCE_MAX]);
 
-/// The open outage and which families are offered, as text for the journal; "" when there is nothing to keep.
+/// The open outage, and which families are offered also without one, as text for the journal; "": nothing.
 void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out);
 /// Continues where the text left off. Before the first report. 0 or -EINVAL (nothing is taken then).
 int sp_ledger_load(struct sp_ledger *ledger, const char *text) SP_MUST_CHECK;

@@ -166,10 +166,8 @@ int sp_outage_from_json(const cJSON *json, struct sp_outage *out)
 	return 0;
 }
 
-void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
+static cJSON *outage_now(const struct sp_ledger *ledger)
 {
-	if (!ledger->has_outage)
-		return;
 	// What holds has held until the latest reading.
 	struct sp_outage outage = ledger->outage;
 	struct sp_ledger_moment counted = sp_ledger_moment(ledger, &ledger->clock, ledger->counted_us);
@@ -183,6 +181,15 @@ void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
 	cJSON_AddNumberToObject(json, "counted_mono_us", (double)counted.mono_us);
 	if (counted.placed)
 		cJSON_AddNumberToObject(json, "counted_t_ms", (double)counted.t_ms);
+	return json;
+}
+
+void sp_ledger_save(const struct sp_ledger *ledger, struct sp_buf *out)
+{
+	bool any = ledger->worked[SP_FAMILY_IPV4] || ledger->worked[SP_FAMILY_IPV6];
+	if (!ledger->has_outage && !any)
+		return;
+	cJSON *json = ledger->has_outage ? outage_now(ledger) : cJSON_CreateObject();
 	cJSON *offered = cJSON_AddArrayToObject(json, "offered");
 	for (int family = SP_FAMILY_IPV4; family <= SP_FAMILY_IPV6; family++)
 		if (ledger->worked[family])
@@ -213,21 +220,29 @@ static void get_counted(const cJSON *json, struct sp_ledger *ledger)
 	ledger->resumed = true;
 }
 
-int sp_ledger_load(struct sp_ledger *ledger, const char *text)
+static int get_outage(const cJSON *json, struct sp_ledger *ledger)
 {
-	cJSON *json = cJSON_Parse(text);
 	struct sp_outage outage;
-	int result = cJSON_IsObject(json) ? sp_outage_from_json(json, &outage) : -EINVAL;
-	if (result || outage.closed) {
-		cJSON_Delete(json);
+	if (!cJSON_HasObjectItem(json, "outage"))
+		return 0;
+	if (sp_outage_from_json(json, &outage) || outage.closed)
 		return -EINVAL;
-	}
 	ledger->outage = outage;
 	ledger->has_outage = true;
 	get_counted(json, ledger);
 	ledger->remembered = sp_ledger_symptoms(&outage);
-	const cJSON *word;
-	cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, "offered"))
+	return 0;
+}
+
+int sp_ledger_load(struct sp_ledger *ledger, const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+	const cJSON *word, *offered = cJSON_GetObjectItemCaseSensitive(json, "offered");
+	if (!cJSON_IsObject(json) || !cJSON_IsArray(offered) || get_outage(json, ledger)) {
+		cJSON_Delete(json);
+		return -EINVAL;
+	}
+	cJSON_ArrayForEach(word, offered)
 	{
 		const char *name = cJSON_GetStringValue(word);
 		for (int family = SP_FAMILY_IPV4; name && family <= SP_FAMILY_IPV6; family++)

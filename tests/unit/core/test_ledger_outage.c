@@ -51,7 +51,7 @@ static void test_an_outage_opens_and_closes_at_the_probes(void **unused)
 	assert_int_equal(bench.outage.end_mono_us, us(130.2));
 	assert_int_equal(bench.outage.end_t_ms, 1700000000000 + 130200);
 	assert_int_equal(bench.line.since_us, us(130.2));
-	assert_int_equal(bench.saves, 2);
+	assert_int_equal(bench.saves, 3);
 	assert_int_equal(bench.outage.part_count, 1);
 	assert_int_equal(bench.outage.parts[0].us, us(130.2) - us(105));
 	assert_true(bench.outage.end_uncertainty_seconds >= 1 && bench.outage.end_uncertainty_seconds < 23);

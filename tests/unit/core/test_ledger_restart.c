@@ -27,7 +27,7 @@ static void test_an_outage_goes_on_in_the_next_boot(void **unused)
 	bench_begin(&bench, boot_one);
 	both_fine(&bench, 100);
 	char *nothing = save(&bench);
-	assert_string_equal(nothing, "");
+	assert_string_equal(nothing, "{\"offered\":[\"ipv4\",\"ipv6\"]}"); // no outage
 	free(nothing);
 	family_lost(&bench, 110, V4, 104);
 	family_lost(&bench, 110, V6, 104);
@@ -78,7 +78,7 @@ static void test_an_outage_goes_on_in_the_next_boot(void **unused)
 	assert_int_equal(bench.outage.end_t_ms, 1700000900000 + 40000);
 	assert_int_equal(bench.outage.state, SP_LINE_DOWN);
 	char *empty = save(&bench);
-	assert_string_equal(empty, "");
+	assert_string_equal(empty, "{\"offered\":[\"ipv4\",\"ipv6\"]}");
 	free(empty);
 	bench_end(&bench);
 }
@@ -155,9 +155,37 @@ static void test_a_hop_that_is_not_found_again_takes_nothing_back(void **unused)
 	bench_end(&bench);
 }
 
+/// Broken before the board boots, it answers nobody in this run; the last one knew that it is offered.
+static void test_a_family_that_is_broken_at_boot_is_missed(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	bench_begin(&bench, boot_one);
+	both_fine(&bench, 100);
+	assert_int_equal(bench.saves, 2); // as soon as each is known
+	char *text = save(&bench);
+	bench_end(&bench);
+	for (int known = 0; known < 2; known++) {
+		bench_begin(&bench, boot_two);
+		if (known)
+			assert_int_equal(sp_ledger_load(bench.ledger, text), 0);
+		for (double t = 20; t < 60; t += 2) {
+			say(&bench, t, CORE, V4, OK, t);
+			rest_answers(&bench, t, V4, t);
+			family_lost(&bench, t, V6, 20);
+			judge(&bench, t);
+		}
+		assert_int_equal(bench.opened, known);
+		if (known)
+			assert_line(&bench, SP_LINE_DEGRADED, SP_CAUSE_IPV6, SP_WHOSE_PROVIDER);
+		bench_end(&bench);
+	}
+	free(text);
+}
+
 #define MEMORY(state, cause, start, parts)                                                \
 	"{\"outage\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":" state ",\"cause\":" cause \
-	",\"whose\":\"provider\",\"start_boot\":\"b\",\"start_mono_us\":" start parts "}"
+	",\"whose\":\"provider\",\"start_boot\":\"b\",\"start_mono_us\":" start parts ",\"offered\":[]}"
 #define PART(seconds) \
 	",\"parts\":[{\"cause\":\"isp\",\"whose\":\"provider\",\"state\":\"down\",\"seconds\":" seconds "}]"
 
@@ -197,6 +225,7 @@ int main(void)
 	    cmocka_unit_test(test_an_outage_goes_on_in_the_next_boot),
 	    cmocka_unit_test(test_a_restart_does_not_end_what_lies_farther_out),
 	    cmocka_unit_test(test_a_hop_that_is_not_found_again_takes_nothing_back),
+	    cmocka_unit_test(test_a_family_that_is_broken_at_boot_is_missed),
 	    cmocka_unit_test(test_a_spoilt_memory_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
