@@ -51,13 +51,50 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
 	return -1;
 }
 
+static struct sp_tls *tls_of(const SSL *ssl)
+{
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+/// X509_V_OK, or which of the certificate's dates forbids it at that time. Without
+/// X509_VERIFY_PARAM_set_time(): on 32-bit ARM the distribution's library takes a time_t of 32 bits there,
+/// and ours has 64.
+static int check_dates(const X509 *certificate, int64_t t_ms)
+{
+	time_t seconds = (time_t)(t_ms / 1000);
+	struct tm parts;
+	char text[32];
+	ASN1_TIME *at = ASN1_TIME_new();
+	int error = X509_V_ERR_UNSPECIFIED;
+	if (at && gmtime_r(&seconds, &parts) && strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &parts) > 0 &&
+	    ASN1_TIME_set_string(at, text) == 1) {
+		int begun = ASN1_TIME_compare(at, X509_get0_notBefore(certificate));
+		int left = ASN1_TIME_compare(X509_get0_notAfter(certificate), at);
+		error = begun == -2   ? X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD
+			: left == -2  ? X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD
+			: begun == -1 ? X509_V_ERR_CERT_NOT_YET_VALID
+			: left == -1  ? X509_V_ERR_CERT_HAS_EXPIRED
+				      : X509_V_OK;
+	}
+	ASN1_TIME_free(at);
+	return error;
+}
+
+/// In the handshake: once per certificate of a good chain, or with what is wrong.
 static int verified(int good, X509_STORE_CTX *store)
 {
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct sp_tls *tls = tls_of(ssl);
+	const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+	int error = X509_STORE_CTX_get_error(store);
+	// Where we know the time better than time(2), OpenSSL was told to leave dates to us.
+	if (good && tls->trust && !tls->provisional && certificate) {
+		error = check_dates(certificate, sp_clock_now().wall_ms);
+		X509_STORE_CTX_set_error(store, error);
+		good = error == X509_V_OK;
+	}
 	if (good)
 		return 1;
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct sp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	int error = X509_STORE_CTX_get_error(store);
 	bool dated = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
 	snprintf(tls->problem, sizeof(tls->problem), "%s%s", X509_verify_cert_error_string(error),
 		 dated ? ", by this machine's clock" : "");
@@ -216,10 +253,7 @@ static void choose_time(struct sp_tls *tls, SSL *ssl)
 		return;
 	struct sp_clock_reading now = sp_clock_now();
 	tls->provisional = !now.synced;
-	if (now.synced)
-		X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), (time_t)(now.wall_ms / 1000));
-	else
-		X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NO_CHECK_TIME);
+	X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NO_CHECK_TIME);
 }
 
 struct ssl_st *sp_tls_open(struct sp_tls *tls, int fd)
@@ -286,11 +320,6 @@ static int meaning(SSL *ssl, int result, short *wants)
 	return wire->error ? -wire->error : 0;
 }
 
-static struct sp_tls *tls_of(const SSL *ssl)
-{
-	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-}
-
 static bool fingerprint(const SSL *ssl, unsigned char out[32])
 {
 	X509 *leaf = SSL_get0_peer_certificate(ssl);
@@ -318,8 +347,18 @@ bool sp_tls_provisional(const struct ssl_st *ssl)
 	return ssl && SSL_is_init_finished(ssl) && tls_of(ssl)->provisional;
 }
 
+static int check_chain(STACK_OF(X509) * chain, int64_t t_ms)
+{
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		int error = check_dates(sk_X509_value(chain, i), t_ms);
+		if (error != X509_V_OK)
+			return error;
+	}
+	return X509_V_OK;
+}
+
 /// As OpenSSL does it in the handshake, but at that time. The error, X509_V_OK: none.
-static int verify_at(SSL *ssl, time_t at)
+static int verify_at(SSL *ssl, int64_t t_ms)
 {
 	X509 *leaf = SSL_get0_peer_certificate(ssl);
 	X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
@@ -329,10 +368,9 @@ static int verify_at(SSL *ssl, time_t at)
 	    X509_STORE_CTX_set_default(context, "ssl_server") == 1) {
 		X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
 		X509_VERIFY_PARAM_set1(param, SSL_get0_param(ssl));
-		X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_NO_CHECK_TIME);
-		X509_VERIFY_PARAM_set_time(param, at);
+		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
 		if (X509_verify_cert(context) == 1)
-			error = X509_V_OK;
+			error = check_chain(X509_STORE_CTX_get0_chain(context), t_ms);
 		else if (X509_STORE_CTX_get_error(context) != X509_V_OK)
 			error = X509_STORE_CTX_get_error(context);
 	}
@@ -346,7 +384,7 @@ int sp_tls_verify(struct ssl_st *ssl, int64_t t_ms)
 	struct sp_tls *tls = tls_of(ssl);
 	if (!sp_tls_provisional(ssl))
 		return 0;
-	int error = verify_at(ssl, (time_t)(t_ms / 1000));
+	int error = verify_at(ssl, t_ms);
 	if (error == X509_V_OK) {
 		tls->provisional = false;
 		return 0;
