@@ -313,7 +313,8 @@ static void show_hub(struct sp_page *page, const cJSON *publisher)
 			       sp_text_span(sp_json_number(publisher, "seconds"), span));
 	} else {
 		sp_page_add(page, SP_STYLE_BAD, _("not connected"));
-		sp_page_printf(page, SP_STYLE_PLAIN, ": %s", sp_json_text(publisher, "reason"));
+		if (sp_json_text(publisher, "reason")[0])
+			sp_page_printf(page, SP_STYLE_PLAIN, ": %s", sp_json_text(publisher, "reason"));
 		double next = sp_json_number(publisher, "next_attempt_seconds");
 		if (next >= 0)
 			sp_page_printf(page, SP_STYLE_DIM, _(", next attempt in %s"),

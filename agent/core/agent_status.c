@@ -38,6 +38,10 @@ static void add_rungs(cJSON *json, struct sp_agent *agent, const struct sp_ledge
 		cJSON_AddStringToObject(rung, "detail", evidence[i].detail);
 		if (evidence[i].rtt_us >= 0)
 			cJSON_AddNumberToObject(rung, "rtt_seconds", (double)evidence[i].rtt_us / 1e6);
+		if (evidence[i].reason)
+			cJSON_AddStringToObject(rung, "reason", evidence[i].reason);
+		if (evidence[i].host)
+			cJSON_AddStringToObject(rung, "host", evidence[i].host);
 		cJSON_AddItemToArray(list, rung);
 	}
 }

@@ -15,9 +15,10 @@ function evidenceText(item) {
   return reason ? `${said} · ${reason}` : said;
 }
 
-/** How long each cause held, where there was more than one. What the others leave is not known where an end is not. */
-function partsText(parts) {
-  if (!Array.isArray(parts) || parts.length < 2) return "";
+/** How long each cause held, where there was more than one. While an outage goes on its present cause has no length yet. */
+function partsText(all) {
+  const parts = Array.isArray(all) ? all.filter((part) => part.seconds !== 0) : [];
+  if (parts.length < 2) return "";
   const said = parts.map((part) => t("outages.part", { cause: word("cause", part.cause) || word("state", part.state),
     length: typeof part.seconds === "number" ? spell(part.seconds) : t("length.unknown") }));
   return t("outages.parts", { parts: said.join(", ") });
