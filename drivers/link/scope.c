@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-	BURST = 6,   ///< probes of a burst at least
-	STRIKES = 3, ///< then an anchor is passed over
+	BURST = 6,            ///< probes of a burst at least
+	HELD_US = 700 * 1000, ///< no way takes so long, but a queue that stands
+	STRIKES = 3,          ///< then an anchor is passed over
 };
 static const int64_t bench_us = 10 * 60 * (int64_t)1000000;
 
@@ -72,8 +73,22 @@ bool sp_scope_lost(struct sp_scope *scope, unsigned anchor, int64_t sent_us)
 	return true;
 }
 
+/// A question of before the return may have waited in a router's queue, for its neighbour's address, and been
+/// let go the moment the neighbour lived again: then the answer's arrival tells when, and not the question's
+/// sending.
+static bool was_held(const struct sp_scope *scope, int64_t sent_us, int64_t now_us)
+{
+	return scope->status == SP_RUNG_SILENT && now_us - sent_us > HELD_US;
+}
+
 bool sp_scope_answered(struct sp_scope *scope, unsigned anchor, int64_t sent_us, int64_t now_us)
 {
+	int64_t rtt_us = now_us - sent_us;
+	bool held = was_held(scope, sent_us, now_us);
+	if (held)
+		sent_us = now_us - scope->least_rtt_us;
+	if (rtt_us < HELD_US && (scope->least_rtt_us == 0 || rtt_us < scope->least_rtt_us))
+		scope->least_rtt_us = rtt_us;
 	scope->suspected = false;
 	if (sent_us > scope->answered_us)
 		scope->answered_us = sent_us;
@@ -86,7 +101,7 @@ bool sp_scope_answered(struct sp_scope *scope, unsigned anchor, int64_t sent_us,
 			scope->anchor[i].benched_until_us = now_us + bench_us;
 	// It came back somewhere between the last question without an answer and this one.
 	int64_t lost_us = scope->last_lost_us > scope->since_us ? scope->last_lost_us : scope->since_us;
-	bool back = scope->status == SP_RUNG_SILENT && lost_us < sent_us;
+	bool back = scope->status == SP_RUNG_SILENT && lost_us < sent_us && !held;
 	return set(scope, SP_RUNG_OK, back ? sent_us - (sent_us - lost_us) / 2 : sent_us);
 }
 

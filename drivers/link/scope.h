@@ -18,6 +18,7 @@ struct sp_scope {
 	bool suspected;
 	int64_t first_lost_us; ///< sending time; while suspected
 	int64_t answered_us;   ///< sending time of the latest answered probe
+	int64_t least_rtt_us;  ///< seen so far; 0 before any
 	int64_t last_lost_us;  ///< when the last burst or sweep without an answer began
 	struct {
 		bool ever;        ///< it has answered

@@ -77,6 +77,19 @@ static void test_late_answer_keeps_the_edges_in_order(void **state)
 	assert_true(scope.since_us >= 2000);
 }
 
+/// A router kept the question until its neighbour lived again: the line came back when it was let go.
+static void test_a_question_that_was_held_tells_by_its_answer(void **state)
+{
+	(void)state;
+	const int64_t s = 1000000;
+	sp_scope_answered(&scope, 0, 1 * s, 1 * s + 20000);
+	sp_scope_lost(&scope, 1, 2 * s);
+	sp_scope_silent(&scope, 4 * s);
+	scope.last_lost_us = 9 * s; // swept since
+	assert_true(sp_scope_answered(&scope, 0, 10 * s, 12 * s));
+	assert_int_equal(scope.since_us, 12 * s - 20000);
+}
+
 static void test_turns_and_bench(void **state)
 {
 	(void)state;
@@ -183,6 +196,7 @@ int main(void)
 	    TEST(test_silence_began_with_the_first_loss),
 	    TEST(test_silence_of_another_scope_dates_ours),
 	    TEST(test_late_answer_keeps_the_edges_in_order),
+	    TEST(test_a_question_that_was_held_tells_by_its_answer),
 	    TEST(test_turns_and_bench),
 	    TEST(test_a_dead_line_benches_nobody),
 	    TEST(test_burst_sizes),
