@@ -48,8 +48,8 @@ static void tell(const struct sp_line *line, const struct sp_egress *seen, enum 
 	    has_prefix ? SP_TEXT("prefix", prefix) : SP_NULL("prefix"),
 	};
 	sp_record_fact(line->lines->config.recorder, "egress", line->name, fields, SP_COUNT(fields));
-	sp_notice("line", "\"%s\" leaves by %s%s: %s", line->name, has_hop ? seen->hop : "an unnamed hop",
-		  has_prefix ? prefix : "", sp_egress_book_event_name(event));
+	sp_notice("line", "\"%s\" leaves by %s%s%s: %s", line->name, has_hop ? seen->hop : "an unnamed hop",
+		  has_prefix ? ", out of " : "", has_prefix ? prefix : "", sp_egress_book_event_name(event));
 }
 
 static enum sp_egress_event take(struct sp_line *line, const struct sp_egress *seen, int64_t now_us)
