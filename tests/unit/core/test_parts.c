@@ -225,6 +225,12 @@ static char *get(void *arg, const char *key)
 	return NULL;
 }
 
+static void clear(struct shelves *shelves)
+{
+	for (size_t i = 0; i < SP_COUNT(shelves->items); i++)
+		free(shelves->items[i].value);
+}
+
 static void better(void *arg, const char *line)
 {
 	struct shelves *shelves = arg;
@@ -315,8 +321,7 @@ static void test_lines_record_facts_and_outlive_the_agent(void **unused)
 	assert_null(sp_ledger_outage(sp_lines_ledger(lines, 0)));
 	sp_lines_free(lines);
 	assert_int_equal(sp_loop_virtual_open(loop), 0);
-	for (size_t i = 0; i < SP_COUNT(shelves.items); i++)
-		free(shelves.items[i].value);
+	clear(&shelves);
 	recorder_list_clear(&records);
 	sp_loop_virtual_free(loop);
 }
@@ -338,6 +343,7 @@ static void test_silence_of_the_reporters_is_noticed(void **unused)
 	sp_ledger_view(sp_lines_ledger(lines, 0), &view);
 	assert_int_equal(view.state, SP_LINE_UNKNOWN);
 	sp_lines_free(lines);
+	clear(&shelves);
 	recorder_list_clear(&records);
 	sp_loop_virtual_free(loop);
 }

@@ -146,7 +146,8 @@ static size_t error_for(uint8_t *out, bool ipv6, uint8_t type, uint8_t code, uin
 	ip[0] = ipv6 ? 0x60 : 0x45;
 	ip[ipv6 ? 6 : 9] = ipv6 ? 58 : 1;
 	memcpy(ip + (ipv6 ? 24 : 16), "\xcb\x00\x71\x07", 4);
-	uint8_t whole[SP_ICMP_PROBE];
+	uint8_t whole[32] = {0};
+	assert_true(quoted <= sizeof(whole));
 	sp_icmp_encode(whole, sizeof(whole), ipv6, &sent);
 	memcpy(probe, whole, quoted);
 	uint16_t sum = sp_icmp_checksum(out, size);
