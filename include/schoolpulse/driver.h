@@ -84,6 +84,15 @@ struct sp_driver {
 	int64_t interval_ms; ///< default time between rounds; 0: no rounds, events only
 	int64_t deadline_ms; ///< a round that has not ended by then has failed: the core says so
 
+	/// SP_DRIVER_SPEED only. A test takes no more bytes of IP than this at `mbps` (the faster of both
+	/// directions), whatever happens: it is what the line's budget sets aside. And for unattended tests a
+	/// method may demand a pace of its own, exponential intervals of that mean between least and most,
+	/// instead of the windows of the configuration; 0: the windows.
+	int64_t (*worst_bytes)(const void *conf, double mbps);
+	struct sp_pace {
+		int64_t mean_s, least_s, most_s;
+	} pace;
+
 	/// Looks at parsed options for what a table cannot say; called by --check-config and before start.
 	/// Writes what is wrong to `why` and the key that it concerns to `key`. 0 or -EINVAL. May be NULL.
 	int (*check)(const void *conf, const char **key, char *why, size_t size);

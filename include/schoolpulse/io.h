@@ -126,6 +126,23 @@ bool sp_line_frugal(const struct sp_device *dev);
 /// The line is up or degraded, by all that its ledger knows: who now fails to answer fails by himself.
 bool sp_line_usable(const struct sp_device *dev);
 
+enum sp_traffic_source {
+	SP_TRAFFIC_INTERFACE, ///< the board's own interface: our own share at least
+	SP_TRAFFIC_CAPTURE,   ///< what passes a mirror port, or the board itself
+	SP_TRAFFIC_GATEWAY,   ///< the router's own counters of its outer interface: all of it
+};
+
+/// What moved on the line, ours included, over a time that has just ended.
+struct sp_traffic {
+	enum sp_traffic_source source;
+	int64_t from_us, to_us;       ///< monotonic, as counted
+	int64_t down_bytes, up_bytes; ///< as the line saw them: down is towards the school
+};
+
+/// A source better than the board's own counters. Report every reading: who wants to test the line waits
+/// while it is in use. Copied.
+void sp_line_traffic(struct sp_device *dev, const struct sp_traffic *traffic);
+
 /// A probe was lost: every device of the same line begins a round now instead of at its next
 /// time, so that the loss is either cleared or given its cause. Rate-limited by the core.
 void sp_line_suspect(struct sp_device *dev);
@@ -218,3 +235,101 @@ struct sp_http;
 struct sp_http *sp_http_get(struct sp_device *dev, const struct sp_http_request *request, sp_http_fn done,
 			    void *arg);
 void sp_http_cancel(struct sp_http *http); ///< NULL is fine
+
+// ---- HTTP, streaming ------------------------------------------------------------------------
+
+/// Many transfers at once whose bodies are made and used up as they move: nothing is held but what the
+/// system's buffers hold. Those of one session share its connections.
+struct sp_http_session;
+struct sp_http_stream;
+
+struct sp_http_session_config {
+	const char *resolve, *interface, *ca_file; ///< as in struct sp_http_request
+	enum sp_family family;                     ///< SP_FAMILY_ANY: whichever answers first
+	int64_t connect_timeout_ms;
+};
+
+struct sp_http_stream_request {
+	const char *method; ///< "GET" or "POST"
+	const char *url;    ///< http or https
+	int64_t send_bytes; ///< of a POST's body; its Content-Length
+	int64_t max_bytes;  ///< of the answer's body; more ends it with -EMSGSIZE
+	int64_t timeout_ms; ///< of the whole; it then ends with -ETIMEDOUT
+	int64_t stall_ms;   ///< no byte of body moved for so long: -ETIMEDOUT, too. 0: no such limit
+	bool fresh;         ///< a connection of its own, not one that was kept alive
+};
+
+struct sp_http_head {
+	long status;
+	int64_t length;                     ///< of the body as announced; -1: not announced
+	const char *location, *retry_after; ///< "" without
+};
+
+struct sp_http_stream_end {
+	int result;        ///< 0, or -errno as in struct sp_http_answer; an HTTP status is no error here
+	const char *error; ///< for people, "" on success
+	long status;       ///< 0 when none came
+	int64_t sent_bytes, received_bytes; ///< of bodies
+	int64_t bytes;                      ///< of IP, both ways, as near as the kernel tells
+	double retransmit_ratio;            ///< of what we sent, by our kernel; NAN: not known
+	int64_t first_byte_us; ///< from the request's last byte to the answer's first; -1: none came
+	enum sp_family family;
+	char address[INET6_ADDRSTRLEN]; ///< of the peer; "" while none was reached
+};
+
+struct sp_http_stream_events {
+	/// The answer's head is here. False ends the transfer (-ECANCELED). May be NULL.
+	bool (*head)(struct sp_device *dev, struct sp_http_stream *stream, const struct sp_http_head *head,
+		     void *arg);
+	/// A piece of the answer's body. False ends the transfer. May be NULL: thrown away.
+	bool (*received)(struct sp_device *dev, struct sp_http_stream *stream, const uint8_t *data,
+			 size_t length, void *arg);
+	/// Fills the body's next piece; it must fill `size` bytes.
+	void (*fill)(struct sp_device *dev, struct sp_http_stream *stream, uint8_t *data, size_t size,
+		     void *arg);
+	/// Always, and last.
+	void (*done)(struct sp_device *dev, struct sp_http_stream *stream,
+		     const struct sp_http_stream_end *end, void *arg);
+};
+
+/// Copies the config. Never NULL.
+struct sp_http_session *sp_http_session_new(struct sp_device *dev,
+					    const struct sp_http_session_config *config);
+/// Ends its streams without their callbacks and closes its connections; NULL is fine.
+void sp_http_session_free(struct sp_http_session *session);
+/// Copies the request; `events` must outlive the stream. Never NULL: what is wrong comes with done().
+struct sp_http_stream *sp_http_stream_start(struct sp_http_session *session,
+					    const struct sp_http_stream_request *request,
+					    const struct sp_http_stream_events *events, void *arg);
+/// Ends it without done(), once its bytes were counted; NULL is fine. Returns its bytes of IP.
+int64_t sp_http_stream_cancel(struct sp_http_stream *stream);
+/// How far it is, for what the kernel has acknowledged of an upload and not only taken; -1: not known.
+int64_t sp_http_stream_acked(const struct sp_http_stream *stream);
+
+// ---- helper programs ------------------------------------------------------------------------
+
+/// A program of ours in a process of its own, for what must not share the agent's memory or rights.
+struct sp_child;
+
+struct sp_child_events {
+	/// A line of its standard output, without the line break, at most 8 KiB: longer ones end the child.
+	void (*line)(struct sp_device *dev, const char *line, size_t length, void *arg);
+	/// It is gone: exit status, or -signal. Then the child is freed.
+	void (*ended)(struct sp_device *dev, int status, void *arg);
+};
+
+/// Starts `program` (a name, looked for beside the agent's own) with `argv` (ends with NULL, argv[0] is the
+/// program's). Its standard error is ours. It gets no descriptor and no capability of ours, but CAP_NET_RAW
+/// if `raw` and we have it, and dies with us. NULL and errno.
+struct sp_child *sp_child_start(struct sp_device *dev, const char *program, const char *const *argv, bool raw,
+				const struct sp_child_events *events, void *arg);
+/// Kills it, without ended(); NULL is fine.
+void sp_child_stop(struct sp_child *child);
+
+// ---- workers --------------------------------------------------------------------------------
+
+/// Runs `work` on a thread of a small pool, for a library that blocks, then `done` on the main thread. `work`
+/// sees only its `arg`: nothing of io.h. `done` runs always, also after the device's stop, then with `dev`
+/// NULL, so that `arg` can be freed: it must not touch anything else then.
+void sp_work(struct sp_device *dev, void (*work)(void *arg), void (*done)(struct sp_device *dev, void *arg),
+	     void *arg);
