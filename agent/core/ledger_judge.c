@@ -15,6 +15,7 @@
 enum {
 	SETTLE_US = 4 * 1000 * 1000,     ///< how long a verdict waits for rungs that have not spoken since
 	ASKED_US = 2 * 1000 * 1000,      ///< what is told to be silent was asked some time before
+	RETURN_US = 2 * 1000 * 1000,     ///< half of the longest pause between questions to what is silent
 	HUB_GRACE_US = 15 * 1000 * 1000, ///< after the path came back, the session needs a moment
 	SLACK_US = 5 * 1000 * 1000,      ///< an answer is reported later than it was asked for
 };
@@ -258,6 +259,10 @@ static bool pending(const struct sp_ledger_family *family, int rung, int64_t pat
 {
 	const struct sp_rung_view *view = &family->rungs[rung];
 	bool ever = rung != SP_RUNG_FULL_SIZE || view->last_ok_us != SP_NEVER_US;
+	// The anchors at home are asked more often than what has answered in their place, whose return is
+	// placed in the middle of a gap of up to twice that slack: they know better since when.
+	if (rung == SP_RUNG_ISP_CORE)
+		return broken(view) && view->heard_us < path_since + ASKED_US + RETURN_US;
 	return above_path(rung) && broken(view) && ever && !asked_since(view, path_since);
 }
 

@@ -267,6 +267,47 @@ static void test_a_hub_that_is_lost_has_edges(void **unused)
 	bench_end(&bench);
 }
 
+static void test_anchors_at_home_place_the_end_that_those_abroad_see_first(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, false);
+	beyond_silent(&bench, 110, 106);
+	judge(&bench, 110);
+	assert_int_equal(bench.opened, 1);
+	// Asked every four seconds, abroad answers first; the sweep at home that was lost meanwhile is told
+	// after it.
+	beyond_silent(&bench, 199.4, 106);
+	rest_answers(&bench, 200.6, V4, 198.7);
+	judge(&bench, 200.6);
+	say(&bench, 200.9, CORE, V4, SILENT, 106);
+	judge(&bench, 200.9);
+	assert_int_equal(bench.closed, 0);
+	say(&bench, 201.4, CORE, V4, OK, 200.5);
+	judge(&bench, 201.4);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.end_mono_us, us(200.5));
+	bench_end(&bench);
+}
+
+static void test_deaf_anchors_at_home_keep_no_outage_open(void **unused)
+{
+	(void)unused;
+	struct bench bench;
+	begin(&bench, false);
+	beyond_silent(&bench, 110, 106);
+	judge(&bench, 110);
+	beyond_silent(&bench, 199.4, 106);
+	rest_answers(&bench, 200.6, V4, 198.7);
+	judge(&bench, 200.6);
+	assert_int_equal(bench.closed, 0);
+	say(&bench, 203, CORE, V4, SILENT, 106);
+	judge(&bench, 203);
+	assert_int_equal(bench.closed, 1);
+	assert_int_equal(bench.outage.end_mono_us, us(198.7));
+	bench_end(&bench);
+}
+
 // ---- bytes that come in -----------------------------------------------------------------------------
 
 static void test_incoming_bytes_contradict_a_silence(void **unused)
@@ -372,6 +413,8 @@ int main(void)
 	    cmocka_unit_test(test_a_page_of_unknown_family_keeps_the_line_from_being_down),
 	    cmocka_unit_test(test_a_symptom_does_not_part_an_outage_in_two),
 	    cmocka_unit_test(test_a_hub_that_is_lost_has_edges),
+	    cmocka_unit_test(test_anchors_at_home_place_the_end_that_those_abroad_see_first),
+	    cmocka_unit_test(test_deaf_anchors_at_home_keep_no_outage_open),
 	    cmocka_unit_test(test_incoming_bytes_contradict_a_silence),
 	    cmocka_unit_test(test_bytes_alone_end_no_outage),
 	    cmocka_unit_test(test_bytes_from_before_do_not),
