@@ -59,6 +59,8 @@ static void apply_core(const struct reading *reading)
 	apply(reading, core_section("journal")->options, "journal", &out->journal);
 	apply(reading, core_section("attendance")->options, "attendance", &out->attendance);
 	apply(reading, core_section("board")->options, "board", &out->board);
+	apply(reading, core_section("speedtests")->options, "speedtests", &out->speedtests);
+	apply(reading, core_section("commands")->options, "commands", &out->commands);
 	if (sp_config_find(&out->config, "mqtt", ""))
 		apply(reading, core_section("mqtt")->options, "mqtt", &out->mqtt);
 	else
@@ -142,6 +144,7 @@ int sp_settings_read(struct sp_settings *out, const char *file, const struct sp_
 	for (size_t i = 0; i < out->config.count; i++)
 		read_section(&reading, &out->config.sections[i]);
 	sp_settings_check(out, errors, warnings);
+	sp_settings_check_speed(out, errors, warnings);
 	return errors->count > 0 ? -EINVAL : 0;
 }
 
@@ -151,6 +154,8 @@ void sp_settings_free(struct sp_settings *settings)
 	sp_options_free(core_section("mqtt")->options, &settings->mqtt);
 	sp_options_free(core_section("attendance")->options, &settings->attendance);
 	sp_options_free(core_section("board")->options, &settings->board);
+	sp_options_free(core_section("speedtests")->options, &settings->speedtests);
+	sp_options_free(core_section("commands")->options, &settings->commands);
 	for (size_t i = 0; i < settings->line_count; i++)
 		sp_options_free(core_section("line")->options, &settings->lines[i]);
 	for (size_t i = 0; i < settings->device_count; i++) {

@@ -6,6 +6,7 @@
 
 #include "agent/base/config.h"
 #include "agent/core/device.h"
+#include "agent/core/speed_times.h"
 
 struct sp_agent_conf {
 	char *state_dir, *socket;
@@ -39,12 +40,28 @@ struct sp_board_conf {
 	int64_t interval_ms;
 };
 
+struct sp_speedtests_conf {
+	bool enabled; ///< tests that nobody asks for
+	struct sp_strings windows, days, quiet;
+	int64_t samples;
+	struct sp_speed_times times;   ///< what those texts mean
+	int64_t busy_bytes_per_second; ///< more than this on the line, both ways: it is in use
+	int64_t busy_cpu_percent;
+	int64_t retry_ms, patience_ms;
+};
+
+struct sp_commands_conf {
+	char *key_file;
+	struct sp_strings allow;
+};
+
 enum sp_line_profile { SP_PROFILE_NORMAL, SP_PROFILE_FRUGAL };
 
 struct sp_line_conf {
 	const char *name; ///< the configuration's
-	char *provider;
-	int64_t budget_bytes; ///< per month; 0: no cap
+	char *provider, *plan;
+	int64_t bought_down_mbps, bought_up_mbps; ///< 0: not known
+	int64_t budget_bytes;                     ///< per month; 0: no cap
 	bool metered;
 	int profile; ///< enum sp_line_profile
 	char *egress, *shares;
@@ -66,6 +83,8 @@ struct sp_settings {
 	struct sp_journal_conf journal;
 	struct sp_attendance_conf attendance;
 	struct sp_board_conf board;
+	struct sp_speedtests_conf speedtests;
+	struct sp_commands_conf commands;
 	struct sp_line_conf *lines;
 	size_t line_count;
 	struct sp_device_conf *devices;
@@ -101,3 +120,9 @@ void sp_common_options(const struct sp_driver *driver, struct sp_option out[4], 
 /// Checks what stands in several places of the file. Adds to both lists.
 void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *errors,
 		       struct sp_config_errors *warnings);
+
+// ---- settings_speed.c ---------------------------------------------------------------------------
+
+/// The same for [speedtests] and [commands], whose texts it reads into `times`.
+void sp_settings_check_speed(struct sp_settings *settings, struct sp_config_errors *errors,
+			     struct sp_config_errors *warnings);

@@ -93,9 +93,46 @@ static const struct sp_option board_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct sp_speedtests_conf, member)
+static const struct sp_option speedtests_options[] = {
+    {"enabled", SP_OPTION_BOOL, "yes", 0, 0, AT(enabled), NULL,
+     "Speed is tested by itself; no: only when somebody asks"},
+    {"windows", SP_OPTION_LIST, "07:00-09:30, 09:30-11:30, 13:30-16:30", 1, SP_SPEED_WINDOWS, AT(windows),
+     NULL, "Times of the day, local time, in each of which tests happen at random moments"},
+    {"days", SP_OPTION_LIST, "mon-sat", 1, 7, AT(days), NULL, "Days of the week with tests"},
+    {"samples", SP_OPTION_INT, "1", 1, SP_SPEED_SAMPLES_MAX, AT(samples), NULL,
+     "Tests per window and device"},
+    {"quiet", SP_OPTION_LIST, "", 0, SP_SPEED_QUIETS, AT(quiet), NULL,
+     "Exams and holidays without tests: dates, or periods from/to, local time"},
+    {"busy_bytes", SP_OPTION_INT, "25000", 1, INT64_C(1000000000000), AT(busy_bytes_per_second), NULL,
+     "Bytes per second of others, both ways, from which a line is in use: a test waits"},
+    {"busy_cpu", SP_OPTION_INT, "30", 1, 100, AT(busy_cpu_percent), NULL,
+     "Percent of the board's processor from which a test waits"},
+    {"retry", SP_OPTION_DURATION, "30s", 1 * SECOND, HOUR, AT(retry_ms), NULL,
+     "How long a test that waits stays away before it looks again"},
+    {"patience", SP_OPTION_DURATION, "20min", 0, 4 * HOUR, AT(patience_ms), NULL,
+     "How long a test waits at most; then it is recorded as skipped"},
+    {0},
+};
+#undef AT
+
+#define AT(member) offsetof(struct sp_commands_conf, member)
+static const struct sp_option commands_options[] = {
+    {"key_file", SP_OPTION_STRING, "", 0, 4000, AT(key_file), NULL,
+     "Public key (PEM, Ed25519) of who may send commands over the feed; empty: nobody"},
+    {"allow", SP_OPTION_LIST, "speedtest", 0, 8, AT(allow), NULL, "Commands that are obeyed"},
+    {0},
+};
+#undef AT
+
 #define AT(member) offsetof(struct sp_line_conf, member)
 static const struct sp_option line_options[] = {
     {"provider", SP_OPTION_STRING, "", 0, 200, AT(provider), NULL, "Who sells this line, for people"},
+    {"plan", SP_OPTION_STRING, "", 0, 200, AT(plan), NULL, "What was bought, by the provider's name for it"},
+    {"bought_down", SP_OPTION_INT, "0", 0, 1000000, AT(bought_down_mbps), NULL,
+     "Mbit/s downstream by the contract; 0: not known"},
+    {"bought_up", SP_OPTION_INT, "0", 0, 1000000, AT(bought_up_mbps), NULL,
+     "Mbit/s upstream by the contract; 0: not known"},
     {"budget", SP_OPTION_SIZE, "0", 0, 1024 * 1024 * MIB, AT(budget_bytes), NULL,
      "Most bytes that we may use of this line in a month; 0: no limit, they are counted all the same"},
     {"metered", SP_OPTION_BOOL, "no", 0, 0, AT(metered), NULL,
@@ -120,6 +157,8 @@ const struct sp_core_section sp_core_sections[] = {
     {"journal", false, journal_options},
     {"attendance", false, attendance_options},
     {"board", false, board_options},
+    {"speedtests", false, speedtests_options},
+    {"commands", false, commands_options},
     {"line", true, line_options},
     {0},
 };

@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // A configuration file of any bytes: parsed, every section put through a table of every option
-// type, and what came out checked against what the table promises.
+// type, and what came out checked against what the table promises; each value read as a time of tests, too.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/config.h"
 #include "agent/base/utf8.h"
+#include "agent/core/speed_times.h"
 
 struct conf {
 	char *host, *note;
@@ -49,6 +50,22 @@ static void check_text(const char *text, size_t max)
 	CHECK(strlen(text) <= max && sp_utf8_valid(text, strlen(text)));
 }
 
+static void check_times(const char *value)
+{
+	struct sp_speed_window window;
+	struct sp_speed_quiet quiet;
+	unsigned days = 0;
+	if (sp_speed_window_parse(value, &window) == 0)
+		CHECK(window.from_s >= 0 && window.from_s < window.to_s && window.to_s <= SP_SPEED_DAY_S);
+	CHECK(sp_speed_days_parse(value, &days) == 0 ? days > 0 && days < 0x80 : days == 0);
+	if (sp_speed_quiet_parse(value, &quiet) == 0) {
+		struct sp_speed_times times = {.quiets = {quiet}, .quiet_count = 1};
+		CHECK(quiet.from_ms < quiet.to_ms);
+		CHECK(sp_speed_day_start_ms(sp_speed_day(quiet.from_ms)) <= quiet.from_ms);
+		CHECK(sp_speed_is_quiet(&times, quiet.from_ms) && !sp_speed_is_quiet(&times, quiet.to_ms));
+	}
+}
+
 static void check_section(const struct sp_config *config, const struct sp_config_section *section)
 {
 	check_text(section->name, SP_CONFIG_NAME_MAX);
@@ -60,6 +77,7 @@ static void check_section(const struct sp_config *config, const struct sp_config
 		CHECK(*section->entries[i].key && section->entries[i].line > section->line);
 		check_text(section->entries[i].key, SP_CONFIG_NAME_MAX);
 		check_text(section->entries[i].value, SP_CONFIG_LINE_MAX);
+		check_times(section->entries[i].value);
 	}
 }
 
