@@ -24,6 +24,7 @@ enum {
 	STOP_COMMIT_MS = 3000, ///< for the last facts to reach the card
 	STOP_SEND_MS = 3000,   ///< and the broker
 	STOP_CLOSE_MS = 10000, ///< and the journal to close
+	STOP_WORK_MS = 3000,   ///< for libraries that block to come back
 };
 
 // ---- between threads -------------------------------------------------------------------------------
@@ -418,6 +419,10 @@ static bool take_apart(struct sp_agent *agent)
 	sp_publisher_free(publisher);
 	if (agent->loop)
 		sp_loop_uv_drain(agent->loop);
+	if (agent->loop && !sp_loop_uv_finish(agent->loop, STOP_WORK_MS)) {
+		sp_warning("agent", "a driver's library hangs and is left behind");
+		return false;
+	}
 	sp_watchdog_free(agent->watchdog);
 	sp_devices_free(agent->devices);
 	sp_lines_free(agent->lines);

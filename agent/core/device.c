@@ -3,6 +3,7 @@
 // The set of devices: who is there, and what is asked of all of them.
 #include "agent/core/device_priv.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "agent/base/ids.h"
@@ -75,6 +76,11 @@ void sp_devices_stop(struct sp_devices *devices)
 {
 	for (size_t i = 0; i < devices->count; i++)
 		sp_device_end(devices->items[i]);
+}
+
+int sp_devices_round(struct sp_devices *devices)
+{
+	return devices->count > 0 ? sp_device_round(devices->items[0]) : -EAGAIN;
 }
 
 static struct sp_burst *burst_of(struct sp_devices *devices, const char *line)

@@ -21,6 +21,7 @@
 #include "agent/core/samples.h"
 #include "schoolpulse/driver.h"
 #include "schoolpulse/io.h"
+#include "schoolpulse/speed.h"
 
 struct sp_devices; ///< all of them
 
@@ -47,6 +48,14 @@ struct sp_devices_config {
 	void (*spent)(void *arg, const char *line, enum sp_spending what, int64_t bytes);
 	bool (*frugal)(void *arg, const char *line);
 	bool (*usable)(void *arg, const char *line);
+	/// io.h: sp_line_traffic(). May be NULL.
+	void (*traffic)(void *arg, const char *line, const struct sp_traffic *traffic);
+	/// speed.h, in the process that tests: what sp_speed_order() answers, and who is told. May be NULL.
+	const struct sp_speed_order *order;
+	void (*speed_progress)(void *arg, enum sp_speed_phase phase, double done, double bps);
+	void (*speed_report)(void *arg, const struct sp_speed_report *report);
+	/// A round of sp_devices_round() is over; `reason` and `text` are "" when it went well.
+	void (*round)(void *arg, const char *device, bool ok, const char *reason, const char *text);
 	void *arg;
 	double (*random)(void); ///< in [0, 1); NULL: sp_random_unit
 };
@@ -65,6 +74,9 @@ void sp_devices_stop(struct sp_devices *devices);
 
 /// Every waiting device of that line begins a round now; at most once per 3 s and line.
 void sp_devices_burst(struct sp_devices *devices, const char *line);
+/// The first device begins a round now, also when its driver has no interval: how a speed test is begun. 0,
+/// or -EAGAIN when it has not started.
+int sp_devices_round(struct sp_devices *devices) SP_MUST_CHECK;
 /// Every enabled device's measurements.
 typedef void (*sp_devices_window_fn)(void *arg, const char *name, const char *line,
 				     const struct sp_driver *driver, struct sp_samples *samples);

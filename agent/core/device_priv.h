@@ -75,6 +75,8 @@ void sp_http_pool_free(struct sp_http_pool *pool);
 
 void sp_device_begin(struct sp_device *dev);
 void sp_device_end(struct sp_device *dev);
+/// A waiting device begins a round now; -EAGAIN: it is not waiting.
+int sp_device_round(struct sp_device *dev) SP_MUST_CHECK;
 /// A waiting device begins its next round in `delay_ms`; any other is left alone.
 void sp_device_soon(struct sp_device *dev, int64_t delay_ms);
 /// The end of a round, and for drivers without rounds a word on their health.

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // One device's life: start with back-off, rounds with jitter and deadline, state with hysteresis.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,9 +123,14 @@ void sp_device_outcome(struct sp_device *dev, enum sp_outcome outcome, const cha
 			judge(dev, outcome, reason, text);
 		return;
 	}
+	const struct sp_devices_config *config = &dev->set->config;
 	dev->rounds++;
 	judge(dev, outcome, reason, text);
+	sp_loop_timer_stop(sp_device_loop(dev), dev->timer);
 	wait_for_round(dev);
+	bool ok = outcome == SP_OUTCOME_OK;
+	if (config->round)
+		config->round(config->arg, dev->name, ok, ok ? "" : dev->reason, ok ? "" : dev->text);
 }
 
 static int64_t deadline_ms(const struct sp_device *dev)
@@ -208,6 +214,14 @@ void sp_device_end(struct sp_device *dev)
 		dev->driver->stop(dev);
 	sp_line_load(dev, false);
 	close_all(dev);
+}
+
+int sp_device_round(struct sp_device *dev)
+{
+	if (dev->phase != SP_PHASE_WAITING)
+		return -EAGAIN;
+	begin_round(dev);
+	return 0;
 }
 
 void sp_device_soon(struct sp_device *dev, int64_t delay_ms)

@@ -135,6 +135,13 @@ void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes)
 		config->spent(config->arg, dev->line, what, bytes);
 }
 
+void sp_line_traffic(struct sp_device *dev, const struct sp_traffic *traffic)
+{
+	const struct sp_devices_config *config = &dev->set->config;
+	if (config->traffic && dev->line[0])
+		config->traffic(config->arg, dev->line, traffic);
+}
+
 bool sp_line_frugal(const struct sp_device *dev)
 {
 	const struct sp_devices_config *config = &dev->set->config;

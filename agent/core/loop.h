@@ -33,6 +33,8 @@ struct sp_loop_ops {
 	void (*watch_free)(struct sp_loop *loop, struct sp_loop_watch *watch);
 	/// From any thread: runs fn(arg, arg2, result) on the loop's thread, in the order of posting.
 	void (*post)(struct sp_loop *loop, sp_loop_post_fn fn, void *arg, void *arg2, int result);
+	/// Runs work(arg) on a thread of a small pool, then, in a later turn, done(arg) on the loop's.
+	void (*work)(struct sp_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 };
 
 /// An implementation embeds it first.
@@ -88,6 +90,12 @@ static inline void sp_loop_post(struct sp_loop *loop, sp_loop_post_fn fn, void *
 	loop->ops->post(loop, fn, arg, arg2, result);
 }
 
+static inline void sp_loop_work(struct sp_loop *loop, void (*work)(void *arg), void (*done)(void *arg),
+				void *arg)
+{
+	loop->ops->work(loop, work, done, arg);
+}
+
 // ---- the real one ---------------------------------------------------------------------------
 
 /// A loop on libuv. 0 or -errno.
@@ -98,5 +106,7 @@ void sp_loop_uv_run(struct sp_loop *loop);
 void sp_loop_uv_stop(struct sp_loop *loop);
 /// Runs what was posted so far, and what is due, without waiting.
 void sp_loop_uv_drain(struct sp_loop *loop);
-/// Every timer and watch must be freed before. NULL is fine.
+/// Runs until no work is under way, at most so long. False: some is, so that the loop cannot be freed.
+bool sp_loop_uv_finish(struct sp_loop *loop, int64_t timeout_ms);
+/// Every timer and watch must be freed, and every work done before. NULL is fine.
 void sp_loop_uv_free(struct sp_loop *loop);

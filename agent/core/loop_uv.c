@@ -17,6 +17,8 @@ struct uv {
 	uv_loop_t loop;
 	uv_async_t wake;
 	struct sp_queue *posted;
+	size_t works;   ///< under way
+	bool finishing; ///< stop once they are done
 };
 
 struct sp_loop_timer {
@@ -29,6 +31,14 @@ struct sp_loop_watch {
 	uv_poll_t handle;
 	int fd, wanted; ///< wanted: UV_READABLE, UV_WRITABLE
 	sp_loop_watch_fn fn;
+	void *arg;
+};
+
+struct work {
+	uv_work_t request;
+	struct uv *uv;
+	void (*work)(void *arg);
+	void (*done)(void *arg);
 	void *arg;
 };
 
@@ -153,6 +163,33 @@ static void post(struct sp_loop *loop, sp_loop_post_fn fn, void *arg, void *arg2
 	sp_queue_push_always(of(loop)->posted, &posted->node);
 }
 
+static void run_work(uv_work_t *request)
+{
+	struct work *work = request->data;
+	work->work(work->arg);
+}
+
+static void work_done(uv_work_t *request, int status)
+{
+	struct work *work = request->data;
+	struct uv *uv = work->uv;
+	(void)status; // nothing is cancelled
+	work->done(work->arg);
+	free(work);
+	if (--uv->works == 0 && uv->finishing)
+		uv_stop(&uv->loop);
+}
+
+static void start_work(struct sp_loop *loop, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+	struct work *work = sp_alloc(sizeof(*work));
+	*work = (struct work){.uv = of(loop), .work = run, .done = done, .arg = arg};
+	work->request.data = work;
+	of(loop)->works++;
+	// It can only refuse a missing function.
+	uv_queue_work(&of(loop)->loop, &work->request, run_work, work_done);
+}
+
 static const struct sp_loop_ops ops = {
     .now_us = now_us,
     .timer_new = timer_new,
@@ -163,6 +200,7 @@ static const struct sp_loop_ops ops = {
     .watch_events = watch_events,
     .watch_free = watch_free,
     .post = post,
+    .work = start_work,
 };
 
 static void wake(void *arg)
@@ -221,6 +259,26 @@ void sp_loop_uv_stop(struct sp_loop *loop)
 void sp_loop_uv_drain(struct sp_loop *loop)
 {
 	uv_run(&of(loop)->loop, UV_RUN_NOWAIT);
+}
+
+static void give_up(void *arg)
+{
+	struct sp_loop *loop = arg;
+	sp_loop_uv_stop(loop);
+}
+
+bool sp_loop_uv_finish(struct sp_loop *loop, int64_t timeout_ms)
+{
+	struct uv *uv = of(loop);
+	if (uv->works == 0)
+		return true;
+	struct sp_loop_timer *timer = sp_loop_timer_new(loop, give_up, loop);
+	sp_loop_timer_start(loop, timer, timeout_ms);
+	uv->finishing = true;
+	uv_run(&uv->loop, UV_RUN_DEFAULT);
+	uv->finishing = false;
+	sp_loop_timer_free(loop, timer);
+	return uv->works == 0;
 }
 
 static void dispose(struct sp_queue_node *node)

@@ -166,6 +166,30 @@ static void post(struct sp_loop *loop, sp_loop_post_fn fn, void *arg, void *arg2
 	of(loop)->posted_tail = &posted->next;
 }
 
+struct work {
+	void (*work)(void *arg);
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void run_work(void *arg, void *arg2, int result)
+{
+	struct work *work = arg;
+	(void)arg2;
+	(void)result;
+	work->work(work->arg);
+	work->done(work->arg);
+	free(work);
+}
+
+/// Nothing takes time that nobody lets pass: the work is done in the next turn.
+static void start_work(struct sp_loop *loop, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+	struct work *work = sp_alloc(sizeof(*work));
+	*work = (struct work){.work = run, .done = done, .arg = arg};
+	post(loop, run_work, work, NULL, 0);
+}
+
 static const struct sp_loop_ops ops = {
     .now_us = now_us,
     .timer_new = timer_new,
@@ -176,6 +200,7 @@ static const struct sp_loop_ops ops = {
     .watch_events = watch_events,
     .watch_free = watch_free,
     .post = post,
+    .work = start_work,
 };
 
 static void read_clock(void *arg, struct sp_clock_reading *out)
