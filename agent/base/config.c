@@ -26,6 +26,22 @@ static void count_more(struct sp_config_errors *errors, const char *file)
 	errors->lines[ERRORS_MAX - 1] = sp_asprintf("%s: and %zu more mistakes", file, errors->more);
 }
 
+/// Sections are checked one after another, and then what stands in several: a person reads top down.
+static void put(struct sp_config_errors *errors, unsigned line, char *text)
+{
+	if (!errors->lines) {
+		errors->lines = sp_alloc(ERRORS_MAX * sizeof(*errors->lines));
+		errors->at = sp_alloc(ERRORS_MAX * sizeof(*errors->at));
+	}
+	size_t place = errors->count++;
+	for (; place > 0 && errors->at[place - 1] > line; place--) {
+		errors->lines[place] = errors->lines[place - 1];
+		errors->at[place] = errors->at[place - 1];
+	}
+	errors->lines[place] = text;
+	errors->at[place] = line;
+}
+
 void sp_config_error(struct sp_config_errors *errors, const char *file, unsigned line, const char *format,
 		     ...)
 {
@@ -43,10 +59,8 @@ void sp_config_error(struct sp_config_errors *errors, const char *file, unsigned
 	for (char *byte = text; *byte; byte++)
 		if ((unsigned char)*byte < 0x20)
 			*byte = ' '; // a quoted value may hold line breaks: a mistake stays one line
-	if (!errors->lines)
-		errors->lines = sp_alloc(ERRORS_MAX * sizeof(*errors->lines));
-	errors->lines[errors->count++] =
-	    line ? sp_asprintf("%s:%u: %s", file, line, text) : sp_asprintf("%s: %s", file, text);
+	put(errors, line,
+	    line ? sp_asprintf("%s:%u: %s", file, line, text) : sp_asprintf("%s: %s", file, text));
 }
 
 void sp_config_errors_free(struct sp_config_errors *errors)
@@ -54,6 +68,7 @@ void sp_config_errors_free(struct sp_config_errors *errors)
 	for (size_t i = 0; i < errors->count; i++)
 		free(errors->lines[i]);
 	free(errors->lines);
+	free(errors->at);
 	*errors = (struct sp_config_errors){0};
 }
 

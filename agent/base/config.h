@@ -40,9 +40,10 @@ struct sp_config {
 	size_t count;
 };
 
-/// Everything wrong with a file, in order; printed as "file:line: text".
+/// Everything wrong with a file, in the order of its lines; printed as "file:line: text".
 struct sp_config_errors {
 	char **lines;
+	unsigned *at; ///< each one's line in the file; 0: of the whole file, first
 	size_t count; ///< at most 50 are kept; more are counted in the last line
 	size_t more;  ///< the number that the last line tells; 0 while all are kept
 };

@@ -290,8 +290,21 @@ static void a_mistake_is_one_line(void **state)
 	many[sizeof(many) - 1] = '\0';
 	sp_config_error(&errors, "f", 3, "two\nlines");
 	sp_config_error(&errors, "f", 0, "%s", many);
-	assert_string_equal(errors.lines[0], "f:3: two lines");
-	assert_true(strlen(errors.lines[1]) < 1100);
+	assert_string_equal(errors.lines[1], "f:3: two lines");
+	assert_true(strlen(errors.lines[0]) < 1100);
+}
+
+static void mistakes_come_in_the_order_of_the_file(void **state)
+{
+	(void)state;
+	sp_config_error(&errors, "f", 12, "late");
+	sp_config_error(&errors, "f", 3, "early");
+	sp_config_error(&errors, "f", 12, "late, too");
+	sp_config_error(&errors, "f", 9, "between");
+	assert_string_equal(errors.lines[0], "f:3: early");
+	assert_string_equal(errors.lines[1], "f:9: between");
+	assert_string_equal(errors.lines[2], "f:12: late");
+	assert_string_equal(errors.lines[3], "f:12: late, too");
 }
 
 // ---- files --------------------------------------------------------------------------------------
@@ -454,6 +467,7 @@ int main(void)
 	    CONFIG_TEST(the_number_of_things_is_bounded),
 	    CONFIG_TEST(fifty_mistakes_are_kept_the_rest_counted),
 	    CONFIG_TEST(a_mistake_is_one_line),
+	    CONFIG_TEST(mistakes_come_in_the_order_of_the_file),
 	    CONFIG_TEST(a_file_is_read),
 	    CONFIG_TEST(what_is_no_file_is_said_so),
 	    CONFIG_TEST(a_forbidden_file_is_said_so),
