@@ -8,6 +8,15 @@
 
 #include "agent/base/mem.h"
 
+/// On a socket for both families an IPv4 peer comes in IPv6's clothes.
+static void peer_of_v6(const struct in6_addr *address, char out[INET6_ADDRSTRLEN])
+{
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		inet_ntop(AF_INET, address->s6_addr + 12, out, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN);
+}
+
 struct sp_http_call *sp_http_call_new(struct sp_http_server *server, struct MHD_Connection *connection,
 				      const char *method, const char *path)
 {
@@ -23,8 +32,7 @@ struct sp_http_call *sp_http_call_new(struct sp_http_server *server, struct MHD_
 		inet_ntop(AF_INET, &((struct sockaddr_in *)info->client_addr)->sin_addr, call->peer,
 			  sizeof(call->peer));
 	else if (info && info->client_addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)info->client_addr)->sin6_addr, call->peer,
-			  sizeof(call->peer));
+		peer_of_v6(&((struct sockaddr_in6 *)info->client_addr)->sin6_addr, call->peer);
 	return call;
 }
 
@@ -189,6 +197,18 @@ static struct MHD_Response *make_response(const void *body, size_t length, enum 
 	return NULL;
 }
 
+void sp_http_call_queue(struct sp_http_call *call, unsigned status, const char *content_type,
+			struct MHD_Response *response)
+{
+	call->replied = true;
+	if (content_type)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	for (size_t i = 0; i < call->header_count; i++)
+		MHD_add_response_header(response, call->headers[i].name, call->headers[i].value);
+	call->queued = MHD_queue_response(call->connection, status, response);
+	MHD_destroy_response(response);
+}
+
 void sp_http_reply(struct sp_http_call *call, unsigned status, const char *content_type, const void *body,
 		   size_t length, enum sp_http_body how)
 {
@@ -198,13 +218,7 @@ void sp_http_reply(struct sp_http_call *call, unsigned status, const char *conte
 			free((void *)(uintptr_t)body);
 		return;
 	}
-	call->replied = true;
-	if (content_type)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-	for (size_t i = 0; i < call->header_count; i++)
-		MHD_add_response_header(response, call->headers[i].name, call->headers[i].value);
-	call->queued = MHD_queue_response(call->connection, status, response);
-	MHD_destroy_response(response);
+	sp_http_call_queue(call, status, content_type, response);
 }
 
 void sp_http_reply_text(struct sp_http_call *call, unsigned status, const char *text)

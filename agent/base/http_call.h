@@ -17,12 +17,16 @@ struct sp_http_peer {
 	int fd;
 	int64_t since_us;
 	bool replying; ///< the request is whole
+	/// Of the call under way, when it asked for a pace of its own; 0: the server's.
+	int64_t allowed_us, stall_us;
+	int64_t moved, moved_us; ///< bytes ever moved, and since when it is so many
 };
 
 struct sp_http_server {
 	struct MHD_Daemon *daemon;
 	const struct sp_http_route *routes;
 	void *arg;
+	void (*begin)(struct sp_http_call *call, void *arg);
 	size_t max_body;
 	int64_t request_timeout_us, reply_timeout_us;
 	int64_t swept_us;
@@ -46,6 +50,15 @@ struct sp_http_call {
 	size_t header_count;
 	bool replied;
 	enum MHD_Result queued;
+
+	bool streamed;
+	int64_t stream_left;
+	void (*piece)(struct sp_http_call *call, const void *data, size_t length, void *arg);
+	void (*ended)(const struct sp_http_moved *moved, void *context);
+	void *ended_context;
+	int64_t acked_before; ///< by the kernel's count, at the call's start
+	int64_t received;
+	int64_t reply_bytes; ///< of a repeated reply
 };
 
 struct sp_http_call *sp_http_call_new(struct sp_http_server *server, struct MHD_Connection *connection,
@@ -53,3 +66,14 @@ struct sp_http_call *sp_http_call_new(struct sp_http_server *server, struct MHD_
 void sp_http_call_free(struct sp_http_call *call);
 /// Finds the route and lets it answer, or answers 404, 405, 413, 500.
 void sp_http_call_dispatch(struct sp_http_call *call);
+/// Gives the response that was made its headers, and queues it.
+void sp_http_call_queue(struct sp_http_call *call, unsigned status, const char *content_type,
+			struct MHD_Response *response);
+/// NULL when libmicrohttpd has forgotten it.
+struct sp_http_peer *sp_http_peer_of(struct MHD_Connection *connection);
+/// Takes a piece of a streamed body. False: it is too long.
+bool sp_http_stream_piece(struct sp_http_call *call, const void *data, size_t length);
+/// Before sp_http_call_free().
+void sp_http_stream_end(struct sp_http_call *call, bool whole);
+/// True when nothing has moved on this connection for longer than it may.
+bool sp_http_stream_stalls(struct sp_http_peer *peer, int64_t now_us);

@@ -25,7 +25,8 @@ enum {
 	REQUEST_TIMEOUT_MS = 20 * 1000,
 	REPLY_TIMEOUT_MS = 60 * 1000,
 	SWEEP_US = 500 * 1000,
-	BACKLOG = 64,
+	BACKLOG = 4096, ///< the kernel cuts it to net.core.somaxconn
+	POOL_STEP = 16 * 1024,
 };
 
 // ---- connections ----------------------------------------------------------------------------------
@@ -56,15 +57,31 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 	}
 }
 
-static void note(struct MHD_Connection *connection, bool replying)
+struct sp_http_peer *sp_http_peer_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct sp_http_peer *peer = info ? info->socket_context : NULL;
-	if (peer) {
-		peer->since_us = sp_clock_mono_us();
-		peer->replying = replying;
-	}
+	return info ? info->socket_context : NULL;
+}
+
+static void note(struct MHD_Connection *connection, bool replying)
+{
+	struct sp_http_peer *peer = sp_http_peer_of(connection);
+	if (!peer)
+		return;
+	peer->replying = replying;
+	if (replying && peer->allowed_us)
+		return; // its own deadline is running
+	peer->since_us = sp_clock_mono_us();
+	peer->allowed_us = peer->stall_us = 0;
+}
+
+static bool overdue(const struct sp_http_server *server, struct sp_http_peer *peer, int64_t now)
+{
+	int64_t allowed = peer->replying ? server->reply_timeout_us : server->request_timeout_us;
+	if (peer->allowed_us)
+		allowed = peer->allowed_us;
+	return now - peer->since_us >= allowed || sp_http_stream_stalls(peer, now);
 }
 
 /// libmicrohttpd sees the end of a socket that was shut down here, and closes it.
@@ -75,8 +92,7 @@ static void sweep(struct sp_http_server *server)
 		return;
 	server->swept_us = now;
 	for (struct sp_http_peer *peer = server->peers; peer; peer = peer->next) {
-		int64_t allowed = peer->replying ? server->reply_timeout_us : server->request_timeout_us;
-		if (now - peer->since_us >= allowed)
+		if (overdue(server, peer, now))
 			shutdown(peer->fd, SHUT_RDWR);
 	}
 }
@@ -92,10 +108,18 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	(void)version;
 	if (!call) {
 		*context = call = sp_http_call_new(server, connection, method, url);
+		if (server->begin)
+			server->begin(call, server->arg);
+		if (call->replied || call->streamed)
+			return call->replied ? call->queued : MHD_YES;
 		const char *announced = sp_http_call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
 		if (!announced || strtoull(announced, NULL, 10) <= server->max_body)
 			return MHD_YES;
 		call->discarded = 1; // not a byte of it is read
+	} else if (*size > 0 && call->streamed) {
+		bool taken = sp_http_stream_piece(call, data, *size);
+		*size = 0;
+		return taken ? MHD_YES : MHD_NO;
 	} else if (*size > 0) {
 		if (!call->body.overflowed)
 			sp_buf_add(&call->body, data, *size);
@@ -114,7 +138,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
 			 enum MHD_RequestTerminationCode code)
 {
-	(void)arg, (void)code;
+	(void)arg;
+	if (*context)
+		sp_http_stream_end(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	note(connection, false);
 	sp_http_call_free(*context);
 	*context = NULL;
@@ -181,6 +207,13 @@ static struct MHD_Daemon *start(struct sp_http_server *server, const struct sp_h
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
 	if (config->no_date)
 		flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+	if (config->certificate)
+		flags |= MHD_USE_TLS;
+	struct MHD_OptionItem tls[] = {
+	    {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
+	    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
+	    {MHD_OPTION_END, 0, NULL},
+	};
 	int64_t idle_ms = server->request_timeout_us > server->reply_timeout_us ? server->request_timeout_us
 										: server->reply_timeout_us;
 	return MHD_start_daemon(
@@ -188,9 +221,10 @@ static struct MHD_Daemon *start(struct sp_http_server *server, const struct sp_h
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)OR_DEFAULT(config->max_connections, CONNECTIONS), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 	    (unsigned)OR_DEFAULT(config->max_per_address, PER_ADDRESS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)OR_DEFAULT(config->max_head, HEAD_MAX), MHD_OPTION_CONNECTION_TIMEOUT,
-	    (unsigned)(idle_ms / 1000000 + 1), MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+	    (size_t)OR_DEFAULT(config->max_head, HEAD_MAX), MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+	    (size_t)POOL_STEP, MHD_OPTION_ARRAY, config->certificate ? tls : &tls[2],
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(idle_ms / 1000000 + 1), MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 }
 
 struct sp_http_server *sp_http_server_new(const struct sp_http_server_config *config,
@@ -207,6 +241,7 @@ struct sp_http_server *sp_http_server_new(const struct sp_http_server_config *co
 	server->routes = routes;
 	server->arg = arg;
 	server->port = port_of(fd);
+	server->begin = config->begin;
 	server->max_body = OR_DEFAULT(config->max_body, (size_t)BODY_MAX);
 	server->request_timeout_us = OR_DEFAULT(config->request_timeout_ms, REQUEST_TIMEOUT_MS) * 1000;
 	server->reply_timeout_us = OR_DEFAULT(config->reply_timeout_ms, REPLY_TIMEOUT_MS) * 1000;

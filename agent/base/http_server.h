@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // A small HTTP/1.1 server over libmicrohttpd, on its owner's thread: a descriptor to watch, a
-// timeout, a function to run. Requests reach a handler whole and bounded. Plain HTTP: what must be
-// encrypted stands behind a proxy.
+// timeout, a function to run. Requests reach a handler whole and bounded; bodies too large to be held
+// are streamed ("Streams" below). Plain HTTP, or TLS with a certificate of one's own.
 #pragma once
 
 #include <stdbool.h>
@@ -35,6 +35,11 @@ struct sp_http_server_config {
 	int64_t reply_timeout_ms;   ///< to take the answer
 	/// Leaves `Date:` to the handlers: kiosk terminals set their clock by it, and ours may be wrong.
 	bool no_date;
+	/// PEM texts, to be kept until the server is freed; both or none. None: plain HTTP.
+	const char *certificate, *key;
+	/// Runs as soon as a request's head is here, before its body. It may reply at once: the body is then
+	/// not read, and the connection ends. Or it takes the body in pieces. NULL: every body is held.
+	void (*begin)(struct sp_http_call *call, void *arg);
 };
 
 /// `routes` ends with a row whose method is NULL and outlives the server, as `arg` does. NULL and
@@ -80,3 +85,27 @@ void sp_http_reply(struct sp_http_call *call, unsigned status, const char *conte
 		   size_t length, enum sp_http_body how);
 /// A short plain text.
 void sp_http_reply_text(struct sp_http_call *call, unsigned status, const char *text);
+
+// ---- streams ------------------------------------------------------------------------------------
+
+struct sp_http_moved {
+	int64_t sent,
+	    received; ///< bytes of this call: sent ones the peer's kernel has, or all of a whole reply
+	bool whole;   ///< the reply was sent to its end
+};
+
+/// Within begin(): each piece of the body goes to `piece` instead of being held; then the route's handler
+/// runs as ever. 413 beyond `max_bytes`. `piece` may be NULL: thrown away.
+void sp_http_call_stream(struct sp_http_call *call, int64_t max_bytes,
+			 void (*piece)(struct sp_http_call *call, const void *data, size_t length,
+				       void *arg));
+/// From now until the reply is taken: the whole may last `whole_ms`, and within `stall_ms` some byte must
+/// move. The connection is cut otherwise.
+void sp_http_call_pace(struct sp_http_call *call, int64_t whole_ms, int64_t stall_ms);
+/// Runs when the call is over, in whatever way: also when the peer has gone.
+void sp_http_call_ended(struct sp_http_call *call,
+			void (*ended)(const struct sp_http_moved *moved, void *context), void *context);
+/// A body of `count` times the same block, which stays as it is until the program ends; no byte is copied in
+/// this process.
+void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
+			  const void *block, size_t length, size_t count);

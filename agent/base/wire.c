@@ -36,6 +36,16 @@ int64_t sp_wire_bytes(int fd)
 	       segments * (is_ipv6(fd) ? SEGMENT_V6 : SEGMENT_V4);
 }
 
+void sp_wire_moved(int fd, int64_t *acked, int64_t *received)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		memset(&info, 0, sizeof(info));
+	*acked = (int64_t)info.tcpi_bytes_acked;
+	*received = (int64_t)info.tcpi_bytes_received;
+}
+
 static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
 {
 	if (!a || a->sa_family != b->sa_family)

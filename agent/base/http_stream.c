@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Bodies that are never held: pieces of a request as they come, a reply that repeats one block, the pace
+// that both must keep.
+#include "agent/base/http_call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/wire.h"
+#include "schoolpulse/clock.h"
+
+void sp_http_call_stream(struct sp_http_call *call, int64_t max_bytes,
+			 void (*piece)(struct sp_http_call *call, const void *data, size_t length, void *arg))
+{
+	const char *announced = sp_http_call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	if (announced && strtoull(announced, NULL, 10) > (uint64_t)max_bytes) {
+		sp_http_reply_text(call, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+		return;
+	}
+	call->streamed = true;
+	call->stream_left = max_bytes;
+	call->piece = piece;
+}
+
+bool sp_http_stream_piece(struct sp_http_call *call, const void *data, size_t length)
+{
+	call->received += (int64_t)length;
+	if ((int64_t)length > call->stream_left)
+		return false;
+	call->stream_left -= (int64_t)length;
+	if (call->piece)
+		call->piece(call, data, length, call->server->arg);
+	return true;
+}
+
+void sp_http_call_pace(struct sp_http_call *call, int64_t whole_ms, int64_t stall_ms)
+{
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
+	if (!peer)
+		return;
+	peer->since_us = peer->moved_us = sp_clock_mono_us();
+	peer->moved = -1;
+	peer->allowed_us = whole_ms * 1000;
+	peer->stall_us = stall_ms * 1000;
+}
+
+bool sp_http_stream_stalls(struct sp_http_peer *peer, int64_t now_us)
+{
+	int64_t acked, received;
+	if (!peer->stall_us)
+		return false;
+	sp_wire_moved(peer->fd, &acked, &received);
+	if (acked + received != peer->moved) {
+		peer->moved = acked + received;
+		peer->moved_us = now_us;
+	}
+	return now_us - peer->moved_us >= peer->stall_us;
+}
+
+void sp_http_call_ended(struct sp_http_call *call,
+			void (*ended)(const struct sp_http_moved *moved, void *context), void *context)
+{
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
+	int64_t received;
+	call->ended = ended;
+	call->ended_context = context;
+	if (peer)
+		sp_wire_moved(peer->fd, &call->acked_before, &received);
+}
+
+void sp_http_stream_end(struct sp_http_call *call, bool whole)
+{
+	if (!call->ended)
+		return;
+	struct sp_http_moved moved = {.sent = call->reply_bytes, .received = call->received, .whole = whole};
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
+	if (!whole && call->reply_bytes) {
+		int64_t acked = call->acked_before, received;
+		if (peer)
+			sp_wire_moved(peer->fd, &acked, &received);
+		moved.sent = acked - call->acked_before;
+	}
+	call->ended(&moved, call->ended_context);
+}
+
+void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
+			  const void *block, size_t length, size_t count)
+{
+	if (call->replied)
+		return;
+	struct MHD_IoVec *pieces = sp_alloc(count * sizeof(*pieces));
+	for (size_t i = 0; i < count; i++)
+		pieces[i] = (struct MHD_IoVec){block, length};
+	struct MHD_Response *response = MHD_create_response_from_iovec(pieces, (unsigned)count, NULL, NULL);
+	free(pieces); // it has copied them
+	if (!response)
+		return;
+	if (strcmp(call->method, "HEAD") != 0)
+		call->reply_bytes = (int64_t)length * (int64_t)count;
+	sp_http_call_queue(call, status, content_type, response);
+}
