@@ -113,7 +113,9 @@ static void drop_privileges(void)
 	bool raw = capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) > 0;
 	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) > 0;
 	capng_clear(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
-	if (raw && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW) < 0)
+	// In the bounding set, too, else no helper program could be given it.
+	if (raw &&
+	    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_NET_RAW) < 0)
 		sp_warning("agent", "CAP_NET_RAW cannot be kept");
 	if (capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0)
 		sp_warning("agent", "capabilities cannot be dropped");
@@ -135,6 +137,8 @@ static void block_signals(void)
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	// Inherited as ignored, nobody could tell how a child ended.
+	signal(SIGCHLD, SIG_DFL);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@
 
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
+#include "agent/core/child.h"
 
 enum { BURST_GAP_US = 3 * 1000 * 1000 };
 
@@ -37,6 +38,7 @@ void sp_devices_free(struct sp_devices *devices)
 	for (size_t i = 0; i < devices->count; i++)
 		free_device(devices->items[i]);
 	sp_http_pool_free(devices->http);
+	sp_children_free(devices->children);
 	for (size_t i = 0; i < devices->burst_count; i++)
 		free(devices->bursts[i].line);
 	free(devices->bursts);
