@@ -51,6 +51,16 @@ struct sp_http {
 	void *arg;
 };
 
+/// A worker's job: works and comes back when time next passes.
+struct fake_work {
+	struct fake_work *next;
+	struct sp_device *dev;
+	struct sp_timer *timer;
+	void (*work)(void *arg);
+	void (*done)(struct sp_device *dev, void *arg);
+	void *arg;
+};
+
 static int64_t orders;
 
 // ---- the device -----------------------------------------------------------------------------
@@ -230,6 +240,12 @@ void sp_egress_report(struct sp_device *dev, const struct sp_egress *egress)
 bool sp_line_usable(const struct sp_device *dev)
 {
 	return dev->usable;
+}
+
+void sp_line_traffic(struct sp_device *dev, const struct sp_traffic *traffic)
+{
+	dev->traffic = *traffic;
+	dev->traffics++;
 }
 
 bool sp_line_frugal(const struct sp_device *dev)
@@ -498,9 +514,47 @@ struct sp_device *fake_new(const struct sp_driver *driver, const char *name, con
 	return dev;
 }
 
+// ---- workers --------------------------------------------------------------------------------
+
+static void forget_work(struct fake_work *work)
+{
+	struct fake_work **at = &work->dev->works;
+	while (*at != work)
+		at = &(*at)->next;
+	*at = work->next;
+	free(work);
+}
+
+static void on_worked(struct sp_device *dev, void *arg)
+{
+	struct fake_work *work = arg, own = *work;
+	sp_timer_free(work->timer);
+	forget_work(work);
+	own.work(own.arg);
+	own.done(dev, own.arg);
+}
+
+void sp_work(struct sp_device *dev, void (*work)(void *arg), void (*done)(struct sp_device *dev, void *arg),
+	     void *arg)
+{
+	struct fake_work *job = calloc(1, sizeof(*job));
+	assert_non_null(job);
+	*job = (struct fake_work){.next = dev->works, .dev = dev, .work = work, .done = done, .arg = arg};
+	dev->works = job;
+	job->timer = sp_timer_new(dev, on_worked, job);
+	sp_timer_start(job->timer, 0);
+}
+
 void fake_free(struct sp_device *dev)
 {
 	dev->driver->stop(dev);
+	// What is under way ends after the device.
+	while (dev->works) {
+		struct fake_work own = *dev->works;
+		forget_work(dev->works);
+		own.work(own.arg);
+		own.done(NULL, own.arg);
+	}
 	while (dev->timers) {
 		free(dev->timers->owner);
 		sp_timer_free(dev->timers);

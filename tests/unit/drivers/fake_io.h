@@ -60,6 +60,8 @@ struct sp_device {
 	unsigned rounds_ok, rounds_failed, rounds_unmeasured, suspects;
 	int64_t spent[SP_SPENDINGS];
 	bool loading;
+	struct sp_traffic traffic; ///< the last that was told
+	unsigned traffics;
 	struct fake_egress {
 		struct sp_egress egress; ///< texts point to those below
 		char hop[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN];
@@ -80,6 +82,7 @@ struct sp_device {
 	size_t sample_count;
 	struct sp_timer *timers;
 	struct sp_watch *watches;
+	struct fake_work *works;
 	bool round; ///< under way
 	int64_t round_us;
 };
