@@ -88,6 +88,9 @@ int64_t sp_mqtt_received_us(struct sp_mqtt *mqtt);
 /// wait for their PUBACK; -EMSGSIZE: more than this program or the broker takes; -ENOTCONN.
 int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
 		    const char *content_type, int *mid) SP_MUST_CHECK;
+/// The same, not retained, and dropped by the broker when nobody took it within `expiry_seconds`.
+int sp_mqtt_publish_for(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length,
+			const char *content_type, int64_t expiry_seconds, int *mid) SP_MUST_CHECK;
 int sp_mqtt_subscribe(struct sp_mqtt *mqtt, const char *topic) SP_MUST_CHECK;
 
 /// One turn: waits at most `timeout_us` for the socket or `wake_fd` (an eventfd; -1: none; drained

@@ -226,8 +226,9 @@ static int after_send(struct sp_mqtt *mqtt, int rc)
 	return result;
 }
 
-int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
-		    const char *content_type, int *mid)
+/// `expiry_seconds` 0: none.
+static int publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
+		   const char *content_type, uint32_t expiry_seconds, int *mid)
 {
 	mosquitto_property *properties = NULL;
 	if (!usable(mqtt))
@@ -245,6 +246,9 @@ int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload
 	int rc = MOSQ_ERR_SUCCESS;
 	if (content_type && *content_type) // an empty text in a property crashes libmosquitto 2.0.11
 		rc = mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, content_type);
+	if (rc == MOSQ_ERR_SUCCESS && expiry_seconds > 0)
+		rc = mosquitto_property_add_int32(&properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+						  expiry_seconds);
 	errno = 0;
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = mosquitto_publish_v5(mqtt->lib, mid, topic, (int)length, payload, 1, retain, properties);
@@ -255,6 +259,21 @@ int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload
 		mqtt->last_mid = *mid;
 	}
 	return result;
+}
+
+int sp_mqtt_publish(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length, bool retain,
+		    const char *content_type, int *mid)
+{
+	return publish(mqtt, topic, payload, length, retain, content_type, 0, mid);
+}
+
+int sp_mqtt_publish_for(struct sp_mqtt *mqtt, const char *topic, const void *payload, size_t length,
+			const char *content_type, int64_t expiry_seconds, int *mid)
+{
+	uint32_t seconds = expiry_seconds < 1            ? 1
+			   : expiry_seconds > UINT32_MAX ? UINT32_MAX
+							 : (uint32_t)expiry_seconds;
+	return publish(mqtt, topic, payload, length, false, content_type, seconds, mid);
 }
 
 int sp_mqtt_subscribe(struct sp_mqtt *mqtt, const char *topic)

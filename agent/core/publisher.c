@@ -76,6 +76,7 @@ static void copy_config(struct sp_publisher *p, const struct sp_publisher_config
 	p->client_id = sp_asprintf("%s/%s", config->shard, config->device);
 	p->state_topic = sp_asprintf("sp1/up/%s/%s/state", config->shard, config->device);
 	p->ack_topic = sp_asprintf("sp1/down/%s/%s/ack", config->shard, config->device);
+	p->cmd_topic = sp_asprintf("sp1/down/%s/%s/cmd", config->shard, config->device);
 	p->hub_topic = sp_asprintf("sp1/hub/%s/state", config->shard);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		p->class_topic[cls] = sp_asprintf("sp1/up/%s/%s/%s", config->shard, config->device,
@@ -97,6 +98,7 @@ void sp_publisher_free(struct sp_publisher *p)
 	free(p->client_id);
 	free(p->state_topic);
 	free(p->ack_topic);
+	free(p->cmd_topic);
 	free(p->hub_topic);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		free(p->class_topic[cls]);

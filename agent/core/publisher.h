@@ -15,6 +15,8 @@ struct sp_publisher;
 
 enum sp_ack_mode { SP_ACK_HUB, SP_ACK_BROKER };
 
+typedef void (*sp_publisher_command_fn)(void *arg, const void *payload, size_t length);
+
 struct sp_publisher_config {
 	struct sp_mqtt_config mqtt; ///< client id and will are filled in by the publisher
 	const char *shard, *device, *boot, *version;
@@ -22,6 +24,10 @@ struct sp_publisher_config {
 	int64_t backlog_per_second;           ///< batches
 	int64_t resend_min_ms, resend_max_ms; ///< without an acknowledgement; 1…5 min by default
 	int64_t backoff_max_ms;               ///< until the hub announces its window
+	/// Not NULL: commands are subscribed to. Called on the publisher's thread with a message of that
+	/// topic that is not retained, as it came; it must only hand over and return.
+	sp_publisher_command_fn command;
+	void *command_arg;
 };
 
 struct sp_publisher_status {

@@ -57,7 +57,8 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 		p->over = true;
 		return;
 	}
-	if (sp_mqtt_subscribe(p->mqtt, p->ack_topic) < 0 || sp_mqtt_subscribe(p->mqtt, p->hub_topic) < 0) {
+	if (sp_mqtt_subscribe(p->mqtt, p->ack_topic) < 0 || sp_mqtt_subscribe(p->mqtt, p->hub_topic) < 0 ||
+	    (p->config.command && sp_mqtt_subscribe(p->mqtt, p->cmd_topic) < 0)) {
 		sp_publisher_reason(p, "cannot subscribe");
 		p->over = true;
 		return;
@@ -103,6 +104,8 @@ static void on_message(void *arg, const struct sp_mqtt_message *message)
 		sp_publisher_hub_says(p, message, sp_clock_mono_us());
 	else if (strcmp(message->topic, p->ack_topic) == 0)
 		sp_publisher_ack_says(p, message);
+	else if (p->config.command && strcmp(message->topic, p->cmd_topic) == 0 && !message->retained)
+		p->config.command(p->config.command_arg, message->payload, message->length);
 }
 
 // ---- attempts -----------------------------------------------------------------------------------------

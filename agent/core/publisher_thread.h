@@ -31,7 +31,7 @@ struct sp_publisher_answer {
 
 struct sp_publisher {
 	struct sp_publisher_config config; ///< texts are copies
-	char *client_id, *state_topic, *ack_topic, *hub_topic;
+	char *client_id, *state_topic, *ack_topic, *cmd_topic, *hub_topic;
 	char *class_topic[SP_RECORD_CLASSES];
 	char *texts[16]; ///< owned copies behind config
 	size_t text_count;
