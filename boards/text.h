@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "schoolpulse/board.h"
 #include "schoolpulse/err.h"
 
 bool sp_text_is_space(char c);
@@ -39,3 +40,10 @@ struct sp_text_mount {
 
 /// The mount that holds the absolute path: the last of the longest mount points above it. 0 or -ENOENT.
 int sp_text_mount_of(const char *mountinfo, const char *path, struct sp_text_mount *out) SP_MUST_CHECK;
+
+/// The interface of the default route of the lowest metric in /proc/net/route (IPv4) or /proc/net/ipv6_route,
+/// of at most 15 bytes. 0 or -ENOENT.
+int sp_text_way_out(const char *table, char out[SP_BOARD_PORT_NAME]) SP_MUST_CHECK;
+int sp_text_way_out6(const char *table, char out[SP_BOARD_PORT_NAME]) SP_MUST_CHECK;
+/// The lines "cpu0 …" of /proc/stat, by their numbers.
+void sp_text_cores(const char *text, struct sp_board_cores *out);

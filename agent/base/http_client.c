@@ -18,14 +18,26 @@ static void open_library(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/// The owner's one timer serves libcurl and transfers that failed before they began.
+/// When the next of our own checks is due; -1: none.
+static int64_t next_check(const struct sp_http_client *client)
+{
+	int64_t due_us = -1;
+	for (const struct sp_http_job *job = client->jobs; job; job = job->next)
+		if (job->check_us >= 0 && (due_us < 0 || job->check_us < due_us))
+			due_us = job->check_us;
+	return due_us;
+}
+
+/// The owner's one timer serves libcurl, our own checks, and transfers that failed before they began.
 static void arm(struct sp_http_client *client)
 {
-	int64_t delay_ms = -1;
+	int64_t delay_ms = -1, due_us = next_check(client);
+	if (due_us < 0 || (client->due_us >= 0 && client->due_us < due_us))
+		due_us = client->due_us;
 	if (client->failed_early) {
 		delay_ms = 0;
-	} else if (client->due_us >= 0) {
-		int64_t left_us = client->due_us - sp_clock_mono_us();
+	} else if (due_us >= 0) {
+		int64_t left_us = due_us - sp_clock_mono_us();
 		delay_ms = left_us > 0 ? (left_us + 999) / 1000 : 0;
 	}
 	client->loop->timer(client->arg, delay_ms);
@@ -45,12 +57,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 	struct sp_http_client *client = arg;
 	unsigned events = 0;
 	(void)socket_arg;
-	if (what == CURL_POLL_REMOVE) {
-		struct sp_http_transfer *transfer = NULL;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-		if (transfer)
-			sp_http_transfer_count(transfer, fd);
-	}
+	struct sp_http_job *job = NULL;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&job);
+	if (job && what == CURL_POLL_REMOVE)
+		job->kind->released(job, fd);
+	else if (job && job->kind->watched)
+		job->kind->watched(job, fd);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= SP_READABLE;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
@@ -69,7 +81,7 @@ static void open_multi(struct sp_http_client *client)
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 1L); // nothing is kept anyway
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, client->keep);
 }
 
 struct sp_http_client *sp_http_client_new(const struct sp_http_loop *loop, void *arg)
@@ -77,6 +89,7 @@ struct sp_http_client *sp_http_client_new(const struct sp_http_loop *loop, void 
 	struct sp_http_client *client = sp_alloc(sizeof(*client));
 	client->loop = loop;
 	client->arg = arg;
+	client->keep = 1;
 	client->due_us = -1;
 	return client;
 }
@@ -85,77 +98,108 @@ void sp_http_client_free(struct sp_http_client *client)
 {
 	if (!client)
 		return;
-	while (client->transfers)
-		sp_http_transfer_cancel(client->transfers);
+	while (client->jobs)
+		sp_http_job_cancel(client->jobs);
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
 	client->loop->timer(client->arg, -1);
 	free(client);
 }
 
+void sp_http_job_add(struct sp_http_client *client, struct sp_http_job *job)
+{
+	if (!client->multi)
+		open_multi(client);
+	job->client = client;
+	job->next = client->jobs;
+	if (job->next)
+		job->next->previous = job;
+	client->jobs = job;
+	if (job->early == CURLE_OK &&
+	    (!client->multi || curl_multi_add_handle(client->multi, job->easy) != CURLM_OK))
+		job->early = CURLE_OUT_OF_MEMORY;
+	job->added = job->early == CURLE_OK;
+	client->failed_early |= !job->added;
+	if (!job->added || job->check_us >= 0)
+		arm(client);
+}
+
 struct sp_http_transfer *sp_http_transfer_get(struct sp_http_client *client,
 					      const struct sp_http_request *request, sp_http_done_fn done,
 					      void *arg)
 {
-	if (!client->multi)
-		open_multi(client);
 	struct sp_http_transfer *transfer = sp_http_transfer_new(request, done, arg);
-	transfer->client = client;
-	transfer->next = client->transfers;
-	if (transfer->next)
-		transfer->next->previous = transfer;
-	client->transfers = transfer;
-	if (transfer->early == CURLE_OK &&
-	    (!client->multi || curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK))
-		transfer->early = CURLE_OUT_OF_MEMORY;
-	transfer->added = transfer->early == CURLE_OK;
-	if (!transfer->added) {
-		client->failed_early = true;
-		arm(client);
-	}
+	sp_http_job_add(client, &transfer->job);
 	return transfer;
 }
 
-static void unlink_transfer(struct sp_http_transfer *transfer)
+static void unlink_job(struct sp_http_job *job)
 {
-	struct sp_http_client *client = transfer->client;
-	if (transfer->previous)
-		transfer->previous->next = transfer->next;
+	struct sp_http_client *client = job->client;
+	if (job->kind->leaving)
+		job->kind->leaving(job);
+	if (job->previous)
+		job->previous->next = job->next;
 	else
-		client->transfers = transfer->next;
-	if (transfer->next)
-		transfer->next->previous = transfer->previous;
-	if (transfer->added)
-		curl_multi_remove_handle(client->multi, transfer->easy);
+		client->jobs = job->next;
+	if (job->next)
+		job->next->previous = job->previous;
+	if (job->added)
+		curl_multi_remove_handle(client->multi, job->easy);
+}
+
+void sp_http_job_cancel(struct sp_http_job *job)
+{
+	if (job->reporting)
+		return;
+	unlink_job(job);
+	job->kind->free(job);
 }
 
 void sp_http_transfer_cancel(struct sp_http_transfer *transfer)
 {
-	if (!transfer || transfer->reporting)
-		return;
-	unlink_transfer(transfer);
-	sp_http_transfer_free(transfer);
+	if (transfer)
+		sp_http_job_cancel(&transfer->job);
 }
 
-static void finish(struct sp_http_transfer *transfer, CURLcode code)
+static void finish(struct sp_http_job *job, CURLcode code)
 {
-	transfer->reporting = true;
-	unlink_transfer(transfer);
-	sp_http_transfer_report(transfer, code);
-	sp_http_transfer_free(transfer);
+	job->reporting = true;
+	unlink_job(job);
+	job->kind->report(job, code);
+	job->kind->free(job);
 }
 
 static void finish_early(struct sp_http_client *client)
 {
 	// From the start each time: a callback may start and cancel others.
-	struct sp_http_transfer *t = client->transfers;
+	struct sp_http_job *job = client->jobs;
 	client->failed_early = false;
-	while (t) {
-		if (t->added) {
-			t = t->next;
+	while (job) {
+		if (job->added) {
+			job = job->next;
 		} else {
-			finish(t, t->early);
-			t = client->transfers;
+			finish(job, job->early);
+			job = client->jobs;
+		}
+	}
+}
+
+static void check(struct sp_http_client *client)
+{
+	int64_t now_us = sp_clock_mono_us();
+	struct sp_http_job *job = client->jobs;
+	while (job) {
+		if (job->check_us < 0 || job->check_us > now_us) {
+			job = job->next;
+			continue;
+		}
+		CURLcode code = job->kind->check(job, now_us); // names a later time
+		if (code == CURLE_OK) {
+			job = job->next;
+		} else {
+			finish(job, code);
+			job = client->jobs;
 		}
 	}
 }
@@ -164,10 +208,10 @@ static void finish_done(struct sp_http_client *client)
 {
 	int left;
 	for (CURLMsg *m; client->multi && (m = curl_multi_info_read(client->multi, &left));) {
-		struct sp_http_transfer *transfer = NULL;
+		struct sp_http_job *job = NULL;
 		CURLcode code = m->data.result;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-		finish(transfer, code); // `m` is gone with the handle
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&job);
+		finish(job, code); // `m` is gone with the handle
 	}
 }
 
@@ -195,5 +239,6 @@ void sp_http_client_expired(struct sp_http_client *client)
 		curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 		finish_done(client);
 	}
+	check(client);
 	arm(client);
 }

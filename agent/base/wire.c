@@ -4,11 +4,12 @@
 #include "agent/base/wire.h"
 
 #include <ifaddrs.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum {
@@ -25,15 +26,32 @@ static bool is_ipv6(int fd)
 	return getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.ss_family == AF_INET6;
 }
 
-int64_t sp_wire_bytes(int fd)
+bool sp_wire_read(int fd, struct sp_wire *out)
 {
 	struct tcp_info info = {0};
 	socklen_t size = sizeof(info);
+	*out = (struct sp_wire){0};
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-		return 0;
+		return false;
 	int64_t segments = (int64_t)info.tcpi_segs_in + info.tcpi_segs_out + FAREWELL;
-	return (int64_t)info.tcpi_bytes_sent + (int64_t)info.tcpi_bytes_received +
-	       segments * (is_ipv6(fd) ? SEGMENT_V6 : SEGMENT_V4);
+	out->bytes = (int64_t)info.tcpi_bytes_sent + (int64_t)info.tcpi_bytes_received +
+		     segments * (is_ipv6(fd) ? SEGMENT_V6 : SEGMENT_V4);
+	out->sent = (int64_t)info.tcpi_bytes_sent;
+	out->repeated = (int64_t)info.tcpi_bytes_retrans;
+	return true;
+}
+
+int64_t sp_wire_bytes(int fd)
+{
+	struct sp_wire wire;
+	(void)sp_wire_read(fd, &wire);
+	return wire.bytes;
+}
+
+int64_t sp_wire_unacked(int fd)
+{
+	int unacked = 0;
+	return ioctl(fd, SIOCOUTQ, &unacked) < 0 ? -1 : unacked;
 }
 
 void sp_wire_moved(int fd, int64_t *acked, int64_t *received)

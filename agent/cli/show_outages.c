@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page of outages: a table, and what stood behind them.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/language.h"
@@ -28,6 +29,57 @@ static void when_cell(struct sp_table *table, double t_ms, double uncertainty, d
 		sp_table_cell(table, SP_STYLE_DIM, _("clock not known"));
 }
 
+/// Of the part whose length is not told: what the others leave; NAN while the whole is not known.
+static double left_by_others(const cJSON *outage)
+{
+	double left = sp_json_number(outage, "seconds");
+	const cJSON *part;
+	cJSON_ArrayForEach(part, sp_json_member(outage, "parts"))
+	{
+		double seconds = sp_json_number(part, "seconds");
+		left -= isnan(seconds) ? 0 : seconds;
+	}
+	return left < 0 ? 0 : left;
+}
+
+/// Whose it was; where several had their part, how long each: nobody shall be blamed for another's minutes.
+static void whose_cell(struct sp_table *table, const cJSON *outage)
+{
+	enum { OWNERS = 8 };
+	struct owner {
+		const char *whose;
+		double seconds;
+	} owners[OWNERS];
+	size_t count = 0;
+	const cJSON *part;
+	cJSON_ArrayForEach(part, sp_json_member(outage, "parts"))
+	{
+		const char *whose = sp_json_text(part, "whose");
+		size_t at = 0;
+		while (at < count && strcmp(owners[at].whose, whose) != 0)
+			at++;
+		if (at == OWNERS)
+			break;
+		if (at == count)
+			owners[count++] = (struct owner){.whose = whose};
+		double seconds = sp_json_number(part, "seconds");
+		owners[at].seconds += isnan(seconds) ? left_by_others(outage) : seconds;
+	}
+	if (count < 2) {
+		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_whose(sp_json_text(outage, "whose")));
+		return;
+	}
+	char text[512] = "";
+	for (size_t i = 0; i < count; i++) {
+		char span[48];
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, "%s%s %s", i ? ", " : "",
+			 sp_show_whose(owners[i].whose),
+			 isnan(owners[i].seconds) ? "?" : sp_text_span(owners[i].seconds, span));
+	}
+	sp_table_cell(table, SP_STYLE_PLAIN, "%s", text);
+}
+
 static void outage_row(struct sp_table *table, const cJSON *outage)
 {
 	char span[48];
@@ -48,7 +100,7 @@ static void outage_row(struct sp_table *table, const cJSON *outage)
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", isnan(seconds) ? "?" : sp_text_span(seconds, span));
 	sp_table_cell(table, sp_show_style(state), "%s", sp_show_state(state));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_cause(sp_json_text(outage, "cause")));
-	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_whose(sp_json_text(outage, "whose")));
+	whose_cell(table, outage);
 }
 
 static void show_parts(struct sp_page *page, const cJSON *parts)

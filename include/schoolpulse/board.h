@@ -73,6 +73,26 @@ struct sp_board_past {
 	bool traces_more; ///< there are others, which were not looked at
 };
 
+enum sp_duplex { SP_DUPLEX_UNKNOWN, SP_DUPLEX_HALF, SP_DUPLEX_FULL };
+
+/// One network interface, as its kernel counts it.
+struct sp_board_port {
+	int64_t link_mbps; ///< 0: not known
+	enum sp_duplex duplex;
+	bool counted;               ///< the counters could be read
+	int64_t rx_bytes, tx_bytes; ///< since it exists, without the headers of Ethernet
+};
+
+enum { SP_BOARD_CORES = 64, SP_BOARD_PORT_NAME = 16 };
+
+/// How busy each processor has been since boot, in the kernel's ticks.
+struct sp_board_cores {
+	size_t count; ///< 0: it cannot be read
+	struct {
+		uint64_t busy, all;
+	} cores[SP_BOARD_CORES];
+};
+
 struct sp_board {
 	const char *name;
 	const char *summary;
@@ -99,3 +119,9 @@ struct sp_board_metric {
 extern const struct sp_board_metric sp_board_metrics[]; ///< ends with name NULL
 
 const char *sp_storage_kind_name(enum sp_storage_kind kind); ///< "unknown", "sd", "emmc", …
+
+/// What can be read of that interface now.
+void sp_board_port(const struct sp_board_root *root, const char *interface, struct sp_board_port *out);
+/// The interface of the default route of the lowest metric, IPv4 before IPv6; "" without one.
+void sp_board_way_out(const struct sp_board_root *root, char out[SP_BOARD_PORT_NAME]);
+void sp_board_cores(const struct sp_board_root *root, struct sp_board_cores *out);

@@ -255,7 +255,8 @@ struct sp_http_stream_request {
 	int64_t send_bytes; ///< of a POST's body; its Content-Length
 	int64_t max_bytes;  ///< of the answer's body; more ends it with -EMSGSIZE
 	int64_t timeout_ms; ///< of the whole; it then ends with -ETIMEDOUT
-	int64_t stall_ms;   ///< no byte of body moved for so long: -ETIMEDOUT, too. 0: no such limit
+	int64_t stall_ms;   ///< connected, and no byte of answer or of acknowledged body moved for so long:
+			    ///< -ETIMEDOUT, too. 0: no such limit
 	bool fresh;         ///< a connection of its own, not one that was kept alive
 };
 
@@ -277,6 +278,7 @@ struct sp_http_stream_end {
 	char address[INET6_ADDRSTRLEN]; ///< of the peer; "" while none was reached
 };
 
+/// All but done() run while bytes move: they may look at streams, but not start, cancel or free any.
 struct sp_http_stream_events {
 	/// The answer's head is here. False ends the transfer (-ECANCELED). May be NULL.
 	bool (*head)(struct sp_device *dev, struct sp_http_stream *stream, const struct sp_http_head *head,
@@ -301,9 +303,12 @@ void sp_http_session_free(struct sp_http_session *session);
 struct sp_http_stream *sp_http_stream_start(struct sp_http_session *session,
 					    const struct sp_http_stream_request *request,
 					    const struct sp_http_stream_events *events, void *arg);
+/// How it stands now: as in its end, with `result` 0 and no `error`.
+void sp_http_stream_look(struct sp_http_stream *stream, struct sp_http_stream_end *out);
 /// Ends it without done(), once its bytes were counted; NULL is fine. Returns its bytes of IP.
 int64_t sp_http_stream_cancel(struct sp_http_stream *stream);
-/// How far it is, for what the kernel has acknowledged of an upload and not only taken; -1: not known.
+/// Bytes of an upload's body that the peer's kernel has acknowledged, not only ours taken; -1: not known, as
+/// once the connection is gone.
 int64_t sp_http_stream_acked(const struct sp_http_stream *stream);
 
 // ---- helper programs ------------------------------------------------------------------------

@@ -29,7 +29,7 @@ OURS = ("schoolpulse/", "agent/", "drivers/", "boards/", "tools/", "tests/")
 # Third-party header -> who may name it, as regular expressions over paths. Tests may use what they test with.
 OWNERS = {
     "uv.h": r"agent/(core|cli)/.*|agent/main\.c",
-    "curl/curl.h": r"agent/base/http_(client|transfer)\w*\.[ch]",
+    "curl/curl.h": r"agent/base/http_(client|flow|job|transfer)\w*\.[ch]",
     "microhttpd.h": r"agent/base/http_(server\w*|call)\.[ch]",
     "mosquitto.h": r"agent/base/mqtt\w*\.[ch]",
     "mqtt_protocol.h": r"agent/base/mqtt\w*\.[ch]",

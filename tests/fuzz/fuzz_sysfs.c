@@ -40,6 +40,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(memchr(mount.type, 0, sizeof(mount.type)) &&
 		      memchr(mount.source, 0, sizeof(mount.source)) &&
 		      memchr(mount.upper, 0, sizeof(mount.upper)));
+	char port[SP_BOARD_PORT_NAME];
+	if (sp_text_way_out(text, port) == 0)
+		check(port[0] && memchr(port, 0, sizeof(port)));
+	if (sp_text_way_out6(text, port) == 0)
+		check(port[0] && memchr(port, 0, sizeof(port)));
+	struct sp_board_cores cores;
+	sp_text_cores(text, &cores);
+	check(cores.count <= SP_BOARD_CORES);
+	for (size_t i = 0; i < cores.count; i++)
+		check(cores.cores[i].busy <= cores.cores[i].all);
 	free(text);
 	return 0;
 }

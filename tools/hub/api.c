@@ -65,6 +65,12 @@ static void overview_line(void *arg, const struct sp_line_view *line)
 	sp_out_int_or_null(o->out, "since_ms", line->since_ms);
 	sp_out_int_or_null(o->out, "last_heard_ms", line->last_heard_ms);
 	sp_out_text(o->out, "presence", line->presence);
+	sp_out_text_or_null(o->out, "contract", line->contract);
+	sp_out_real_or_null(o->out, "bought_down_mbps", line->bought_down_mbps);
+	sp_out_real_or_null(o->out, "bought_up_mbps", line->bought_up_mbps);
+	sp_out_real_or_null(o->out, "down_mbps", line->down_mbps);
+	sp_out_real_or_null(o->out, "up_mbps", line->up_mbps);
+	sp_out_int_or_null(o->out, "speed_ms", line->speed_ms);
 	if (line->lost_ms >= 0) {
 		sp_out_open(o->out, "silence", '{');
 		sp_out_int(o->out, "start_from_ms", line->last_heard_ms);

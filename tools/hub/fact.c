@@ -4,12 +4,9 @@
 #include "tools/hub/fact.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
-#include "agent/base/utf8.h"
+#include "tools/hub/fact_json.h"
 
 static const char *const states[SP_LINE_STATES] = {"unknown", "up", "degraded", "down"};
 static const char *const phases[SP_OUTAGE_PHASES] = {"open", "update", "close"};
@@ -26,9 +23,9 @@ const char *sp_outage_phase_name(enum sp_outage_phase phase)
 
 bool sp_fact_known_type(const char *type)
 {
-	static const char *const types[] = {"opened",  "boot",   "stop",    "clock",   "device",  "carrier",
-					    "gateway", "line",   "outage",  "dropped", "storage", "egress",
-					    "budget",  "minute", "samples", "punch"};
+	static const char *const types[] = {
+	    "opened",  "boot",    "stop",   "clock",  "device", "carrier", "gateway", "line",      "outage",
+	    "dropped", "storage", "egress", "budget", "minute", "samples", "punch",   "speedtest", "command"};
 	for (size_t i = 0; i < SP_COUNT(types); i++) {
 		if (strcmp(types[i], type) == 0)
 			return true;
@@ -36,64 +33,17 @@ bool sp_fact_known_type(const char *type)
 	return false;
 }
 
-static const cJSON *member(const cJSON *object, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
-static bool integer(const cJSON *object, const char *name, int64_t min, int64_t *out)
-{
-	const cJSON *item = member(object, name);
-	if (!cJSON_IsNumber(item) || fabs(item->valuedouble) > 9007199254740991.0 ||
-	    item->valuedouble < (double)min)
-		return false;
-	*out = (int64_t)item->valuedouble;
-	return true;
-}
-
-static void word(const cJSON *object, const char *name, char out[SP_WORD_MAX + 1])
-{
-	const cJSON *item = member(object, name);
-	const char *text = cJSON_IsString(item) ? item->valuestring : "";
-	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
-	if (text[length] || length > SP_WORD_MAX)
-		length = 0;
-	memcpy(out, text, length);
-	out[length] = '\0';
-}
-
-static void people_text(const cJSON *object, const char *name, char *out, size_t size)
-{
-	const cJSON *item = member(object, name);
-	const char *text = cJSON_IsString(item) ? item->valuestring : "";
-	size_t length = sp_utf8_clip(text, strlen(text), size - 1);
-	memcpy(out, text, length);
-	out[length] = '\0';
-}
-
-static bool one_of(const cJSON *object, const char *name, const char *const *words, size_t count, int *out)
-{
-	const cJSON *item = member(object, name);
-	for (size_t i = 0; cJSON_IsString(item) && i < count; i++) {
-		if (strcmp(words[i], item->valuestring) == 0) {
-			*out = (int)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool state(const cJSON *object, const char *name, enum sp_line_state *out)
 {
 	int index = SP_LINE_UNKNOWN;
-	bool found = one_of(object, name, states, SP_LINE_STATES, &index);
+	bool found = sp_fact_one_of(object, name, states, SP_LINE_STATES, &index);
 	*out = (enum sp_line_state)index;
 	return found;
 }
 
 static bool stream(const cJSON *object, const char *name, char out[SP_ID_LENGTH + 1])
 {
-	const cJSON *item = member(object, name);
+	const cJSON *item = sp_fact_member(object, name);
 	if (!cJSON_IsString(item) || strlen(item->valuestring) != SP_ID_LENGTH ||
 	    strspn(item->valuestring, "abcdefghijklmnopqrstuvwxyz234567") != SP_ID_LENGTH)
 		return false;
@@ -103,12 +53,12 @@ static bool stream(const cJSON *object, const char *name, char out[SP_ID_LENGTH 
 
 static bool opened(struct sp_fact_opened *out, const cJSON *root)
 {
-	const cJSON *prev = member(root, "prev");
-	out->set_aside = cJSON_IsTrue(member(root, "set_aside"));
+	const cJSON *prev = sp_fact_member(root, "prev");
+	out->set_aside = cJSON_IsTrue(sp_fact_member(root, "set_aside"));
 	out->has_prev = cJSON_IsObject(prev);
 	if (!out->has_prev)
 		return cJSON_IsNull(prev);
-	return stream(prev, "stream", out->prev) && integer(prev, "last", 0, &out->prev_last);
+	return stream(prev, "stream", out->prev) && sp_fact_integer(prev, "last", 0, &out->prev_last);
 }
 
 bool sp_fact_opened(struct sp_fact_opened *out, const char *data)
@@ -124,20 +74,20 @@ static bool record_class(const cJSON *root, enum sp_record_class *out)
 {
 	static const char *const classes[SP_RECORD_CLASSES] = {"facts", "attendance", "bulk"};
 	int index = 0;
-	bool found = one_of(root, "class", classes, SP_RECORD_CLASSES, &index);
+	bool found = sp_fact_one_of(root, "class", classes, SP_RECORD_CLASSES, &index);
 	*out = (enum sp_record_class)index;
 	return found;
 }
 
 static bool dropped(struct sp_fact_dropped *out, const cJSON *root)
 {
-	word(root, "reason", out->reason);
+	sp_fact_word(root, "reason", out->reason);
 	if (!record_class(root, &out->cls))
 		return false;
-	if (!member(root, "stream"))
-		return integer(root, "count", 1, &out->count);
-	return stream(root, "stream", out->stream) && integer(root, "from", 1, &out->from) &&
-	       integer(root, "to", out->from, &out->to);
+	if (!sp_fact_member(root, "stream"))
+		return sp_fact_integer(root, "count", 1, &out->count);
+	return stream(root, "stream", out->stream) && sp_fact_integer(root, "from", 1, &out->from) &&
+	       sp_fact_integer(root, "to", out->from, &out->to);
 }
 
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data)
@@ -156,10 +106,10 @@ bool sp_fact_line(struct sp_fact_line *out, const char *data)
 	bool good = state(root, "state", &out->state);
 	state(root, "ipv4", &out->ipv4);
 	state(root, "ipv6", &out->ipv6);
-	word(root, "cause", out->cause);
-	word(root, "whose", out->whose);
+	sp_fact_word(root, "cause", out->cause);
+	sp_fact_word(root, "whose", out->whose);
 	out->since_mono_us = -1;
-	(void)integer(root, "since_mono_us", 0, &out->since_mono_us);
+	(void)sp_fact_integer(root, "since_mono_us", 0, &out->since_mono_us);
 	cJSON_Delete(root);
 	return good;
 }
@@ -167,19 +117,19 @@ bool sp_fact_line(struct sp_fact_line *out, const char *data)
 /// In milliseconds, rounded up; 0 without one.
 static int64_t uncertainty(const cJSON *root, const char *name)
 {
-	const cJSON *item = member(root, name);
+	const cJSON *item = sp_fact_member(root, name);
 	bool good = cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 1e9;
 	return good ? (int64_t)ceil(item->valuedouble * 1000) : 0;
 }
 
 static void outage_times(struct sp_fact_outage *out, const cJSON *root)
 {
-	const cJSON *boot = member(root, "start_boot");
+	const cJSON *boot = sp_fact_member(root, "start_boot");
 	out->start_mono_us = out->start_t_ms = out->end_mono_us = out->end_t_ms = -1;
-	(void)integer(root, "start_mono_us", 0, &out->start_mono_us);
-	(void)integer(root, "start_t_ms", 0, &out->start_t_ms);
-	(void)integer(root, "end_mono_us", 0, &out->end_mono_us);
-	(void)integer(root, "end_t_ms", 0, &out->end_t_ms);
+	(void)sp_fact_integer(root, "start_mono_us", 0, &out->start_mono_us);
+	(void)sp_fact_integer(root, "start_t_ms", 0, &out->start_t_ms);
+	(void)sp_fact_integer(root, "end_mono_us", 0, &out->end_mono_us);
+	(void)sp_fact_integer(root, "end_t_ms", 0, &out->end_t_ms);
 	out->start_uncertainty_ms = uncertainty(root, "start_uncertainty_seconds");
 	out->end_uncertainty_ms = uncertainty(root, "end_uncertainty_seconds");
 	if (cJSON_IsString(boot) && strlen(boot->valuestring) <= SP_FEED_BOOT_LENGTH)
@@ -188,17 +138,17 @@ static void outage_times(struct sp_fact_outage *out, const cJSON *root)
 
 static bool outage(struct sp_fact_outage *out, const cJSON *root)
 {
-	const cJSON *id = member(root, "outage"), *evidence = member(root, "evidence"),
-		    *parts = member(root, "parts");
+	const cJSON *id = sp_fact_member(root, "outage"), *evidence = sp_fact_member(root, "evidence"),
+		    *parts = sp_fact_member(root, "parts");
 	int phase;
 	if (!cJSON_IsString(id) || !id->valuestring[0] || strlen(id->valuestring) >= sizeof(out->id) ||
-	    !one_of(root, "phase", phases, SP_OUTAGE_PHASES, &phase))
+	    !sp_fact_one_of(root, "phase", phases, SP_OUTAGE_PHASES, &phase))
 		return false;
 	strcpy(out->id, id->valuestring);
 	out->phase = (enum sp_outage_phase)phase;
 	state(root, "state", &out->state);
-	word(root, "cause", out->cause);
-	word(root, "whose", out->whose);
+	sp_fact_word(root, "cause", out->cause);
+	sp_fact_word(root, "whose", out->whose);
 	outage_times(out, root);
 	if (cJSON_IsArray(evidence))
 		out->evidence = cJSON_PrintUnformatted(evidence);
@@ -218,16 +168,17 @@ bool sp_fact_outage(struct sp_fact_outage *out, const char *data)
 
 static bool boot(struct sp_fact_boot *out, const cJSON *root)
 {
-	const cJSON *item = member(root, "uncertainty_seconds"), *previous = member(root, "previous_boot");
+	const cJSON *item = sp_fact_member(root, "uncertainty_seconds"),
+		    *previous = sp_fact_member(root, "previous_boot");
 	out->start_mono_us = out->start_t_ms = out->uncertainty_ms = -1;
-	word(root, "reason", out->reason);
-	(void)integer(root, "silence_start_mono_us", 0, &out->start_mono_us);
-	(void)integer(root, "silence_start_t_ms", 0, &out->start_t_ms);
+	sp_fact_word(root, "reason", out->reason);
+	(void)sp_fact_integer(root, "silence_start_mono_us", 0, &out->start_mono_us);
+	(void)sp_fact_integer(root, "silence_start_t_ms", 0, &out->start_t_ms);
 	if (cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 1e9)
 		out->uncertainty_ms = (int64_t)ceil(item->valuedouble * 1000);
 	if (cJSON_IsString(previous) && strlen(previous->valuestring) == SP_FEED_BOOT_LENGTH)
 		strcpy(out->previous_boot, previous->valuestring);
-	people_text(root, "evidence", out->evidence, sizeof(out->evidence));
+	sp_fact_text(root, "evidence", out->evidence, sizeof(out->evidence));
 	return out->reason[0] != '\0';
 }
 
@@ -245,9 +196,9 @@ bool sp_fact_device(struct sp_fact_device *out, const char *data)
 	cJSON *root = cJSON_Parse(data);
 	*out = (struct sp_fact_device){0};
 	bool good = state(root, "state", &out->state);
-	people_text(root, "driver", out->driver, sizeof(out->driver));
-	people_text(root, "text", out->text, sizeof(out->text));
-	word(root, "reason", out->reason);
+	sp_fact_text(root, "driver", out->driver, sizeof(out->driver));
+	sp_fact_text(root, "text", out->text, sizeof(out->text));
+	sp_fact_word(root, "reason", out->reason);
 	cJSON_Delete(root);
 	return good;
 }

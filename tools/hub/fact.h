@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // What the hub understands of a record: the members of the types that it projects, read out of the
-// record's stored text. Hostile text gives false, never more. cJSON stays in fact.c.
+// record's stored text. Hostile text gives false, never more. cJSON stays in fact*.c.
 #pragma once
 
 #include <stdbool.h>

@@ -53,8 +53,16 @@ static const struct sp_option http_options[] = {
     {.key = NULL},
 };
 
-static const char *const sections[] = {"hub", "mqtt", "http"};
-static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options};
+static const struct sp_option evidence_options[] = {
+    {"min_samples", SP_OPTION_INT, "1000", 1, 1000000, AT(evidence.min_samples), NULL,
+     "Valid speed tests of each direction from which a plan is rated"},
+    {"kept_percent", SP_OPTION_INT, "80", 1, 100, AT(evidence.kept_percent), NULL,
+     "Of the speed that was bought, what the mean has to reach"},
+    {.key = NULL},
+};
+
+static const char *const sections[] = {"hub", "mqtt", "http", "evidence"};
+static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options, evidence_options};
 
 static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
 {
@@ -142,4 +150,10 @@ void sp_hub_config_free(struct sp_hub_config *config)
 {
 	for (size_t i = 0; i < SP_COUNT(tables); i++)
 		sp_options_free(tables[i], config);
+}
+
+struct sp_evidence_rules sp_hub_evidence_rules(const struct sp_hub_config *config)
+{
+	return (struct sp_evidence_rules){config->evidence.min_samples,
+					  (double)config->evidence.kept_percent / 100};
 }

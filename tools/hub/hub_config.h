@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The hub's configuration file: [hub], [mqtt], [http]. README.md documents each key.
+// The hub's configuration file: [hub], [mqtt], [http], [evidence]. README.md documents each key.
 #pragma once
 
 #include <stdint.h>
 
 #include "agent/base/config.h"
+#include "tools/hub/evidence.h"
 
 struct sp_hub_config {
 	struct {
@@ -23,9 +24,13 @@ struct sp_hub_config {
 		char *listen;
 		int64_t port;
 	} http;
+	struct {
+		int64_t min_samples, kept_percent;
+	} evidence;
 };
 
 /// Reads and checks everything; mistakes go to `errors`. 0 or -EINVAL. To be freed in either case.
 int sp_hub_config_read(struct sp_hub_config *out, const char *file,
 		       struct sp_config_errors *errors) SP_MUST_CHECK;
+struct sp_evidence_rules sp_hub_evidence_rules(const struct sp_hub_config *config);
 void sp_hub_config_free(struct sp_hub_config *config);

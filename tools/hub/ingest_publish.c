@@ -4,6 +4,7 @@
 #include "tools/hub/ingest_priv.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "agent/base/feed_json.h"
@@ -32,6 +33,16 @@ static void moment(struct sp_buf *out, const char *name, int64_t t_ms)
 			      t_ms);
 }
 
+/// A tenth of a Mbit/s is what a reader can use.
+static void speed(struct sp_buf *out, const char *name, double mbps)
+{
+	sp_buf_printf(out, ",\"%s\":", name);
+	if (mbps < 0)
+		sp_buf_text(out, "null");
+	else
+		sp_json_real(out, round(mbps * 10) / 10);
+}
+
 struct sp_outbound *sp_outbound_site(const struct sp_store_site *site)
 {
 	struct sp_buf payload = SP_BUF(4096);
@@ -49,8 +60,14 @@ struct sp_outbound *sp_outbound_site(const struct sp_store_site *site)
 	sp_json_text(&payload, site->whose);
 	moment(&payload, "last_heard", site->last_heard_ms);
 	sp_buf_printf(&payload, ",\"presence\":\"%s\",\"timetable\":", site->presence);
-	sp_buf_printf(&payload, "%s%s%s}", site->timetable ? "\"" : "",
+	sp_buf_printf(&payload, "%s%s%s", site->timetable ? "\"" : "",
 		      site->timetable ? site->timetable : "null", site->timetable ? "\"" : "");
+	speed(&payload, "down_mbps", site->down_mbps);
+	speed(&payload, "up_mbps", site->up_mbps);
+	if (site->speed_ms < 0)
+		sp_buf_text(&payload, ",\"speed_ms\":null}");
+	else
+		sp_buf_printf(&payload, ",\"speed_ms\":%" PRId64 "}", site->speed_ms);
 	out->length = payload.length;
 	out->payload = sp_buf_take(&payload);
 	return out;

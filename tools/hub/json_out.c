@@ -50,6 +50,15 @@ void sp_out_seconds_or_null(struct sp_buf *out, const char *name, int64_t ms)
 		sp_json_real(out, (double)ms / 1000);
 }
 
+void sp_out_real_or_null(struct sp_buf *out, const char *name, double value)
+{
+	begin(out, name);
+	if (value >= 0)
+		sp_json_real(out, value);
+	else
+		sp_buf_text(out, "null");
+}
+
 void sp_out_bool(struct sp_buf *out, const char *name, bool value)
 {
 	sp_out_raw(out, name, value ? "true" : "false");

@@ -13,6 +13,8 @@ void sp_out_text_or_null(struct sp_buf *out, const char *name, const char *text)
 void sp_out_int(struct sp_buf *out, const char *name, int64_t value);
 void sp_out_int_or_null(struct sp_buf *out, const char *name, int64_t value);  ///< < 0: null
 void sp_out_seconds_or_null(struct sp_buf *out, const char *name, int64_t ms); ///< < 0: null
+/// null unless it is ≥ 0.
+void sp_out_real_or_null(struct sp_buf *out, const char *name, double value);
 void sp_out_bool(struct sp_buf *out, const char *name, bool value);
 void sp_out_raw(struct sp_buf *out, const char *name, const char *json); ///< a JSON text
 /// A '{' or '[', with `"name":` unless that is NULL.

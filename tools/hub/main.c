@@ -12,9 +12,11 @@
 
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
+#include "schoolpulse/clock.h"
 #include "tools/hub/facts.h"
 #include "tools/hub/ingest.h"
 #include "tools/hub/serve.h"
+#include "tools/hub/speed_report.h"
 #include "tools/hub/store.h"
 
 enum { EXIT_USAGE = 2 };
@@ -30,6 +32,9 @@ static const char usage[] =
     "                             replace the register by this CSV file, all or nothing\n"
     "  facts [--device ID] [--wait SECONDS] [--json]\n"
     "                             print committed facts; wait until a board's first ones are\n"
+    "  speed --from DAY --to DAY [--provider NAME] [--plan NAME] [--json | --csv]\n"
+    "                             how fast lines were against what was bought, up to but not with the last "
+    "day\n"
     "  --version, --help\n";
 
 static int bad_usage(const char *text, const char *word)
@@ -112,7 +117,7 @@ static int import(const struct sp_hub_config *config, const char *file, bool dry
 		return EXIT_FAILURE;
 	}
 	int result = sp_store_open(&store, config->hub.db, SP_STORE_WRITE, why);
-	if (result == 0 && (result = sp_store_import(store, &reg, dry, &done)) < 0)
+	if (result == 0 && (result = sp_store_import(store, &reg, dry, sp_clock_now().wall_ms, &done)) < 0)
 		snprintf(why, sizeof(why), "%s", sp_store_error(store));
 	if (result < 0)
 		fprintf(stderr, "schoolpulse-hub: %s: %s; nothing was imported\n", config->hub.db, why);
@@ -173,6 +178,51 @@ static int facts_command(const struct sp_hub_config *config, int argc, char **ar
 	return optind < argc ? bad_usage("facts: what is ", argv[optind]) : sp_facts_run(&request);
 }
 
+// ---- speed ------------------------------------------------------------------------------------------------
+
+static int speed_command(const struct sp_hub_config *config, int argc, char **argv)
+{
+	static const struct option options[] = {{"from", required_argument, NULL, 'f'},
+						{"to", required_argument, NULL, 't'},
+						{"provider", required_argument, NULL, 'p'},
+						{"plan", required_argument, NULL, 'l'},
+						{"json", no_argument, NULL, 'j'},
+						{"csv", no_argument, NULL, 'c'},
+						{0}};
+	struct sp_speed_request request = {.format = SP_SPEED_TABLE};
+	const char *from = NULL, *to = NULL;
+	char why[SP_PERIOD_WHY];
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (c) {
+		case 'f':
+			from = optarg;
+			break;
+		case 't':
+			to = optarg;
+			break;
+		case 'p':
+			request.provider = optarg;
+			break;
+		case 'l':
+			request.plan = optarg;
+			break;
+		case 'j':
+		case 'c':
+			request.format = c == 'j' ? SP_SPEED_JSON : SP_SPEED_CSV;
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return bad_usage("speed: what is ", argv[optind]);
+	if (!from || !to)
+		return bad_usage("speed: of which period? --from and --to", "");
+	if (sp_period_parse(&request.period, from, to, sp_clock_now().wall_ms, why) < 0)
+		return bad_usage("speed: ", why);
+	return sp_speed_report(config, &request);
+}
+
 // ---- words
 // --------------------------------------------------------------------------------------------------
 
@@ -185,6 +235,8 @@ static int command(const struct sp_hub_config *config, int argc, char **argv)
 		return import_command(config, argc, argv);
 	if (strcmp(word, "facts") == 0)
 		return facts_command(config, argc, argv);
+	if (strcmp(word, "speed") == 0)
+		return speed_command(config, argc, argv);
 	if (strcmp(word, "all") == 0)
 		ingesting = serving = true;
 	if (!ingesting && !serving)

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP: routes, caching, and the errors of both. The store is opened at the first question, so that
 // the page may start before the first ingest, and again after it failed.
-#include "tools/hub/serve.h"
+#include "tools/hub/serve_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,15 +18,7 @@
 #include "tools/hub/local_time.h"
 #include "tools/hub/page.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
-
 #define JSON "application/json; charset=utf-8"
-
-struct sp_serve {
-	const struct sp_hub_config *config;
-	struct sp_http_server *server;
-	struct sp_store *store;
-};
 
 // ---- answers --------------------------------------------------------------------------------------
 
@@ -40,7 +32,7 @@ static void headers(struct sp_http_call *call)
 	sp_http_reply_header(call, "Cache-Control", "no-cache");
 }
 
-static void reply_error(struct sp_http_call *call, unsigned status, const char *text)
+void sp_call_error(struct sp_http_call *call, unsigned status, const char *text)
 {
 	struct sp_buf out = SP_BUF(2048);
 	sp_out_open(&out, NULL, '{');
@@ -70,31 +62,22 @@ static bool not_modified(struct sp_http_call *call, const char *etag)
 
 // ---- questions ----------------------------------------------------------------------------------------
 
-/// What a handler needs of one moment.
-struct view {
-	struct sp_serve *serve;
-	struct sp_http_call *call;
-	struct sp_store_status status;
-	int64_t now_ms;
-	char etag[96];
-};
-
 static void store_failed(struct sp_serve *serve, struct sp_http_call *call, const char *why)
 {
 	char text[512];
 	snprintf(text, sizeof(text), "the store cannot be read: %s", why);
 	sp_warning("serve", "%s", text);
-	reply_error(call, 503, text);
+	sp_call_error(call, 503, text);
 	sp_store_close(serve->store);
 	serve->store = NULL;
 }
 
-static bool view_begin(struct view *view, struct sp_serve *serve, struct sp_http_call *call)
+bool sp_view_begin(struct sp_view *view, struct sp_serve *serve, struct sp_http_call *call)
 {
 	char why[256];
-	*view = (struct view){.serve = serve, .call = call, .now_ms = sp_clock_now().wall_ms};
+	*view = (struct sp_view){.serve = serve, .call = call, .now_ms = sp_clock_now().wall_ms};
 	if (!serve->store && sp_store_open(&serve->store, serve->config->hub.db, SP_STORE_READ, why) < 0) {
-		reply_error(call, 503, why);
+		sp_call_error(call, 503, why);
 		return false;
 	}
 	sp_store_set_silence(serve->store, serve->config->hub.silence_ms);
@@ -112,7 +95,7 @@ static bool view_begin(struct view *view, struct sp_serve *serve, struct sp_http
 	return true;
 }
 
-static void view_end(struct view *view, int result, struct sp_buf *out)
+void sp_view_end(struct sp_view *view, int result, struct sp_buf *out)
 {
 	sp_store_read_end(view->serve->store);
 	if (result == 0 && !out->overflowed) {
@@ -124,11 +107,10 @@ static void view_end(struct view *view, int result, struct sp_buf *out)
 	if (result < 0)
 		store_failed(view->serve, view->call, sp_store_error(view->serve->store));
 	else
-		reply_error(view->call, 500, "the answer is too large");
+		sp_call_error(view->call, 500, "the answer is too large");
 }
 
-/// The page's copy is still good.
-static bool unchanged(struct view *view)
+bool sp_view_unchanged(struct sp_view *view)
 {
 	if (!not_modified(view->call, view->etag))
 		return false;
@@ -136,8 +118,7 @@ static bool unchanged(struct view *view)
 	return true;
 }
 
-/// False when it is there and no number; the error has then been answered.
-static bool number(struct sp_http_call *call, const char *name, int64_t def, int64_t max, int64_t *out)
+bool sp_call_number(struct sp_http_call *call, const char *name, int64_t def, int64_t max, int64_t *out)
 {
 	const char *text = sp_http_call_query(call, name);
 	char message[96], *end;
@@ -151,11 +132,11 @@ static bool number(struct sp_http_call *call, const char *name, int64_t def, int
 		return true;
 	}
 	snprintf(message, sizeof(message), "%s must be a whole number from 0", name);
-	reply_error(call, 400, message);
+	sp_call_error(call, 400, message);
 	return false;
 }
 
-static const char *query(struct sp_http_call *call, const char *name)
+const char *sp_call_query(struct sp_http_call *call, const char *name)
 {
 	const char *text = sp_http_call_query(call, name);
 	return text && text[0] ? text : NULL;
@@ -163,116 +144,119 @@ static const char *query(struct sp_http_call *call, const char *name)
 
 static void get_overview(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	if (view_begin(&view, arg, call) && !unchanged(&view))
-		view_end(&view, sp_api_overview(view.serve->store, &view.status, view.now_ms, &out), &out);
+	if (sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_overview(view.serve->store, &view.status, view.now_ms, &out), &out);
 }
 
 static void get_outages(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	struct sp_outage_filter filter = {.school = query(call, "school"),
-					  .site = query(call, "site"),
-					  .line = query(call, "line"),
-					  .device = query(call, "device")};
-	if (number(call, "limit", LIMIT_DEFAULT, LIMIT_MAX, &filter.limit) && view_begin(&view, arg, call) &&
-	    !unchanged(&view))
-		view_end(&view, sp_api_outages(view.serve->store, &filter, &out), &out);
+	struct sp_outage_filter filter = {.school = sp_call_query(call, "school"),
+					  .site = sp_call_query(call, "site"),
+					  .line = sp_call_query(call, "line"),
+					  .device = sp_call_query(call, "device")};
+	if (sp_call_number(call, "limit", SP_CALL_LIMIT, SP_CALL_LIMIT_MAX, &filter.limit) &&
+	    sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_outages(view.serve->store, &filter, &out), &out);
 }
 
 static void get_silences(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	int64_t limit;
-	if (number(call, "limit", LIMIT_DEFAULT, LIMIT_MAX, &limit) && view_begin(&view, arg, call) &&
-	    !unchanged(&view))
-		view_end(&view, sp_api_silences(view.serve->store, query(call, "device"), limit, &out), &out);
+	if (sp_call_number(call, "limit", SP_CALL_LIMIT, SP_CALL_LIMIT_MAX, &limit) &&
+	    sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view,
+			    sp_api_silences(view.serve->store, sp_call_query(call, "device"), limit, &out),
+			    &out);
 }
 
 static void get_day(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	char today[SP_LOCAL_TIME_SIZE];
-	const char *date = query(call, "date");
+	const char *date = sp_call_query(call, "date");
 	int64_t from_ms;
 	if (!date)
 		date = sp_local_date(sp_clock_now().wall_ms, today);
 	if (!sp_local_date_parse(date, &from_ms)) {
-		reply_error(call, 400, "date must be like 2026-11-21");
+		sp_call_error(call, 400, "date must be like 2026-11-21");
 		return;
 	}
-	if (!view_begin(&view, arg, call))
+	if (!sp_view_begin(&view, arg, call))
 		return;
 	// A running day grows by itself.
 	if (view.now_ms < from_ms + SP_DAY_MS)
 		snprintf(view.etag + strlen(view.etag) - 1, 32, "-%" PRId64 "\"", view.now_ms / 10000);
-	if (!unchanged(&view))
-		view_end(&view, sp_api_day(view.serve->store, date, from_ms, view.now_ms, &out), &out);
+	if (!sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_day(view.serve->store, date, from_ms, view.now_ms, &out), &out);
 }
 
 static void get_devices(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	if (view_begin(&view, arg, call) && !unchanged(&view))
-		view_end(&view, sp_api_devices(view.serve->store, query(call, "device"), &out), &out);
+	if (sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_devices(view.serve->store, sp_call_query(call, "device"), &out),
+			    &out);
 }
 
 static void get_facts(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	const char *cls = query(call, "class");
+	const char *cls = sp_call_query(call, "class");
 	int64_t after, limit;
 	if (cls && strcmp(cls, "facts") != 0 && strcmp(cls, "all") != 0)
-		reply_error(call, 400, "class must be facts or all");
-	else if (number(call, "after", 0, INT64_MAX, &after) &&
-		 number(call, "limit", LIMIT_DEFAULT, LIMIT_MAX, &limit) && view_begin(&view, arg, call) &&
-		 !unchanged(&view))
-		view_end(&view,
-			 sp_api_facts(view.serve->store, query(call, "device"),
-				      cls && strcmp(cls, "all") == 0, after, limit, &out),
-			 &out);
+		sp_call_error(call, 400, "class must be facts or all");
+	else if (sp_call_number(call, "after", 0, INT64_MAX, &after) &&
+		 sp_call_number(call, "limit", SP_CALL_LIMIT, SP_CALL_LIMIT_MAX, &limit) &&
+		 sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view,
+			    sp_api_facts(view.serve->store, sp_call_query(call, "device"),
+					 cls && strcmp(cls, "all") == 0, after, limit, &out),
+			    &out);
 }
 
 static void get_anomalies(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	if (view_begin(&view, arg, call) && !unchanged(&view))
-		view_end(&view, sp_api_anomalies(view.serve->store, &out), &out);
+	if (sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_anomalies(view.serve->store, &out), &out);
 }
 
 static void get_gaps(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	if (view_begin(&view, arg, call) && !unchanged(&view))
-		view_end(&view, sp_api_gaps(view.serve->store, &out), &out);
+	if (sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
+		sp_view_end(&view, sp_api_gaps(view.serve->store, &out), &out);
 }
 
 static void get_health(struct sp_http_call *call, void *arg)
 {
-	struct view view;
+	struct sp_view view;
 	struct sp_buf out = SP_BUF(1024);
-	if (!view_begin(&view, arg, call))
+	if (!sp_view_begin(&view, arg, call))
 		return;
 	sp_out_open(&out, NULL, '{');
 	sp_out_text(&out, "status", "ok");
 	sp_out_text(&out, "ingest", sp_api_ingest(&view.status, view.now_ms));
 	sp_out_close(&out, '}');
 	headers(call);
-	view_end(&view, 0, &out);
+	sp_view_end(&view, 0, &out);
 }
 
 static void get_unknown(struct sp_http_call *call, void *arg)
 {
 	(void)arg;
-	reply_error(call, 404, "there is no such question");
+	sp_call_error(call, 404, "there is no such question");
 }
 
 static void get_page(struct sp_http_call *call, void *arg)
@@ -289,14 +273,14 @@ static void get_page(struct sp_http_call *call, void *arg)
 				      SP_HTTP_STATIC);
 		return;
 	}
-	reply_error(call, 404, "there is no such page");
+	sp_call_error(call, 404, "there is no such page");
 }
 
 static void refuse_method(struct sp_http_call *call, void *arg)
 {
 	(void)arg;
 	sp_http_reply_header(call, "Allow", "GET, HEAD");
-	reply_error(call, 405, "this server only answers GET and HEAD");
+	sp_call_error(call, 405, "this server only answers GET and HEAD");
 }
 
 static const struct sp_http_route routes[] = {
@@ -308,6 +292,9 @@ static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/facts", get_facts},
     {"GET", "/api/v1/anomalies", get_anomalies},
     {"GET", "/api/v1/gaps", get_gaps},
+    {"GET", "/api/v1/speed", sp_serve_speed},
+    {"GET", "/api/v1/speed/sites", sp_serve_site_speeds},
+    {"GET", "/api/v1/tests", sp_serve_tests},
     {"GET", "/healthz", get_health},
     {"GET", "/api/*", get_unknown},
     {"GET", "/", get_page},

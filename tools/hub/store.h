@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/base/feed.h"
+#include "tools/hub/evidence.h"
 #include "tools/hub/fact.h"
 #include "tools/hub/place.h"
 #include "tools/hub/register.h"
@@ -35,8 +36,9 @@ const char *sp_store_error(const struct sp_store *store);
 struct sp_store_import {
 	int64_t added, changed, removed, unchanged;
 };
-/// All or nothing; with `dry` nothing. What is not in `reg` leaves the register; its data stay.
-int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry,
+/// All or nothing; with `dry` nothing. What is not in `reg` leaves the register; its data stay. What changed
+/// holds from `now_ms` on.
+int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry, int64_t now_ms,
 		    struct sp_store_import *out) SP_MUST_CHECK;
 
 // ---- ingest ----------------------------------------------------------------------------------
@@ -88,6 +90,8 @@ struct sp_store_site {
 	int64_t since_ms, last_heard_ms; ///< -1: never
 	const char *presence;            ///< a constant word
 	const char *timetable;           ///< a constant word or NULL: see struct sp_line_view
+	double down_mbps, up_mbps;       ///< as in struct sp_line_view
+	int64_t speed_ms;
 };
 
 /// What is to be published once, and only if, the commit has succeeded.
@@ -130,6 +134,11 @@ struct sp_line_view {
 	/// called for a board that was lost outside of it, its cause is "switched_off".
 	int64_t lost_ms;
 	const char *timetable;
+	const char *contract;
+	double bought_down_mbps, bought_up_mbps; ///< of the register
+	/// The last valid domestic test of each direction, and when the later of both was.
+	double down_mbps, up_mbps;
+	int64_t speed_ms;
 };
 int sp_store_lines(struct sp_store *store, void (*row)(void *arg, const struct sp_line_view *line),
 		   void *arg) SP_MUST_CHECK;
@@ -149,6 +158,41 @@ struct sp_outage_view {
 /// Newest start first. Power that was lost outside of the site's timetable is no outage: see below.
 int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filter,
 		     void (*row)(void *arg, const struct sp_outage_view *outage), void *arg) SP_MUST_CHECK;
+
+/// Of boards, lines and places as the register had them when the test was made; NULL: any.
+struct sp_test_filter {
+	const char *school, *site, *line, *device;
+	int64_t from_ms, to_ms; ///< from_ms ≤ t < to_ms
+	int64_t limit;
+	/// Those behind this one; t_ms -1: from the newest.
+	struct sp_test_cursor {
+		int64_t t_ms, stream, seq;
+	} after;
+};
+struct sp_test_view {
+	const char *device, *instance, *school, *site; ///< the place "": not in the register then
+	struct sp_placed when;
+	struct sp_test_cursor cursor;
+	const struct sp_fact_speedtest *test;
+};
+/// Newest first.
+int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
+		   void (*row)(void *arg, const struct sp_test_view *test), void *arg) SP_MUST_CHECK;
+
+/// `provider`, `plan` NULL: all. *out is the caller's, finished or not.
+int sp_store_evidence(struct sp_store *store, int64_t from_ms, int64_t to_ms, const char *provider,
+		      const char *plan, const struct sp_evidence_rules *rules,
+		      struct sp_evidence **out) SP_MUST_CHECK;
+
+/// A site of the register, for the KPI high_speed_sites_ratio: the median of its valid domestic downloads.
+struct sp_site_speed {
+	const char *school, *site;
+	int64_t samples;
+	double median_mbps; ///< -1: no samples
+};
+/// Every site, also those without a board or a test.
+int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
+			 void (*row)(void *arg, const struct sp_site_speed *site), void *arg) SP_MUST_CHECK;
 
 /// One silence of a board that came back. Texts live during the call.
 struct sp_silence_view {

@@ -8,7 +8,7 @@
 #include "tools/hub/store.h"
 
 enum {
-	SP_SCHEMA_VERSION = 4,
+	SP_SCHEMA_VERSION = 5,
 	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
 };
 
@@ -82,6 +82,7 @@ int sp_sql_script(struct sp_store *store, const char *sql) SP_MUST_CHECK;
 const char *sp_sql_text(sqlite3_stmt *stmt, int column);
 /// `none` instead of NULL.
 int64_t sp_sql_int(sqlite3_stmt *stmt, int column, int64_t none);
+double sp_sql_real(sqlite3_stmt *stmt, int column, double none);
 
 void sp_touch(struct sp_touched *touched, int64_t id);
 void sp_touched_sort(struct sp_touched *touched);
@@ -203,6 +204,8 @@ struct sp_record {
 /// 0: projected, or of a type that has no projection; 1: its members are not what the type asks for.
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	       const struct sp_record *record) SP_MUST_CHECK;
+/// The row of a board's line; made when it is not there yet.
+int sp_line_row(struct sp_store *store, int64_t device, const char *name, int64_t *id) SP_MUST_CHECK;
 /// After records of the stream were projected again from another place.
 int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream) SP_MUST_CHECK;
 
@@ -212,6 +215,11 @@ int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream) SP_
 int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
 		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
 		     int64_t uncertainty_ms, struct sp_placed *out) SP_MUST_CHECK;
+
+// ---- speed tests (store_sqlite_speed.c) ------------------------------------------------------------------
+
+/// A `speedtest` fact: a row, and the latest figures of its line.
+int sp_speed_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
 
 // ---- silences (store_sqlite_silence.c) ------------------------------------------------------------------
 
@@ -234,15 +242,19 @@ int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms,
 // ---- views (store_sqlite_view.c) -------------------------------------------------------------------------
 
 /// The columns of sp_line_columns, from 0; joined as `r` (register), `d` (device), `l` (line).
-#define SP_LINE_COLUMNS                                                                                \
-	"r.area, r.school, r.school_name, r.site, r.site_name, coalesce(r.line, l.name), r.provider, " \
-	"coalesce(r.device, d.name), coalesce(r.shard, d.shard), r.school IS NOT NULL, d.presence, "   \
-	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id, r.timetable, d.presence_ms"
+#define SP_LINE_COLUMNS                                                                                   \
+	"r.area, r.school, r.school_name, r.site, r.site_name, coalesce(r.line, l.name), r.provider, "    \
+	"coalesce(r.device, d.name), coalesce(r.shard, d.shard), r.school IS NOT NULL, d.presence, "      \
+	"d.last_heard_ms, l.state, l.cause, l.whose, l.since_ms, l.id, d.id, r.timetable, d.presence_ms," \
+	" r.contract, r.down_mbps, r.up_mbps, l.down_mbps, l.up_mbps, l.speed_ms"
 enum {
 	SP_LINE_COLUMN_LINE = 16,
 	SP_LINE_COLUMN_DEVICE = 17,
 	SP_LINE_COLUMN_TIMETABLE = 18,
 	SP_LINE_COLUMN_PRESENCE_MS = 19,
+	SP_LINE_COLUMN_CONTRACT = 20,
+	SP_LINE_COLUMN_BOUGHT = 21, ///< down, up
+	SP_LINE_COLUMN_SPEED = 23,  ///< down, up, when
 };
 void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out);
 /// Said to be online, but not heard for too long: it may have died while the broker could not tell.

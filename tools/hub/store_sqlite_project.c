@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int line_row(struct sp_store *store, int64_t device, const char *name, int64_t *id)
+int sp_line_row(struct sp_store *store, int64_t device, const char *name, int64_t *id)
 {
 	int result =
 	    SQL_GET(store, id, "SELECT id FROM line WHERE device = ? AND name = ?", I(device), T(name));
@@ -86,7 +86,7 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 	int64_t line;
 	if (!sp_fact_line(&fact, record->data))
 		return 1;
-	int result = line_row(store, record->device, record->instance, &line);
+	int result = sp_line_row(store, record->device, record->instance, &line);
 	// The state began before the record that tells of it was made.
 	int64_t ago_ms = fact.since_mono_us >= 0 && fact.since_mono_us < record->mono_us
 			     ? (record->mono_us - fact.since_mono_us) / 1000
@@ -268,5 +268,7 @@ int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const 
 		return project_device(store, record);
 	if (strcmp(record->type, "dropped") == 0)
 		return project_dropped(store, record);
+	if (strcmp(record->type, "speedtest") == 0)
+		return sp_speed_project(store, record);
 	return 0;
 }

@@ -44,7 +44,33 @@ static int compare(struct sp_store *store, struct sp_store_import *out)
 	return result < 0 ? result : 0;
 }
 
-static int replace(struct sp_store *store, const struct sp_store_import *difference)
+/// What held when stays known: a test is judged by the contract of its day. What is said of a board's line
+/// for the first time holds for all time before, too.
+static int remember(struct sp_store *store, int64_t now_ms)
+{
+	int result = SQL_DO(
+	    store,
+	    "INSERT OR REPLACE INTO register_history SELECT n.device, n.line, iif(EXISTS(SELECT 1 FROM"
+	    " register_history o WHERE o.device = n.device AND o.line = n.line), ?1, 0), n.school, n.site,"
+	    " n.provider, n.contract, n.down_mbps, n.up_mbps FROM (SELECT device, line, school, site, "
+	    "provider,"
+	    " contract, down_mbps, up_mbps FROM register WHERE device IS NOT NULL EXCEPT SELECT device, line,"
+	    " school, site, provider, contract, down_mbps, up_mbps FROM register_history h WHERE h.from_ms ="
+	    " (SELECT max(x.from_ms) FROM register_history x WHERE x.device = h.device AND x.line = h.line)) "
+	    "n",
+	    I(now_ms));
+	if (result < 0)
+		return result;
+	return SQL_DO(
+	    store,
+	    "INSERT OR REPLACE INTO register_history(device, line, from_ms) SELECT h.device, h.line, ?1 FROM"
+	    " register_history h WHERE h.school IS NOT NULL AND h.from_ms = (SELECT max(x.from_ms) FROM"
+	    " register_history x WHERE x.device = h.device AND x.line = h.line) AND NOT EXISTS(SELECT 1 FROM"
+	    " register r WHERE r.device = h.device AND r.line = h.line)",
+	    I(now_ms));
+}
+
+static int replace(struct sp_store *store, const struct sp_store_import *difference, int64_t now_ms)
 {
 	if (difference->added + difference->changed + difference->removed == 0)
 		return 0;
@@ -53,6 +79,8 @@ static int replace(struct sp_store *store, const struct sp_store_import *differe
 	if (result == 0)
 		result = SQL_DO(store, "INSERT INTO register SELECT * FROM incoming");
 	if (result == 0)
+		result = remember(store, now_ms);
+	if (result == 0)
 		result = sp_store_meta_get(store, "register_rev", &rev);
 	if (result == 0)
 		result = sp_store_meta_set(store, "register_rev", rev + 1);
@@ -60,16 +88,16 @@ static int replace(struct sp_store *store, const struct sp_store_import *differe
 	return result;
 }
 
-int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry,
+int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry, int64_t now_ms,
 		    struct sp_store_import *out)
 {
-	int result = sp_store_begin(store, 0);
+	int result = sp_store_begin(store, now_ms);
 	if (result == 0)
 		result = stage(store, reg);
 	if (result == 0)
 		result = compare(store, out);
 	if (result == 0 && !dry)
-		result = replace(store, out);
+		result = replace(store, out, now_ms);
 	if (result == 0 && !dry)
 		result = sp_store_commit(store);
 	if (result < 0 || dry)

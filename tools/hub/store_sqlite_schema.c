@@ -54,7 +54,7 @@ static const char records[] =
 static const char projections[] =
     "CREATE TABLE line(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
     " state INTEGER NOT NULL DEFAULT 0, cause TEXT NOT NULL DEFAULT '', whose TEXT NOT NULL DEFAULT '',"
-    " since_ms INTEGER, UNIQUE(device, name));"
+    " since_ms INTEGER, down_mbps REAL, up_mbps REAL, speed_ms INTEGER, UNIQUE(device, name));"
 
     "CREATE TABLE line_point(line INTEGER NOT NULL, t_ms INTEGER NOT NULL, stream INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, placed INTEGER NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL,"
@@ -88,7 +88,24 @@ static const char projections[] =
     "CREATE TABLE published(school TEXT NOT NULL, site TEXT NOT NULL, line TEXT NOT NULL,"
     " shard TEXT NOT NULL, state INTEGER NOT NULL, cause TEXT NOT NULL, whose TEXT NOT NULL,"
     " since_ms INTEGER NOT NULL, last_heard_ms INTEGER NOT NULL, presence TEXT NOT NULL,"
+    " down_mbps REAL, up_mbps REAL, speed_ms INTEGER NOT NULL,"
     " PRIMARY KEY(school, site, line)) WITHOUT ROWID;";
+
+// By time: evidence reads a period from one end to the other.
+static const char speed[] =
+    "CREATE TABLE speedtest(t_ms INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " err_ms INTEGER, placed INTEGER NOT NULL, device INTEGER NOT NULL, line TEXT NOT NULL,"
+    " direction INTEGER NOT NULL, validity INTEGER NOT NULL, reason TEXT NOT NULL, scope INTEGER NOT NULL,"
+    " method TEXT NOT NULL, goodput_bps REAL, provider TEXT, plan TEXT, down_mbps REAL, up_mbps REAL,"
+    " PRIMARY KEY(t_ms, stream, seq)) WITHOUT ROWID;"
+    "CREATE INDEX speedtest_line ON speedtest(device, line, t_ms);"
+    "CREATE INDEX speedtest_last ON speedtest(device, line, direction, t_ms) WHERE validity = 0 AND scope = "
+    "1;"
+
+    "CREATE TABLE register_history(device TEXT NOT NULL, line TEXT NOT NULL, from_ms INTEGER NOT NULL,"
+    " school TEXT, site TEXT, provider TEXT, contract TEXT, down_mbps REAL, up_mbps REAL,"
+    " PRIMARY KEY(device, line, from_ms)) WITHOUT ROWID;"
+    "CREATE INDEX register_history_place ON register_history(school, site);";
 
 static int create(struct sp_store *store)
 {
@@ -97,6 +114,8 @@ static int create(struct sp_store *store)
 		result = sp_sql_script(store, records);
 	if (!result)
 		result = sp_sql_script(store, projections);
+	if (!result)
+		result = sp_sql_script(store, speed);
 	if (!result)
 		result = SQL_DO(store, "INSERT INTO meta VALUES('schema_version', ?), ('rev', 0)",
 				I(SP_SCHEMA_VERSION));

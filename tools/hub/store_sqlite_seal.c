@@ -62,7 +62,8 @@ static struct sp_store_site *add_site(struct sp_store_news *news)
 		news->sites = sp_realloc(news->sites, (news->site_count ? news->site_count * 2 : 1) *
 							  sizeof(*news->sites));
 	struct sp_store_site *site = &news->sites[news->site_count++];
-	*site = (struct sp_store_site){.since_ms = -1, .last_heard_ms = -1};
+	*site = (struct sp_store_site){
+	    .since_ms = -1, .last_heard_ms = -1, .down_mbps = -1, .up_mbps = -1, .speed_ms = -1};
 	return site;
 }
 
@@ -79,6 +80,9 @@ static void site_of(struct sp_store_site *site, const struct sp_line_view *view)
 	site->last_heard_ms = view->last_heard_ms;
 	site->presence = view->presence;
 	site->timetable = view->timetable;
+	site->down_mbps = view->down_mbps;
+	site->up_mbps = view->up_mbps;
+	site->speed_ms = view->speed_ms;
 }
 
 /// 1: it differs from what was published, and that is noted now.
@@ -89,16 +93,20 @@ static int changed(struct sp_store *store, const struct sp_store_site *site)
 	    SQL_GET(store, &same,
 		    "SELECT 1 FROM published WHERE school = ? AND site = ? AND line = ? AND shard = ? AND"
 		    " state = ? AND cause = ? AND whose = ? AND since_ms = ? AND presence = ? AND"
+		    " down_mbps IS nullif(?, -1.0) AND up_mbps IS nullif(?, -1.0) AND speed_ms = ? AND"
 		    " ? - last_heard_ms BETWEEN 0 AND ?",
 		    T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state),
-		    T(site->cause), T(site->whose), I(site->since_ms), T(site->presence),
-		    I(site->last_heard_ms), I(HEARD_EVERY_MS - 1));
+		    T(site->cause), T(site->whose), I(site->since_ms), T(site->presence), R(site->down_mbps),
+		    R(site->up_mbps), I(site->speed_ms), I(site->last_heard_ms), I(HEARD_EVERY_MS - 1));
 	if (result != 0)
 		return result < 0 ? result : 0;
-	result = SQL_DO(store, "INSERT OR REPLACE INTO published VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state),
-			T(site->cause), T(site->whose), I(site->since_ms), I(site->last_heard_ms),
-			T(site->presence));
+	result =
+	    SQL_DO(store,
+		   "INSERT OR REPLACE INTO published VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1.0),"
+		   " nullif(?, -1.0), ?)",
+		   T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state),
+		   T(site->cause), T(site->whose), I(site->since_ms), I(site->last_heard_ms),
+		   T(site->presence), R(site->down_mbps), R(site->up_mbps), I(site->speed_ms));
 	return result < 0 ? result : 1;
 }
 

@@ -134,6 +134,11 @@ int64_t sp_sql_int(sqlite3_stmt *stmt, int column, int64_t none)
 	return sqlite3_column_type(stmt, column) == SQLITE_NULL ? none : sqlite3_column_int64(stmt, column);
 }
 
+double sp_sql_real(sqlite3_stmt *stmt, int column, double none)
+{
+	return sqlite3_column_type(stmt, column) == SQLITE_NULL ? none : sqlite3_column_double(stmt, column);
+}
+
 void sp_sql_free(struct sp_store *store)
 {
 	for (size_t i = 0; i < SP_SQL_SLOTS; i++)

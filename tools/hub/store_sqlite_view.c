@@ -67,7 +67,13 @@ void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_li
 				     .cause = sp_sql_text(stmt, 13),
 				     .whose = sp_sql_text(stmt, 14),
 				     .since_ms = sp_sql_int(stmt, 15, -1),
-				     .lost_ms = -1};
+				     .lost_ms = -1,
+				     .contract = sp_sql_text(stmt, SP_LINE_COLUMN_CONTRACT),
+				     .bought_down_mbps = sp_sql_real(stmt, SP_LINE_COLUMN_BOUGHT, -1),
+				     .bought_up_mbps = sp_sql_real(stmt, SP_LINE_COLUMN_BOUGHT + 1, -1),
+				     .down_mbps = sp_sql_real(stmt, SP_LINE_COLUMN_SPEED, -1),
+				     .up_mbps = sp_sql_real(stmt, SP_LINE_COLUMN_SPEED + 1, -1),
+				     .speed_ms = sp_sql_int(stmt, SP_LINE_COLUMN_SPEED + 2, -1)};
 	out->last_state = out->state;
 	// Also a line of which nothing was ever said.
 	bool said = sqlite3_column_type(stmt, SP_LINE_COLUMN_LINE) != SQLITE_NULL;

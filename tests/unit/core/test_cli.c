@@ -224,6 +224,7 @@ static void test_what_stood_behind_an_outage(void **state)
 	assert_contains(
 	    "1 min 1 s  down     the provider's first hop answers, domestic hosts do not, the provider's");
 	assert_contains("?  unknown  no carrier on the cable, the school's");
+	assert_contains("the provider's 1 min 1 s, the school's 34 s");
 	assert_contains("domestic   IPv4  silent  4 of 4 silent");
 	assert_contains("first hop  IPv4  ok      answered (198.51.100.1)");
 	assert_lacks("unseen");

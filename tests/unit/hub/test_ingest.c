@@ -214,7 +214,7 @@ static void the_peoples_topic_follows_the_commit(void **state)
 	board_until(&board, board_hears_hub, true, "the hub");
 	assert_int_equal(sp_register_parse(&reg, "r.csv", csv, strlen(csv), &errors), 0);
 	assert_int_equal(sp_store_open(&store, path, SP_STORE_WRITE, why), 0);
-	assert_int_equal(sp_store_import(store, &reg, false, &done), 0);
+	assert_int_equal(sp_store_import(store, &reg, false, 1000, &done), 0);
 	sp_store_close(store);
 	sp_register_free(&reg);
 	board_send(&board, 1, 2);

@@ -130,7 +130,7 @@ static struct sp_store_import import(const char *text, bool dry)
 	struct sp_store_import done;
 	struct sp_register reg;
 	assert_int_equal(sp_register_parse(&reg, "r.csv", text, strlen(text), &errors), 0);
-	assert_int_equal(sp_store_import(hub.store, &reg, dry, &done), 0);
+	assert_int_equal(sp_store_import(hub.store, &reg, dry, NOW_MS, &done), 0);
 	sp_register_free(&reg);
 	return done;
 }

@@ -34,7 +34,7 @@ static void register_with(const char *timetable)
 		 "school,school_name,site,line,device,shard,timetable\n1,A,chinh,main,board-1,north,\"%s\"\n",
 		 timetable);
 	assert_int_equal(sp_register_parse(&reg, "r.csv", text, strlen(text), &errors), 0);
-	assert_int_equal(sp_store_import(hub.store, &reg, false, &import), 0);
+	assert_int_equal(sp_store_import(hub.store, &reg, false, NOW_MS, &import), 0);
 	sp_register_free(&reg);
 }
 

@@ -1,0 +1,399 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// One flowing transfer on libcurl. No byte is touched here but by libcurl's own read and write; what moves is
+// counted, and time, head and body are bounded whatever the peer does.
+#include "agent/base/http_flow.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/http_job.h"
+#include "agent/base/http_socket.h"
+#include "agent/base/mem.h"
+#include "schoolpulse/clock.h"
+
+enum {
+	RECEIVE_BUFFER = 512 * 1024, ///< the most that libcurl grants
+	SEND_BUFFER = 512 * 1024,
+	KEEP = 64, ///< connections
+	CHECK_LEAST_US = 5 * 1000,
+	CHECK_MOST_US = 250 * 1000,
+};
+
+struct sp_http_flow {
+	struct sp_http_job job;
+	const struct sp_http_flow_events *events;
+	void *arg;
+	struct curl_slist *headers;
+	int64_t send_bytes, filled, received, max_bytes;
+	int64_t stall_us, moved_us, progress;
+	int64_t filled_us, answered_us; ///< the last byte handed out, the first of the answer; 0: not yet
+	bool posts, headed, cancelled;
+	struct sp_wire wire;
+};
+
+static struct sp_http_flow *of(struct sp_http_job *job)
+{
+	return (struct sp_http_flow *)job;
+}
+
+// ---- the answer -------------------------------------------------------------------------------
+
+static const char *field(const struct sp_http_flow *flow, const char *name)
+{
+	struct curl_header *header = NULL;
+	return curl_easy_header(flow->job.easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+		   ? header->value
+		   : "";
+}
+
+static int64_t announced(const struct sp_http_flow *flow)
+{
+	const char *text = field(flow, "Content-Length");
+	char *end;
+	errno = 0;
+	long long length = strtoll(text, &end, 10);
+	return *text && !*end && !errno && length >= 0 ? length : -1;
+}
+
+static size_t on_head(char *data, size_t size, size_t count, void *arg)
+{
+	struct sp_http_flow *flow = arg;
+	size_t length = size * count;
+	struct sp_http_head head = {0};
+	if (!flow->answered_us)
+		flow->answered_us = sp_clock_mono_us();
+	if (!sp_http_job_head(&flow->job, length))
+		return 0;
+	// The empty line ends it; those of 1xx are none, and what comes after the body is a trailer.
+	if (flow->headed || length == 0 || (data[0] != '\r' && data[0] != '\n'))
+		return length;
+	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &head.status);
+	if (head.status < 200)
+		return length;
+	flow->headed = true;
+	head.length = announced(flow);
+	head.location = field(flow, "Location");
+	head.retry_after = field(flow, "Retry-After");
+	if (!flow->events->head || flow->events->head(flow->arg, &head))
+		return length;
+	flow->cancelled = true;
+	return 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct sp_http_flow *flow = arg;
+	size_t length = size * count;
+	flow->received += (int64_t)length;
+	if (flow->received > flow->max_bytes) {
+		flow->job.body_too_long = true;
+		return 0;
+	}
+	if (!flow->events->received || flow->events->received(flow->arg, (const uint8_t *)data, length))
+		return length;
+	flow->cancelled = true;
+	return 0;
+}
+
+// ---- the body that we send ----------------------------------------------------------------------
+
+static size_t on_fill(char *out, size_t size, size_t count, void *arg)
+{
+	struct sp_http_flow *flow = arg;
+	int64_t left = flow->send_bytes - flow->filled;
+	size_t piece = size * count;
+	if ((int64_t)piece > left)
+		piece = (size_t)left;
+	if (piece > 0)
+		flow->events->fill(flow->arg, (uint8_t *)out, piece);
+	flow->filled += (int64_t)piece;
+	if (piece > 0 && flow->filled == flow->send_bytes)
+		flow->filled_us = sp_clock_mono_us();
+	return piece;
+}
+
+/// A kept connection turned out to be dead: libcurl begins anew on another.
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct sp_http_flow *flow = arg;
+	if (origin != SEEK_SET || offset < 0 || offset > flow->send_bytes)
+		return CURL_SEEKFUNC_FAIL;
+	flow->filled = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+// ---- its connection -----------------------------------------------------------------------------
+
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct sp_http_flow *flow = arg;
+	(void)purpose;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	sp_http_socket_add(&flow->job.client->sockets, fd, flow);
+	return fd;
+}
+
+/// May come long after the flow that opened it.
+static int on_close(void *arg, curl_socket_t fd)
+{
+	struct sp_http_client *client = arg;
+	struct sp_wire last;
+	struct sp_http_flow *owner = sp_http_socket_remove(&client->sockets, fd, &last);
+	if (owner) {
+		owner->wire.bytes += last.bytes;
+		owner->wire.sent += last.sent;
+		owner->wire.repeated += last.repeated;
+	}
+	return close(fd);
+}
+
+static void watched(struct sp_http_job *job, int fd)
+{
+	sp_http_socket_claim(&job->client->sockets, fd, of(job));
+}
+
+static void settle(struct sp_http_flow *flow)
+{
+	sp_http_socket_settle(flow->job.client->sockets, flow, &flow->wire);
+}
+
+static void released(struct sp_http_job *job, int fd)
+{
+	(void)fd;
+	settle(of(job));
+}
+
+static void leaving(struct sp_http_job *job)
+{
+	settle(of(job));
+	// Closed now or kept: in neither case does it cost this flow anything more.
+	sp_http_socket_release(job->client->sockets, of(job));
+}
+
+int64_t sp_http_flow_acked(const struct sp_http_flow *flow)
+{
+	curl_off_t sent = 0;
+	if (!flow->job.easy)
+		return -1;
+	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	int fd = sp_http_socket_of(flow->job.client->sockets, flow);
+	int64_t unacked = fd >= 0 ? sp_wire_unacked(fd) : -1;
+	if (unacked < 0)
+		return sent == 0 ? 0 : -1;
+	// The request's head, before the body, may be among the unacknowledged.
+	return sent > unacked ? sent - unacked : 0;
+}
+
+// ---- its time -------------------------------------------------------------------------------------
+
+/// Did anything move? What the kernel takes from us and nobody acknowledges does not.
+static CURLcode check(struct sp_http_job *job, int64_t now_us)
+{
+	struct sp_http_flow *flow = of(job);
+	curl_off_t ready_us = 0;
+	int64_t acked = flow->posts ? sp_http_flow_acked(flow) : 0;
+	int64_t progress = flow->received + (int64_t)flow->job.head_length + (acked > 0 ? acked : 0);
+	curl_easy_getinfo(job->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+	// Until the connection stands its own limit holds.
+	if (progress != flow->progress || ready_us == 0) {
+		flow->progress = progress;
+		flow->moved_us = now_us;
+	}
+	int64_t step = flow->stall_us / 8;
+	step = step < CHECK_LEAST_US ? CHECK_LEAST_US : step > CHECK_MOST_US ? CHECK_MOST_US : step;
+	job->check_us = now_us + step;
+	return now_us - flow->moved_us >= flow->stall_us ? CURLE_OPERATION_TIMEDOUT : CURLE_OK;
+}
+
+// ---- its end --------------------------------------------------------------------------------------
+
+static int64_t first_byte_us(const struct sp_http_flow *flow)
+{
+	curl_off_t ready = 0, first = 0;
+	if (!flow->answered_us)
+		return -1;
+	if (flow->posts)
+		return flow->filled_us && flow->answered_us > flow->filled_us
+			   ? flow->answered_us - flow->filled_us
+			   : -1;
+	curl_easy_getinfo(flow->job.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+	curl_easy_getinfo(flow->job.easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+	return first >= ready ? first - ready : -1;
+}
+
+static void describe(const struct sp_http_flow *flow, struct sp_http_stream_end *out)
+{
+	curl_off_t sent = 0;
+	*out = (struct sp_http_stream_end){.error = "", .first_byte_us = -1, .retransmit_ratio = NAN};
+	if (flow->wire.sent > 0)
+		out->retransmit_ratio = (double)flow->wire.repeated / (double)flow->wire.sent;
+	out->bytes = flow->wire.bytes;
+	out->received_bytes = flow->received;
+	out->family = sp_http_job_family(&flow->job, out->address);
+	if (!flow->job.easy)
+		return;
+	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &out->status);
+	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	out->sent_bytes = sent;
+	out->first_byte_us = first_byte_us(flow);
+}
+
+void sp_http_flow_look(struct sp_http_flow *flow, struct sp_http_stream_end *out)
+{
+	settle(flow);
+	describe(flow, out);
+}
+
+static void report(struct sp_http_job *job, CURLcode code)
+{
+	struct sp_http_flow *flow = of(job);
+	struct sp_http_stream_end end;
+	char error[CURL_ERROR_SIZE];
+	describe(flow, &end);
+	end.result = sp_http_job_errno(job, code);
+	sp_http_job_describe(job, code, flow->max_bytes, error, sizeof(error));
+	if (flow->cancelled && end.result < 0) {
+		end.result = -ECANCELED;
+		snprintf(error, sizeof(error), "ended by us");
+	}
+	end.error = error;
+	flow->events->done(flow->arg, &end);
+}
+
+static void release(struct sp_http_job *job)
+{
+	struct sp_http_flow *flow = of(job);
+	sp_http_job_clear(job);
+	curl_slist_free_all(flow->headers);
+	free(flow);
+}
+
+void sp_http_flow_cancel(struct sp_http_flow *flow)
+{
+	if (flow)
+		sp_http_job_cancel(&flow->job);
+}
+
+// ---- its beginning --------------------------------------------------------------------------------
+
+#define SET(option, value)                                                          \
+	do {                                                                        \
+		CURLcode set = curl_easy_setopt(flow->job.easy, (option), (value)); \
+		if (set != CURLE_OK)                                                \
+			return set;                                                 \
+	} while (0)
+
+static CURLcode set_body(struct sp_http_flow *flow)
+{
+	// No waiting for a "100 Continue" that many servers never say; no other coding than the bytes
+	// themselves.
+	flow->headers = curl_slist_append(flow->headers, "Expect:");
+	flow->headers = curl_slist_append(flow->headers, "Content-Type: application/octet-stream");
+	SET(CURLOPT_POST, 1L);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)flow->send_bytes);
+	SET(CURLOPT_HTTPHEADER, flow->headers);
+	SET(CURLOPT_READFUNCTION, on_fill);
+	SET(CURLOPT_READDATA, flow);
+	SET(CURLOPT_SEEKFUNCTION, on_seek);
+	SET(CURLOPT_SEEKDATA, flow);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
+	return CURLE_OK;
+}
+
+static CURLcode set_answer(struct sp_http_flow *flow)
+{
+	SET(CURLOPT_HEADERFUNCTION, on_head);
+	SET(CURLOPT_HEADERDATA, flow);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, flow);
+	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+	// Refuses what announces itself as too long; on_body() sees to the rest.
+	if (flow->max_bytes > 0)
+		SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)flow->max_bytes);
+	return CURLE_OK;
+}
+
+static CURLcode set_connection(struct sp_http_flow *flow, struct sp_http_client *client,
+			       const struct sp_http_session_config *config, bool fresh)
+{
+	static const long families[SP_FAMILIES] = {[SP_FAMILY_ANY] = CURL_IPRESOLVE_WHATEVER,
+						   [SP_FAMILY_IPV4] = CURL_IPRESOLVE_V4,
+						   [SP_FAMILY_IPV6] = CURL_IPRESOLVE_V6};
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, flow);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, client);
+	SET(CURLOPT_IPRESOLVE, families[config->family]);
+	SET(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+	return CURLE_OK;
+}
+
+static CURLcode set_limits(struct sp_http_flow *flow, const struct sp_http_session_config *config,
+			   const struct sp_http_stream_request *request)
+{
+	if (request->timeout_ms <= 0 || request->timeout_ms > INT_MAX || request->max_bytes < 0 ||
+	    config->connect_timeout_ms < 0 || config->connect_timeout_ms > INT_MAX)
+		return CURLE_BAD_FUNCTION_ARGUMENT;
+	SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	SET(CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(config->connect_timeout_ms > 0 ? config->connect_timeout_ms : request->timeout_ms));
+	return CURLE_OK;
+}
+
+#undef SET
+
+static CURLcode set_up(struct sp_http_flow *flow, struct sp_http_client *client,
+		       const struct sp_http_session_config *config,
+		       const struct sp_http_stream_request *request)
+{
+	CURLcode code = set_limits(flow, config, request);
+	if (code == CURLE_OK)
+		code = set_connection(flow, client, config, request->fresh);
+	if (code == CURLE_OK)
+		code = set_answer(flow);
+	if (code == CURLE_OK && flow->posts)
+		code = set_body(flow);
+	return code;
+}
+
+static const struct sp_http_job_kind kind = {.report = report,
+					     .free = release,
+					     .released = released,
+					     .watched = watched,
+					     .leaving = leaving,
+					     .check = check};
+
+struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
+					const struct sp_http_session_config *config,
+					const struct sp_http_stream_request *request,
+					const struct sp_http_flow_events *events, void *arg)
+{
+	struct sp_http_flow *flow = sp_alloc(sizeof(*flow));
+	struct sp_http_way way = {.url = request->url,
+				  .resolve = config->resolve,
+				  .interface = config->interface,
+				  .ca_file = config->ca_file};
+	client->keep = KEEP;
+	flow->events = events;
+	flow->arg = arg;
+	flow->posts = strcmp(request->method, "POST") == 0;
+	flow->send_bytes = request->send_bytes;
+	flow->max_bytes = request->max_bytes;
+	flow->stall_us = request->stall_ms * 1000;
+	flow->moved_us = sp_clock_mono_us();
+	sp_http_job_init(&flow->job, &kind, &way);
+	flow->job.client = client;
+	if (flow->job.early == CURLE_OK)
+		flow->job.early = set_up(flow, client, config, request);
+	if (flow->job.early == CURLE_OK && flow->stall_us > 0)
+		flow->job.check_us = flow->moved_us + CHECK_LEAST_US;
+	sp_http_job_add(client, &flow->job);
+	return flow;
+}
