@@ -36,7 +36,7 @@ OWNERS = {
     "cjson/cJSON.h": r"agent/(base|core|cli)/.*|tools/hub/.*",
     "sqlite3.h": r"agent/core/journal\w*\.[ch]|tools/hub/store\w*\.[ch]",
     "zlib.h": r"agent/base/.*",
-    "openssl/*": r"agent/base/(ids|tls|mqtt)\.c",
+    "openssl/*": r"agent/base/(ids|sign|tls|mqtt)\.c",
     "libmnl/*": r"drivers/link/.*",
     "net-snmp/*": r"drivers/link/snmp_session\.c",
     "systemd/*": r"agent/main\.c|agent/core/watchdog\.c",
