@@ -11,6 +11,7 @@ extern const struct sp_driver sp_driver_gateway_counters;
 extern const struct sp_driver sp_driver_isp_hop;
 extern const struct sp_driver sp_driver_reach;
 extern const struct sp_driver sp_driver_service;
+extern const struct sp_driver sp_driver_librespeed;
 extern const struct sp_driver sp_driver_sim_line;
 extern const struct sp_driver sp_driver_sim_kiosk;
 extern const struct sp_driver sp_driver_skeleton; ///< in no build's registry
