@@ -31,7 +31,7 @@ struct sp_http_flow {
 	struct curl_slist *headers;
 	int64_t send_bytes, filled, received, max_bytes;
 	int64_t stall_us, moved_us, progress;
-	int64_t filled_us, answered_us; ///< the last byte handed out, the first of the answer; 0: not yet
+	int64_t asked_us, answered_us; ///< the request's last byte handed out, the answer's first; 0: not yet
 	bool posts, headed, cancelled;
 	struct sp_wire wire;
 };
@@ -113,8 +113,17 @@ static size_t on_fill(char *out, size_t size, size_t count, void *arg)
 		flow->events->fill(flow->arg, (uint8_t *)out, piece);
 	flow->filled += (int64_t)piece;
 	if (piece > 0 && flow->filled == flow->send_bytes)
-		flow->filled_us = sp_clock_mono_us();
+		flow->asked_us = sp_clock_mono_us();
 	return piece;
+}
+
+/// The connection stands and the request's head goes out next.
+static int on_request(void *arg, char *peer, char *own, int peer_port, int own_port)
+{
+	struct sp_http_flow *flow = arg;
+	(void)peer, (void)own, (void)peer_port, (void)own_port;
+	flow->asked_us = sp_clock_mono_us();
+	return CURL_PREREQFUNC_OK;
 }
 
 /// A kept connection turned out to be dead: libcurl begins anew on another.
@@ -214,20 +223,6 @@ static CURLcode check(struct sp_http_job *job, int64_t now_us)
 
 // ---- its end --------------------------------------------------------------------------------------
 
-static int64_t first_byte_us(const struct sp_http_flow *flow)
-{
-	curl_off_t ready = 0, first = 0;
-	if (!flow->answered_us)
-		return -1;
-	if (flow->posts)
-		return flow->filled_us && flow->answered_us > flow->filled_us
-			   ? flow->answered_us - flow->filled_us
-			   : -1;
-	curl_easy_getinfo(flow->job.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-	curl_easy_getinfo(flow->job.easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
-	return first >= ready ? first - ready : -1;
-}
-
 static void describe(const struct sp_http_flow *flow, struct sp_http_stream_end *out)
 {
 	curl_off_t sent = 0;
@@ -242,7 +237,8 @@ static void describe(const struct sp_http_flow *flow, struct sp_http_stream_end 
 	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &out->status);
 	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	out->sent_bytes = sent;
-	out->first_byte_us = first_byte_us(flow);
+	if (flow->asked_us && flow->answered_us > flow->asked_us)
+		out->first_byte_us = flow->answered_us - flow->asked_us;
 }
 
 void sp_http_flow_look(struct sp_http_flow *flow, struct sp_http_stream_end *out)
@@ -330,6 +326,8 @@ static CURLcode set_connection(struct sp_http_flow *flow, struct sp_http_client 
 	SET(CURLOPT_OPENSOCKETDATA, flow);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	SET(CURLOPT_CLOSESOCKETDATA, client);
+	SET(CURLOPT_PREREQFUNCTION, on_request);
+	SET(CURLOPT_PREREQDATA, flow);
 	SET(CURLOPT_IPRESOLVE, families[config->family]);
 	SET(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
 	return CURLE_OK;

@@ -71,6 +71,8 @@ static inline struct sp_loop *sp_device_loop(const struct sp_device *dev)
 void sp_resource_open(struct sp_resource *resource, struct sp_device *dev,
 		      void (*close)(struct sp_resource *resource));
 void sp_resource_unlink(struct sp_resource *resource);
+/// Cancels what is under way, without callbacks. From a callback of its own it goes when that has returned:
+/// cancel its transfers first. NULL is fine.
 void sp_http_pool_free(struct sp_http_pool *pool);
 
 // ---- device_round.c ---------------------------------------------------------------------------

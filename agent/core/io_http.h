@@ -19,7 +19,5 @@ struct sp_http_pool {
 	bool doomed;
 };
 
+/// Ended by sp_http_pool_free() of device_priv.h.
 struct sp_http_pool *sp_http_pool_new(struct sp_loop *loop);
-/// Cancels what is under way, without callbacks. From a callback of its own it goes when that has returned:
-/// cancel its transfers first. NULL is fine.
-void sp_http_pool_free(struct sp_http_pool *pool);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/base/mem.h"
+#include "agent/core/device_priv.h"
 #include "agent/core/io_http.h"
 
 static void dispose(struct sp_http_pool *pool)

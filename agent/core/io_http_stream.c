@@ -80,8 +80,11 @@ static void close_session(struct sp_resource *resource)
 {
 	struct sp_http_session *session = (struct sp_http_session *)resource;
 	sp_resource_unlink(resource);
-	while (session->streams)
-		sp_http_stream_cancel(session->streams);
+	for (struct sp_http_stream *stream = session->streams, *next; stream; stream = next) {
+		next = stream->next;
+		sp_http_flow_cancel(stream->flow);
+		free(stream);
+	}
 	sp_http_pool_free(session->pool);
 	free(session->resolve);
 	free(session->interface);
