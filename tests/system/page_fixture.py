@@ -31,11 +31,42 @@ def line(number, state="up", cause="none", whose="nobody", **more):
     }
 
 
+def speedtest(at_ms, direction="down", mbps=90.0, **more):
+    return {
+        "t_ms": at_ms, "err_ms": 10, "placed": "own", "device": "board-2", "instance": "lan", "school": "s2", "site": "chinh",
+        "line": "main", "test": "pf2xk6dpnzsxg5dfon2gc3lfmu", "method": "librespeed", "direction": direction,
+        "trigger": "schedule", "validity": "valid", "reason": None, "text": None, "scope": "domestic", "mbps": mbps,
+        "idle_rtt": {"count": 10, "min_seconds": 0.007, "median_seconds": 0.0082, "p95_seconds": 0.02, "jitter_seconds": 0.001},
+        "loaded_rtt": {"count": 90, "min_seconds": 0.01, "median_seconds": 0.0453, "p95_seconds": 0.1, "jitter_seconds": 0.004},
+        "contract": {"provider": None, "plan": None, "down_mbps": None, "up_mbps": None}, **more,
+    }
+
+
+def evidence_side(bought=100, samples=1204, ratio=0.747, verdict="not_kept", excluded=(), **more):
+    mean = None if ratio is None else bought * ratio
+    hours = [0] * 24
+    for hour, part in ((7, 0.2), (8, 0.18), (9, 0.12), (10, 0.2), (13, 0.04), (14, 0.16), (15, 0.1)):
+        hours[hour] = round(samples * part)
+    return {
+        "verdict": verdict, "bought_mbps": bought, "samples": samples, "mean_mbps": mean, "ratio_of_means": ratio,
+        "mean_of_ratios": ratio, "p10_mbps": mean and mean * 0.72, "p50_mbps": mean, "p95_mbps": mean and mean * 1.25,
+        "sites": 67, "days": 22, "hours": hours, "methods": {"librespeed": samples}, "excluded": list(excluded),
+        "with_excluded": {"samples": samples + sum(e["samples"] for e in excluded), "mean_mbps": mean and mean * 0.99,
+                          "ratio_of_means": ratio and ratio * 0.99, "mean_of_ratios": ratio and ratio * 0.99}, **more,
+    }
+
+
+def excluded(validity, reason, count, mean=None, ratio=None):
+    return {"validity": validity, "reason": reason, "count": count, "samples": 0 if mean is None else count, "mean_mbps": mean,
+            "ratio_of_means": ratio, "mean_of_ratios": ratio}
+
+
 class FakeHub:
     """One per test. Change `lines` and the rest, then call changed()."""
 
     def __init__(self):
         self.lines, self.outages, self.day, self.set_aside, self.anomalies, self.gaps = [], [], [], [], [], []
+        self.tests, self.pools = [], []
         self.rev = 1
         self.as_of_ms = NOW
         self.ingest = "running"
@@ -113,6 +144,9 @@ class FakeHub:
                 if all(query.get(k) in (None, o[k]) for k in ("school", "site", "line", "device"))
             ][:int(query.get("limit", 100))]},
             "day": lambda: {"date": query["date"], "lines": self.day if query["date"] == "2026-11-21" else []},
+            "tests": lambda: {"from_ms": MIDNIGHT - 29 * 24 * HOUR, "to_ms": MIDNIGHT + 24 * HOUR, "next": None, "tests": [
+                one for one in self.tests if all(query.get(k) in (None, one[k]) for k in ("school", "site", "line", "device"))]},
+            "speed": lambda: {"from_ms": MIDNIGHT, "to_ms": NOW, "min_samples": 1000, "kept_ratio": 0.8, "pools": self.pools},
             "anomalies": lambda: {"anomalies": self.anomalies},
             "gaps": lambda: {"gaps": self.gaps},
         }

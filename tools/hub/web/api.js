@@ -25,14 +25,18 @@ export async function overview() {
   return body;
 }
 
-async function list(path, query, member) {
+async function whole(path, query) {
   const text = new URLSearchParams(
     Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
   const answer = await ask(text.size ? `${path}?${text}` : path);
-  return (await answer.json())[member] ?? [];
+  return answer.json();
 }
+
+const list = async (path, query, member) => (await whole(path, query))[member] ?? [];
 
 export const outages = (query) => list("outages", query, "outages");
 export const day = (date) => list("day", { date }, "lines");
+export const tests = (query) => whole("tests", query);
+export const speed = (period) => whole("speed", period);
 export const anomalies = () => list("anomalies", {}, "anomalies");
 export const gaps = () => list("gaps", {}, "gaps");

@@ -7,6 +7,7 @@ import { LEGEND, STATES, hideTip } from "./daystrip.js";
 import { clock, count, dayOf, dayStart, plain } from "./format.js";
 import { choose, language, preferred, t, word } from "./i18n.js";
 import { Notices } from "./notices.js";
+import { Evidence, PERIODS, periodOf } from "./speed.js";
 import { OutageList } from "./outages.js";
 import { LineTable, keyOf, placeOf } from "./table.js";
 
@@ -15,6 +16,8 @@ const HIDDEN_POLL_MS = 15000; // nobody looks
 const SLOW_MS = 5000;         // lists follow a change at once, but a stream of changes not more often than this
 const PAGE = 200;             // rows rendered at a time
 const OUTAGES = 50;
+const TESTS = 500;            // of one line
+const SPEED_MS = 60000;       // evidence of a whole province is not gathered more often than this
 const SORTS = ["state", "since", "place", "area", "provider", "heard"];
 
 const page = {
@@ -28,6 +31,9 @@ const page = {
   limit: { lines: PAGE, boards: PAGE, outages: OUTAGES },
   open: new Set(),   // keys of rows with open details
   details: new Map(),
+  tests: new Map(),  // speed tests, by key, of the open ones
+  speed: undefined,  // evidence; null: it could not be had
+  period: "days",
   day: new Map(),
   dayShown: null,
   outages: [],
@@ -37,7 +43,7 @@ const page = {
   states: new Map(), // what was announced
 };
 
-let lines, boards, outages, notices;
+let lines, boards, outages, notices, evidence;
 // Of the hub's clock. While nothing is taken in, what is shown stays as of the last word of the boards.
 const running = () => page.overview?.hub?.ingest === "running";
 const now = () => (page.overview?.as_of_ms ?? Date.now()) + (running() ? performance.now() - page.received : 0);
@@ -116,7 +122,7 @@ function showLines() {
   const registered = all.filter((line) => line.registered);
   const strangers = all.filter((line) => !line.registered);
   const wanted = chosen(registered);
-  const view = { now: now(), date: date(), day: page.day, open: page.open, details: page.details, sort: page.sort };
+  const view = { now: now(), date: date(), day: page.day, open: page.open, details: page.details, tests: page.tests, sort: page.sort };
   lines.update(wanted.slice(0, page.limit.lines), view, t("lines.title"));
   setText(byId("lines-count"), t("lines.count", { shown: count(wanted.length), all: count(registered.length) }));
   showMore(byId("lines-more"), wanted.length - page.limit.lines, "lines");
@@ -159,6 +165,7 @@ function show() {
   hideTip();
   showLines();
   showOutages();
+  evidence.update(page.speed, page.period);
   notices.update(page.overview, page.anomalies, page.gaps, now());
   showLegend();
   showControls();
@@ -241,11 +248,34 @@ async function askDetail(key) {
   const query = line.registered
     ? { school: line.school, site: line.site, line: line.line, limit: 20 }
     : { device: line.device, limit: 20 };
+  await Promise.all([keep(page.details, key, api.outages(query)), keep(page.tests, key, api.tests({ ...query, line: line.line, limit: TESTS }))]);
+}
+
+/** A failure leaves what was there. */
+async function keep(map, key, answer) {
   try {
-    page.details.set(key, await api.outages(query));
+    const value = await answer;
+    if (JSON.stringify(value) !== JSON.stringify(map.get(key))) map.set(key, value);
   } catch {
-    if (!page.details.get(key)) page.details.set(key, null);
+    if (!map.get(key)) map.set(key, null);
   }
+}
+
+let speedAsked = -Infinity, speedSeen = null;
+const askSpeed = calm(async () => {
+  const wanted = page.period;
+  speedAsked = performance.now();
+  const answer = await api.speed(periodOf(wanted, now())).catch(() => page.speed ?? null);
+  if (wanted !== page.period) return askSpeed(true);
+  page.speed = answer;
+});
+
+/** Again when a test has come since. */
+function followSpeed() {
+  const newest = Math.max(...(page.overview.lines ?? []).map((line) => line.speed_ms ?? 0), 0);
+  if (newest === speedSeen || performance.now() - speedAsked < SPEED_MS) return;
+  speedSeen = newest;
+  askSpeed(true);
 }
 
 const askDetails = calm(async () => {
@@ -298,6 +328,7 @@ function second() {
     boards.tick(now());
     showOutages();
   }
+  if (page.failures === 0) followSpeed();
   if (page.failures === 0 && page.dayShown && page.dayShown !== date()) askDay(true);
   showFresh();
 }
@@ -306,7 +337,10 @@ function second() {
 
 function toggle(line) {
   const key = keyOf(line);
-  if (page.open.delete(key)) page.details.delete(key);
+  if (page.open.delete(key)) {
+    page.details.delete(key);
+    page.tests.delete(key);
+  }
   else {
     page.open.add(key);
     askDetail(key).then(show);
@@ -320,6 +354,7 @@ function remember() {
   if (page.query) kept.set("q", page.query);
   if (page.sort !== "state") kept.set("sort", page.sort);
   if (page.date) kept.set("date", page.date);
+  if (page.period !== "days") kept.set("period", page.period);
   history.replaceState(null, "", kept.size ? `#${kept}` : location.pathname + location.search);
 }
 
@@ -328,6 +363,7 @@ function recall() {
   page.filter = STATES.includes(kept.get("state")) ? kept.get("state") : null;
   page.query = kept.get("q") ?? "";
   page.sort = SORTS.includes(kept.get("sort")) ? kept.get("sort") : "state";
+  page.period = PERIODS.includes(kept.get("period")) ? kept.get("period") : "days";
   page.date = Number.isFinite(dayStart(kept.get("date"))) ? kept.get("date") : null;
   byId("search").value = page.query;
 }
@@ -393,6 +429,13 @@ async function start() {
     const key = keyOf(outage);
     const line = page.byKey.get(key);
     return line ? placeOf(line) : placeOf(outage);
+  });
+  evidence = new Evidence((name) => {
+    page.period = name;
+    page.speed = undefined;
+    show();
+    askSpeed(true);
+    remember();
   });
   notices = new Notices();
   listen();

@@ -115,7 +115,7 @@ export class DayStrip {
   }
 }
 
-function showTip(text, x, box) {
+export function showTip(text, x, box) {
   const tip = byId("tip");
   setText(tip, text);
   tip.hidden = false;

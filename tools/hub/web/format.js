@@ -64,6 +64,24 @@ export function milliseconds(value) {
   return `${String(Math.round(value * 1e4) / 10).replace(".", t("decimal"))} ms`;
 }
 
+/** "94,2 Mbit/s"; a tenth is told below a hundred. */
+export function mbps(value, unit = true) {
+  if (value === null || value === undefined) return "—";
+  const text = count(value.toFixed(value < 100 && value % 1 ? 1 : 0)).replace(/\.(?=\d$)/, t("decimal"));
+  return unit ? `${text}\u00a0Mbit/s` : text;
+}
+
+export function percent(ratio) {
+  const digits = Math.abs(ratio * 100 - Math.round(ratio * 100)) < 0.05 ? 0 : 1;
+  return `${(ratio * 100).toFixed(digits).replace(".", t("decimal"))}\u00a0%`;
+}
+
+/** "21/11" */
+export function dayMonth(ms) {
+  const p = split(ms);
+  return `${p.day}/${p.month}`;
+}
+
 export function ago(ms, now) {
   if (ms === null || ms === undefined) return t("never");
   const past = Math.max(0, now - ms);

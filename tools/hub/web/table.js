@@ -3,9 +3,10 @@
 // The table of lines. Rows are patched in place, so that scroll, focus, selections and open details stay; only the
 // first `limit` are rendered, so that a country fits, too.
 import { el, icon, setIcon, setText, setAttribute, sync } from "./dom.js";
-import { ago, length, moment } from "./format.js";
+import { ago, length, mbps, moment } from "./format.js";
 import { t, word } from "./i18n.js";
 import { DayStrip, STATES, stateWord, totalsText } from "./daystrip.js";
+import { LineSpeed } from "./linespeed.js";
 import { OutageList } from "./outages.js";
 
 export const keyOf = (line) => [line.device, line.school, line.site, line.line].map((part) => part ?? "").join("|");
@@ -32,10 +33,18 @@ function whoseText(line) {
   return [word("whose", line.whose), before].filter(Boolean).join(" · ");
 }
 
+/** What was measured last; "↓ 94,2 ↑ 47,9 Mbit/s". */
+function speedText(line) {
+  const has = (value) => typeof value === "number";
+  const parts = [has(line.down_mbps) ? `↓\u00a0${mbps(line.down_mbps, false)}` : "", has(line.up_mbps) ? `↑\u00a0${mbps(line.up_mbps, false)}` : ""];
+  return parts.some(Boolean) ? `${parts.filter(Boolean).join(" ")} Mbit/s` : "";
+}
+
 class Detail {
   constructor(columns) {
     this.strip = new DayStrip();
     this.totals = el("p", { class: "sub" });
+    this.speed = new LineSpeed();
     this.title = el("h3");
     this.board = el("p", { class: "sub" });
     this.list = el("div");
@@ -44,7 +53,7 @@ class Detail {
       ...[0, 3, 6, 9, 12, 15, 18, 21, 24].map((hour) => el("span", {}, String(hour).padStart(2, "0"))));
     const big = el("div", { class: "big-strip" }, this.strip.node, this.hours);
     this.cell = el("td", { role: "cell", colspan: String(columns) },
-      el("div", { class: "detail-body" }, big, this.totals, this.title, this.list, this.board));
+      el("div", { class: "detail-body" }, big, this.totals, this.speed.node, this.title, this.list, this.board));
     this.node = el("tr", { role: "row", class: "detail" }, this.cell);
   }
 
@@ -52,6 +61,7 @@ class Detail {
     const segments = view.day.get(keyOf(line));
     this.strip.update(place, view.date, segments);
     setText(this.totals, segments ? totalsText(this.strip.segments) : t("detail.no_data"));
+    this.speed.update(line, view.tests.get(keyOf(line)), view.now);
     setText(this.title, t("detail.outages"));
     setText(this.board, line.device ? t("detail.board", { device: line.device }) : "");
     const data = view.details.get(keyOf(line));
@@ -72,6 +82,7 @@ class Row {
       icon("chevron"), el("span", {}, this.place, this.sub));
     this.line = el("span");
     this.provider = el("span", { class: "sub" });
+    this.speed = el("span", { class: "sub number" });
     this.length = el("span", { class: "number" });
     this.since = el("span", { class: "sub number" });
     this.cause = el("span");
@@ -82,7 +93,7 @@ class Row {
     this.cells = {
       state: el("td", { role: "cell", class: "c-state" }, this.badge),
       place: el("th", { role: "rowheader", scope: "row" }, this.button),
-      provider: el("td", { role: "cell", class: "c-provider" }, this.line, this.provider),
+      provider: el("td", { role: "cell", class: "c-provider" }, this.line, this.provider, this.speed),
       since: el("td", { role: "cell", class: "c-since" }, this.length, this.since),
       cause: el("td", { role: "cell", class: "c-cause" }, this.cause, this.whose),
       heard: el("td", { role: "cell", class: "c-heard" }, this.heard, this.presence),
@@ -106,6 +117,7 @@ class Row {
     setText(this.sub, line.school ? place[1] : ""); // a stranger's line has its own column
     setText(this.line, line.line || "—");
     setText(this.provider, line.provider || "");
+    setText(this.speed, speedText(line));
     setText(this.cause, causeText(line));
     setText(this.whose, whoseText(line));
     setText(this.presence, word("presence", line.presence));
