@@ -11,6 +11,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
 #include "agent/core/agent.h"
+#include "agent/core/speed_child.h"
 
 static const char help[] =
     "Usage: schoolpulsed --config FILE\n"
@@ -29,11 +30,14 @@ static const char help[] =
 
 struct arguments {
 	const char *config, *check;
+	const char *speed_child, *speed_order; ///< from the agent to itself: speed_child.h
 };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"check-config", required_argument, NULL, 'k'},
+    {"speed-child", required_argument, NULL, 's'},
+    {"speed-order", required_argument, NULL, 'o'},
     {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -50,6 +54,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 			break;
 		case 'k':
 			out->check = optarg;
+			break;
+		case 's':
+			out->speed_child = optarg;
+			break;
+		case 'o':
+			out->speed_order = optarg;
 			break;
 		case 'v':
 			puts("schoolpulsed " SP_VERSION);
@@ -70,6 +80,22 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		return SP_EXIT_USAGE;
 	}
 	return -1;
+}
+
+/// One speed test, of which the agent has checked the configuration.
+static int test_speed(const struct arguments *arguments)
+{
+	struct sp_config_errors errors = {0}, warnings = {0};
+	struct sp_settings settings;
+	int code = SP_EXIT_CONFIG;
+	sp_log_setup(SP_LOG_WARNING, sp_log_wants_sd_prefix(), NULL);
+	if (sp_settings_read(&settings, arguments->config, sp_driver_registry, &errors, &warnings) == 0)
+		code = (int)sp_speed_child_run(&settings, arguments->speed_child,
+					       arguments->speed_order ? arguments->speed_order : "");
+	sp_config_errors_free(&errors);
+	sp_config_errors_free(&warnings);
+	sp_settings_free(&settings);
+	return code;
 }
 
 static void print_all(const char *kind, const struct sp_config_errors *lines)
@@ -149,6 +175,8 @@ int main(int argc, char **argv)
 		return code;
 	if (arguments.check)
 		return check(arguments.check);
+	if (arguments.speed_child)
+		return test_speed(&arguments);
 	keep_memory_small();
 	struct sp_settings settings;
 	if (read_settings(&settings, arguments.config)) {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // What every Linux machine tells of a network interface and of its processors' work.
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,25 @@ void sp_board_port(const struct sp_board_root *root, const char *interface, stru
 			      : strcmp(duplex, "half") == 0 ? SP_DUPLEX_HALF
 							    : SP_DUPLEX_UNKNOWN;
 	read_counters(root->root, interface, out);
+}
+
+void sp_board_ports(const struct sp_board_root *root, struct sp_board_ports *out)
+{
+	char path[4096];
+	const struct dirent *entry;
+	*out = (struct sp_board_ports){0};
+	if (sp_sysfs_path(path, sizeof(path), "%s/sys/class/net", root->root))
+		return;
+	DIR *folder = opendir(path);
+	if (!folder)
+		return;
+	while (out->count < SP_BOARD_PORTS && (entry = readdir(folder))) {
+		if (!is_name(entry->d_name))
+			continue;
+		strcpy(out->items[out->count].name, entry->d_name);
+		sp_board_port(root, entry->d_name, &out->items[out->count++].port);
+	}
+	closedir(folder);
 }
 
 void sp_board_way_out(const struct sp_board_root *root, char out[SP_BOARD_PORT_NAME])

@@ -182,11 +182,15 @@ static void add_lines_and_devices(struct sp_agent *agent)
 								    .egress = on_egress,
 								    .load = on_load,
 								    .usable = on_usable,
+								    .traffic = sp_agent_traffic,
 								    .spent = sp_agent_spent,
 								    .frugal = sp_agent_frugal,
 								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
+		// Their rounds are tests, in processes of their own.
+		if (device->driver->cls == SP_DRIVER_SPEED)
+			continue;
 		sp_devices_add(agent->devices, device->driver, device->name, &device->common, device->conf);
 	}
 }
@@ -332,6 +336,7 @@ static int start(struct sp_agent *agent)
 	sp_agent_boot(agent, existed);
 	sp_agent_open_accounts(agent);
 	add_lines_and_devices(agent);
+	sp_agent_open_speed(agent);
 	if (agent->was_silent)
 		sp_lines_silence(agent->lines, &agent->silence);
 	result = start_publisher(agent);
@@ -391,6 +396,7 @@ static void stop_watching(struct sp_agent *agent)
 {
 	sp_watchdog_stopping(agent->watchdog);
 	sp_control_close(agent->control);
+	sp_agent_close_speed(agent);
 	sp_devices_stop(agent->devices);
 	sp_summaries_end(agent->summaries, agent->devices, agent->board);
 	sp_agent_beat_stop(agent);
@@ -424,7 +430,9 @@ static bool take_apart(struct sp_agent *agent)
 		return false;
 	}
 	sp_watchdog_free(agent->watchdog);
+	sp_children_free(agent->children);
 	sp_devices_free(agent->devices);
+	sp_speed_run_free(agent->speed);
 	sp_lines_free(agent->lines);
 	sp_summaries_free(agent->summaries);
 	sp_budgets_free(agent->budgets);

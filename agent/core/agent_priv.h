@@ -14,6 +14,7 @@
 #include "agent/core/control.h"
 #include "agent/core/lines.h"
 #include "agent/core/publisher.h"
+#include "agent/core/speed_run.h"
 #include "agent/core/storage.h"
 #include "agent/core/summaries.h"
 #include "agent/core/watchdog.h"
@@ -33,6 +34,9 @@ struct sp_agent {
 	struct sp_lines *lines;
 	struct sp_devices *devices;
 	struct sp_budgets *budgets;
+	struct sp_children *children;
+	struct sp_speed_hooks speed_hooks;
+	struct sp_speed_run *speed;
 	struct sp_summaries *summaries;
 	enum sp_bulk_limit bulk_limit; ///< as the journal was told
 	struct sp_board_watch *board;
@@ -77,6 +81,16 @@ void sp_agent_look_at_accounts(struct sp_agent *agent);
 void sp_agent_settle_accounts(struct sp_agent *agent);
 void sp_agent_spent(void *agent, const char *line, enum sp_spending what, int64_t bytes);
 bool sp_agent_frugal(void *agent, const char *line);
+
+// ---- agent_speed.c: speed tests ----------------------------------------------------------------------
+
+/// After the accounts, lines and devices.
+void sp_agent_open_speed(struct sp_agent *agent);
+/// Ends every test; what they spent is in the books.
+void sp_agent_close_speed(struct sp_agent *agent);
+void sp_agent_traffic(void *agent, const char *line, const struct sp_traffic *traffic);
+/// As a device of the status, sp_speed_last()'s index.
+cJSON *sp_answer_speed_device(struct sp_agent *agent, size_t index);
 
 // ---- answers: one JSON document each ----------------------------------------------------------------
 

@@ -125,6 +125,8 @@ static void add_devices(cJSON *root, struct sp_agent *agent)
 		cJSON_AddItemToObject(device, "samples", sp_answer_samples(view.samples));
 		cJSON_AddItemToArray(list, device);
 	}
+	for (size_t i = 0; i < sp_speed_devices(agent->speed); i++)
+		cJSON_AddItemToArray(list, sp_answer_speed_device(agent, i));
 }
 
 static void add_board(cJSON *root, struct sp_agent *agent)

@@ -4,6 +4,7 @@
 #include "agent/core/budget.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct sp_budget {
 	int64_t from_ms; ///< since when the month is counted; 0: not known
 	int64_t back_us; ///< since when the clock has stood far before the month; 0: it does not
 	int64_t spent[SP_BUDGET_KINDS];
+	int64_t aside; ///< of a test that may run, beyond what it has spent
 	unsigned said;
 	bool settled;
 	bool recalled;          ///< what the store has is known
@@ -41,6 +43,8 @@ struct sp_budget {
 struct promise {
 	struct sp_budget *budget;
 	int64_t total;
+	sp_journal_done_fn done; ///< may be NULL
+	void *arg;
 };
 
 const char *sp_budget_kind_name(enum sp_budget_kind kind)
@@ -70,6 +74,7 @@ static char *to_text(const struct sp_budget *b, int64_t reserved)
 		cJSON_AddNumberToObject(json, sp_budget_kind_name((enum sp_budget_kind)i),
 					(double)b->spent[i]);
 	cJSON_AddNumberToObject(json, "reserved", (double)reserved);
+	cJSON_AddNumberToObject(json, "aside", (double)b->aside);
 	cJSON_AddNumberToObject(json, "cap", (double)b->config.cap_bytes);
 	cJSON_AddNumberToObject(json, "said", b->said);
 	char *text = cJSON_PrintUnformatted(json);
@@ -83,16 +88,19 @@ static void kept(void *arg, int result)
 	// Promises are kept in the order in which they were made: a month's beginning lowers the total.
 	if (result == 0)
 		promise->budget->durable = promise->total;
+	if (promise->done)
+		promise->done(promise->arg, result);
 	free(promise);
 }
 
-static void put(struct sp_budget *b, int64_t reserved, bool soon)
+static int put_and_tell(struct sp_budget *b, int64_t reserved, bool soon, sp_journal_done_fn done, void *arg)
 {
 	if (!b->recalled)
-		return; // it would take the place of what was counted before
+		return -EAGAIN; // it would take the place of what was counted before
 	char *text = to_text(b, reserved);
 	struct promise *promise = sp_alloc(sizeof(*promise));
-	*promise = (struct promise){.budget = b, .total = used(b) + reserved};
+	*promise =
+	    (struct promise){.budget = b, .total = used(b) + b->aside + reserved, .done = done, .arg = arg};
 	int result = text ? b->config.put(b->config.arg, b->key, text, soon, kept, promise) : -ENOMEM;
 	if (result) {
 		sp_warning("budget", "\"%s\" is not kept: %s", b->line, strerror(-result));
@@ -102,12 +110,20 @@ static void put(struct sp_budget *b, int64_t reserved, bool soon)
 		b->asked_soon = soon;
 	}
 	cJSON_free(text);
+	return result;
+}
+
+static void put(struct sp_budget *b, int64_t reserved, bool soon)
+{
+	// A failure is logged, and the next put carries it all again.
+	if (put_and_tell(b, reserved, soon, NULL, NULL))
+		return;
 }
 
 /// Half used up: the next commit of anything may carry the new reservation. Three quarters: it must.
 static void reserve_ahead(struct sp_budget *b)
 {
-	int64_t total = used(b), whole = reserve(b);
+	int64_t total = used(b) + b->aside, whole = reserve(b);
 	bool must = total + whole / 4 > b->durable;
 	if (total + whole / 2 <= b->durable)
 		return;
@@ -137,6 +153,7 @@ static int64_t load(struct sp_budget *b, const char *text)
 			b->spent[i] = number(json, sp_budget_kind_name((enum sp_budget_kind)i));
 		// What was reserved may have been spent; on what nobody knows, most likely on probes.
 		b->spent[SP_BUDGET_PROBES] += number(json, "reserved");
+		b->spent[SP_BUDGET_TESTS] += number(json, "aside");
 		b->said = (unsigned)number(json, "said") & (SAID_WARNING | SAID_EXHAUSTED);
 		cap = number(json, "cap");
 	} else if (text) {
@@ -322,8 +339,39 @@ void sp_budget_spend(struct sp_budget *b, enum sp_budget_kind kind, int64_t byte
 	// So that what is spent after midnight is not counted before it.
 	sp_budget_look(b, now);
 	b->spent[kind] += bytes;
+	if (kind == SP_BUDGET_TESTS)
+		b->aside -= bytes < b->aside ? bytes : b->aside;
 	look_at_cap(b);
 	reserve_ahead(b);
+}
+
+int64_t sp_budget_left(const struct sp_budget *b)
+{
+	if (b->config.cap_bytes <= 0)
+		return INT64_MAX;
+	int64_t taken = used(b) + b->aside;
+	if (!b->recalled)
+		return -1;
+	return taken < b->config.cap_bytes ? b->config.cap_bytes - taken : 0;
+}
+
+int sp_budget_set_aside(struct sp_budget *b, int64_t bytes, sp_journal_done_fn done, void *arg)
+{
+	if (b->settled || b->aside > 0)
+		return b->settled ? -ESHUTDOWN : -EBUSY;
+	b->aside = bytes;
+	int result = put_and_tell(b, reserve(b), true, done, arg);
+	if (result)
+		b->aside = 0;
+	return result;
+}
+
+void sp_budget_give_back(struct sp_budget *b)
+{
+	if (b->aside == 0 || b->settled)
+		return;
+	b->aside = 0;
+	put(b, reserve(b), true);
 }
 
 void sp_budget_settle(struct sp_budget *b)

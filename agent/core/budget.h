@@ -45,6 +45,15 @@ void sp_budget_free(struct sp_budget *budget);
 /// Bytes of IP, both ways.
 void sp_budget_spend(struct sp_budget *budget, enum sp_budget_kind kind, int64_t bytes,
 		     const struct sp_clock_reading *now);
+/// What a test may still use: INT64_MAX without a cap, -1 while what the store has is not known.
+int64_t sp_budget_left(const struct sp_budget *budget);
+/// Sets that much aside for one test: done(arg, 0) once no power cut can make it forgotten, done(arg, -errno)
+/// when it could not be kept. What tests spend from then on is of that. -errno: not taken, and done is not
+/// called; -EBUSY: for another test there is some set aside.
+int sp_budget_set_aside(struct sp_budget *budget, int64_t bytes, sp_journal_done_fn done,
+			void *arg) SP_MUST_CHECK;
+/// The test is over: what it did not spend is there again.
+void sp_budget_give_back(struct sp_budget *budget);
 /// Every few seconds: a month may begin. Months are those of the local time (+07:00); while the clock is not
 /// known the last known month goes on, and so it does when the clock steps back before it, unless that is by
 /// more than a month and for six hours.

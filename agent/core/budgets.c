@@ -3,6 +3,7 @@
 // Ties the budgets to settings, journal and publisher.
 #include "agent/core/budgets.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
@@ -104,17 +105,24 @@ bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line)
 	return budget && sp_budget_frugal(budget);
 }
 
-/// What a device's option `interface` says, whichever driver it is of; NULL without.
-static const char *interface_of(const struct sp_device_conf *device)
+int64_t sp_budgets_left(const struct sp_budgets *budgets, const char *line)
 {
-	for (const struct sp_option *option = device->driver->options; option && option->key; option++) {
-		char *text;
-		if (strcmp(option->key, "interface") != 0 || option->type != SP_OPTION_STRING)
-			continue;
-		memcpy(&text, (const char *)device->conf + option->offset, sizeof(text));
-		return text;
-	}
-	return NULL;
+	const struct sp_budget *budget = budget_of(budgets, line);
+	return budget ? sp_budget_left(budget) : 0;
+}
+
+int sp_budgets_set_aside(struct sp_budgets *budgets, const char *line, int64_t bytes, sp_journal_done_fn done,
+			 void *arg)
+{
+	struct sp_budget *budget = budget_of(budgets, line);
+	return budget ? sp_budget_set_aside(budget, bytes, done, arg) : -ENOENT;
+}
+
+void sp_budgets_give_back(struct sp_budgets *budgets, const char *line)
+{
+	struct sp_budget *budget = budget_of(budgets, line);
+	if (budget)
+		sp_budget_give_back(budget);
 }
 
 static bool leaves_by(const struct sp_budgets *budgets, size_t line, const char *interface)
@@ -122,7 +130,7 @@ static bool leaves_by(const struct sp_budgets *budgets, size_t line, const char 
 	const struct sp_settings *settings = budgets->settings;
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
-		const char *own = interface_of(device);
+		const char *own = sp_device_conf_interface(device);
 		if (own && strcmp(own, interface) == 0 && device->common.line &&
 		    strcmp(device->common.line, settings->lines[line].name) == 0)
 			return true;

@@ -21,6 +21,11 @@ void sp_budgets_free(struct sp_budgets *budgets);
 /// A device of the line used it.
 void sp_budgets_spent(struct sp_budgets *budgets, const char *line, enum sp_spending what, int64_t bytes);
 bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line);
+/// budget.h: for one test on that line at a time. A line that does not exist has nothing left.
+int64_t sp_budgets_left(const struct sp_budgets *budgets, const char *line);
+int sp_budgets_set_aside(struct sp_budgets *budgets, const char *line, int64_t bytes, sp_journal_done_fn done,
+			 void *arg) SP_MUST_CHECK;
+void sp_budgets_give_back(struct sp_budgets *budgets, const char *line);
 /// The publisher used so many bytes since start, over this interface: the line whose devices are configured
 /// for it pays, else the first. A hub on this board costs nothing.
 void sp_budgets_telemetry(struct sp_budgets *budgets, int64_t total_bytes, const char *interface);

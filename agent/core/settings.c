@@ -181,3 +181,15 @@ unsigned sp_settings_line(const struct sp_settings *settings, const char *name, 
 			return section->entries[i].line;
 	return section->line;
 }
+
+const char *sp_device_conf_interface(const struct sp_device_conf *device)
+{
+	for (const struct sp_option *option = device->driver->options; option && option->key; option++) {
+		char *text;
+		if (strcmp(option->key, "interface") != 0 || option->type != SP_OPTION_STRING)
+			continue;
+		memcpy(&text, (const char *)device->conf + option->offset, sizeof(text));
+		return text;
+	}
+	return NULL;
+}

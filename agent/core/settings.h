@@ -100,6 +100,9 @@ void sp_settings_free(struct sp_settings *settings);
 /// There are lines, and all of them are frugal: so is telemetry.
 bool sp_settings_frugal(const struct sp_settings *settings);
 
+/// What a device's option `interface` says, whichever driver it is of; NULL without.
+const char *sp_device_conf_interface(const struct sp_device_conf *device);
+
 /// Where a key stands: its line, that of its section without it, 0 without either.
 unsigned sp_settings_line(const struct sp_settings *settings, const char *section, const char *key);
 

@@ -7,9 +7,11 @@
 #pragma once
 
 #include "agent/base/ids.h"
+#include "agent/core/child.h"
 #include "agent/core/loop.h"
 #include "agent/core/recorder.h"
 #include "agent/core/speed_label.h"
+#include "schoolpulse/board.h"
 #include "schoolpulse/driver.h"
 #include "schoolpulse/speed.h"
 
@@ -27,7 +29,7 @@ struct sp_speed_rules {
 	int64_t retry_ms, patience_ms;
 };
 
-/// What an instance of a speed driver is; all of it must outlive the run.
+/// What an instance of a speed driver is; what it points to must outlive the run.
 struct sp_speed_device {
 	const char *name, *line;
 	const struct sp_driver *driver;
@@ -36,18 +38,11 @@ struct sp_speed_device {
 	bool enabled;
 };
 
-/// What was bought, for the label and the record; all of it must outlive the run.
+/// What was bought, for the label and the record; what it points to must outlive the run.
 struct sp_speed_line {
 	const char *name, *provider, *plan;      ///< "" where not told
 	double bought_mbps[SP_SPEED_DIRECTIONS]; ///< 0: not told
 	bool metered;
-};
-
-struct sp_speed_child_events {
-	/// A line of its output, without the break.
-	void (*line)(void *arg, const char *line, size_t length);
-	/// It is gone: exit status, or -signal. Last.
-	void (*ended)(void *arg, int status);
 };
 
 /// What it needs of the agent. `line` is always the name of one that was added.
@@ -67,9 +62,11 @@ struct sp_speed_hooks {
 	void (*give_back)(void *arg, const char *line);
 	/// The child that tests with this device, by this order (one line, speed_line.h). NULL and errno.
 	void *(*spawn)(void *arg, const char *device, const char *order,
-		       const struct sp_speed_child_events *events, void *child_arg);
+		       const struct sp_child_process_events *events, void *child_arg);
 	/// Ends and frees it, without ended().
 	void (*kill)(void *arg, void *child);
+	/// The interface by which that address is reached, or "". May be NULL.
+	void (*way)(void *arg, const char *address, char out[SP_BOARD_PORT_NAME]);
 	/// Durable small state; `get`'s answer is free()d.
 	void (*put)(void *arg, const char *key, const char *value);
 	char *(*get)(void *arg, const char *key);

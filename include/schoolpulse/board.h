@@ -122,6 +122,16 @@ const char *sp_storage_kind_name(enum sp_storage_kind kind); ///< "unknown", "sd
 
 /// What can be read of that interface now.
 void sp_board_port(const struct sp_board_root *root, const char *interface, struct sp_board_port *out);
+enum { SP_BOARD_PORTS = 16 };
+/// All of them, of more the first.
+struct sp_board_ports {
+	size_t count;
+	struct {
+		char name[SP_BOARD_PORT_NAME];
+		struct sp_board_port port;
+	} items[SP_BOARD_PORTS];
+};
+void sp_board_ports(const struct sp_board_root *root, struct sp_board_ports *out);
 /// The interface of the default route of the lowest metric, IPv4 before IPv6; "" without one.
 void sp_board_way_out(const struct sp_board_root *root, char out[SP_BOARD_PORT_NAME]);
 void sp_board_cores(const struct sp_board_root *root, struct sp_board_cores *out);

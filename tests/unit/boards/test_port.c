@@ -75,6 +75,27 @@ static void test_what_a_port_does_not_tell_is_not_known(void **state)
 	}
 }
 
+static void test_all_ports_are_read_and_no_more_than_there_is_room_for(void **state)
+{
+	(void)state;
+	struct sp_board_root where = root();
+	struct sp_board_ports ports;
+	sp_board_ports(&where, &ports);
+	assert_int_equal(ports.count, 0);
+	machine_file("/sys/class/net/eth0/speed", "1000\n");
+	machine_file("/sys/class/net/a-name-of-far-too-many-bytes/speed", "1000\n");
+	sp_board_ports(&where, &ports);
+	assert_int_equal(ports.count, 1);
+	assert_string_equal(ports.items[0].name, "eth0");
+	assert_int_equal(ports.items[0].port.link_mbps, 1000);
+	for (char path[] = "/sys/class/net/eth0/speed", *digit = strchr(path, '0'); *digit < '0' + 40;
+	     ++*digit)
+		if (*digit != '/')
+			machine_file(path, "10\n");
+	sp_board_ports(&where, &ports);
+	assert_int_equal(ports.count, SP_BOARD_PORTS);
+}
+
 #define HEAD "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 #define ZERO "00000000000000000000000000000000"
 
@@ -149,6 +170,8 @@ int main(void)
 					    machine_free),
 	    cmocka_unit_test_setup_teardown(test_what_a_port_does_not_tell_is_not_known, machine_new,
 					    machine_free),
+	    cmocka_unit_test_setup_teardown(test_all_ports_are_read_and_no_more_than_there_is_room_for,
+					    machine_new, machine_free),
 	    cmocka_unit_test(test_the_way_out_is_the_default_route_of_the_lowest_metric),
 	    cmocka_unit_test_setup_teardown(test_ipv6_alone_has_a_way_out_too, machine_new, machine_free),
 	    cmocka_unit_test_setup_teardown(test_processors_are_told_apart, machine_new, machine_free),
