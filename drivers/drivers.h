@@ -9,6 +9,7 @@ extern const struct sp_driver sp_driver_carrier;
 extern const struct sp_driver sp_driver_gateway;
 extern const struct sp_driver sp_driver_gateway_counters;
 extern const struct sp_driver sp_driver_isp_hop;
+extern const struct sp_driver sp_driver_ndt7;
 extern const struct sp_driver sp_driver_reach;
 extern const struct sp_driver sp_driver_service;
 extern const struct sp_driver sp_driver_librespeed;
