@@ -9,6 +9,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
 #include "tools/hub/fact.h"
+#include "tools/hub/fact_speed.h"
 
 #define CHECK(condition)                                                                \
 	do {                                                                            \
@@ -50,6 +51,7 @@ static void check_outage(const char *data)
 		CHECK(outage.start_uncertainty_ms >= 0);
 	}
 	free(outage.evidence);
+	free(outage.parts);
 }
 
 static void check_chain(const char *data)
@@ -64,6 +66,45 @@ static void check_chain(const char *data)
 	CHECK(dropped.stream[0] ? dropped.from >= 1 && dropped.to >= dropped.from : dropped.count >= 1);
 }
 
+/// -1 or from 0 to `max`, and so a number at all.
+static bool known_or_not(double value, double max)
+{
+	return value == -1 || (value >= 0 && value <= max);
+}
+
+static void check_latency(const struct sp_test_latency *latency)
+{
+	CHECK(latency->count >= 0);
+	CHECK(known_or_not(latency->min, 86400) && known_or_not(latency->median, 86400));
+	CHECK(known_or_not(latency->p95, 86400) && known_or_not(latency->jitter, 86400));
+}
+
+static void check_speedtest(const char *data)
+{
+	struct sp_fact_speedtest test;
+	if (!sp_fact_speedtest(&test, data))
+		return;
+	CHECK(strlen(test.test) == SP_ID_LENGTH && test.line[0] && test.method[0]);
+	CHECK((unsigned)test.direction < SP_TEST_DIRECTIONS && (unsigned)test.trigger < SP_TEST_TRIGGERS);
+	CHECK((unsigned)test.validity < SP_TEST_VALIDITIES && (unsigned)test.scope < SP_TEST_SCOPES);
+	check_word(test.method);
+	check_word(test.reason);
+	check_word(test.family);
+	check_word(test.duplex);
+	check_word(test.cross_source);
+	CHECK(strlen(test.line) < sizeof(test.line) && strlen(test.text) < sizeof(test.text));
+	CHECK(strlen(test.provider) < sizeof(test.provider) && strlen(test.plan) < sizeof(test.plan));
+	CHECK(strlen(test.server) < sizeof(test.server) && strlen(test.interface) < sizeof(test.interface));
+	CHECK(known_or_not(test.goodput_bps, 1e13) && known_or_not(test.duration_seconds, 86400));
+	CHECK(test.goodput_bps >= 0 || test.validity >= SP_TEST_PARTIAL);
+	CHECK(known_or_not(test.retransmit_ratio, 1) && known_or_not(test.cpu_ratio, 1));
+	CHECK(known_or_not(test.cross_before, 1e15) && known_or_not(test.cross_during, 1e15));
+	CHECK(test.down_mbps >= 0 && test.down_mbps <= 1e7 && test.up_mbps >= 0 && test.up_mbps <= 1e7);
+	CHECK(test.bytes >= -1 && test.wire_bytes >= -1 && test.streams >= -1 && test.link_mbps >= -1);
+	check_latency(&test.idle);
+	check_latency(&test.loaded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct sp_buf summary = SP_BUF(64 * 1024);
@@ -71,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_states(data);
 	check_outage(data);
 	check_chain(data);
+	check_speedtest(data);
 	sp_fact_summary(&summary, data);
 	CHECK(summary.length <= summary.max);
 	sp_buf_free(&summary);

@@ -175,6 +175,59 @@ def test_the_page_of_the_real_hub(broker, hub, driver):
     assert [finding for finding in ours if not finding.startswith("sp1/up/test/board/facts")] == []
 
 
+def speedtest(direction, validity="valid", **members):
+    return {"type": "speedtest", "device": "lan", "test": "ljqxg43fonzws33ogqzdgnbvgf", "line": "main", "method": "librespeed",
+            "direction": direction, "trigger": "schedule", "validity": validity, "scope": "domestic", "server": "anchor.example",
+            "address": "203.0.113.7", "family": "ipv4", "streams": 6,
+            "idle_rtt": {"count": 20, "min_seconds": 0.004, "median_seconds": 0.0061, "p95_seconds": 0.02,
+                         "jitter_seconds": 0.001}, **members}
+
+
+def test_speed_from_the_board_to_the_page(broker, hub, driver):
+    """What a board says of its speed tests is evidence, a dot on the page, and in the people's topic."""
+    def get(path):
+        return json.load(urllib.request.urlopen(f"{hub.url}api/v1/{path}"))
+
+    with feed_sniffer.Sniffer(broker.port) as sniffer:
+        sender = FakeBoard(broker.port)
+        sender.birth()
+        sender.facts(sender.opened(), sender.line("up"),
+                     speedtest("down", goodput_bps=61.52e6, loaded_rtt={"count": 90, "median_seconds": 0.0453}),
+                     speedtest("up", goodput_bps=94e6),
+                     speedtest("down", "contended", reason="busy", goodput_bps=12e6),
+                     speedtest("up", "skipped", reason="budget"),
+                     speedtest("down", scope="international", goodput_bps=9e6))
+        wait_until(lambda: len(get("tests")["tests"]) == 5, "the tests to be stored")
+        wait_until(lambda: any(m.get("down_mbps") for m in site_messages(sniffer)), "the people's topic")
+        told = site_messages(sniffer)[-1]
+        assert (told["down_mbps"], told["up_mbps"]) == (61.5, 94)
+        assert abs(told["speed_ms"] - time.time() * 1000) < 60000
+        assert sniffer.talk.findings == []
+
+    pools = get("speed")["pools"]
+    assert [(p["provider"], p["scope"], p["verdict"], p["down"]["samples"], p["up"]["samples"]) for p in pools] == [
+        ("Nhà mạng A", "domestic", "not_rated", 1, 1), ("Nhà mạng A", "international", None, 1, 0)]
+    assert [(e["validity"], e["reason"], e["mean_mbps"]) for e in pools[0]["down"]["excluded"]] == [("contended", "busy", 12)]
+    assert pools[0]["up"]["excluded"][0]["reason"] == "budget"
+    assert pools[0]["down"]["ratio_of_means"] == pytest.approx(0.6152)
+
+    page = Page(driver, hub).open()
+    wait_until(lambda: page.all("#speed-pools .pool"), "the evidence")
+    assert page.texts(".pool .verdict") == ["Chưa đủ dữ liệu", "Không xét theo hợp đồng"]
+    assert "mới có 1 / 1.000 phép đo hợp lệ" in page.text(".pool .counts")
+    page.js("""[...document.querySelectorAll("#table tr.line")].find((r) => r.textContent.includes("Thử Nghiệm <b>A"))
+        .querySelector(".expand").click()""")
+    wait_until(lambda: page.all(".line-speed .dot"), "the line's tests")
+    assert "61,5" in page.text(".line-speed .figure")
+    assert "khi tải 45,3 ms" in page.text(".line-speed .counts")
+    assert len(page.all(".line-speed .plot .dot")) == 5
+    assert page.console() == []
+
+
+def site_messages(sniffer):
+    return [message for message in list(sniffer.messages) if "presence" in message and "last_heard" in message]
+
+
 def test_an_outage_in_parts_and_a_switch_turned_off(broker, hub, driver):
     """What an outage stood on is read in words; what the main switch made silent after school troubles nobody."""
     first = "Trường Thử Nghiệm <b>A</b>"

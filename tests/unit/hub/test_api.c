@@ -49,6 +49,8 @@ static int set_up(void **state)
 	hub_open(&hub);
 	config.hub.db = hub.path;
 	config.hub.silence_ms = 15 * 60 * 1000;
+	config.evidence.min_samples = 2;
+	config.evidence.kept_percent = 80;
 	config.http.listen = (char *)(uintptr_t) "127.0.0.1";
 	config.http.port = 0;
 	serve = sp_serve_new(&config, why);
@@ -350,6 +352,137 @@ static void the_other_lists(void **state)
 	done(&a);
 }
 
+/// Three downloads and an upload of today, and one test that failed.
+static void fill_speed(void)
+{
+	static const char csv[] =
+	    "school,school_name,site,line,device,shard,provider,contract,down_mbps,up_mbps\n"
+	    "1020,A,chinh,main,board-1,north,Mạng A,Fiber100,100,50\n";
+	static const char *const said[] = {
+	    "\"direction\":\"down\",\"validity\":\"valid\",\"goodput_bps\":90e6,\"idle_rtt\":{\"count\":9,"
+	    "\"median_"
+	    "seconds\":0.008},\"link_mbps\":1000",
+	    "\"direction\":\"up\",\"validity\":\"valid\",\"goodput_bps\":45e6",
+	    "\"direction\":\"down\",\"validity\":\"valid\",\"goodput_bps\":80e6",
+	    "\"direction\":\"down\",\"validity\":\"failed\",\"reason\":\"timeout\"",
+	    "\"direction\":\"down\",\"validity\":\"valid\",\"goodput_bps\":60e6"};
+	struct sp_config_errors errors = {0};
+	struct sp_register reg;
+	struct sp_store_import done;
+	assert_int_equal(sp_register_parse(&reg, "r.csv", csv, strlen(csv), &errors), 0);
+	assert_int_equal(sp_store_import(hub.store, &reg, false, NOW_MS, &done), 0);
+	sp_register_free(&reg);
+	DELIVER(&hub, .first = 1, .t_ms = NOW_MS - HOUR_MS, .err_ms = 10);
+	for (size_t i = 0; i < SP_COUNT(said); i++) {
+		int64_t seq = (int64_t)i + 2;
+		char record[1024];
+		snprintf(record, sizeof(record),
+			 "[{\"seq\":%" PRId64 ",\"mono_us\":%" PRId64 ",\"t_ms\":%" PRId64
+			 ",\"err_ms\":10,\"type\":\"speedtest\",\"device\":\"lan\",\"test\":\"" STREAM_3
+			 "\",\"line\":\"main\",\"method\":\"librespeed\",\"trigger\":\"hand\",\"scope\":"
+			 "\"domestic\",%s}]",
+			 seq, seq * 60 * SEC_US, NOW_MS - HOUR_MS + seq * 60000, said[i]);
+		DELIVER(&hub, .first = seq, .records = record);
+	}
+}
+
+static void is_real(const cJSON *json, const char *name, double expected)
+{
+	double value = at(json, name)->valuedouble;
+	assert_true(cJSON_IsNumber(at(json, name)));
+	if (!(value > expected - 1e-9 && value < expected + 1e-9))
+		fail_msg("%s is %.12g, not %.12g", name, value, expected);
+}
+
+static void speed_is_evidence_with_its_exclusions(void **state)
+{
+	(void)state;
+	fill_speed();
+	struct answer a = get("/api/v1/speed?from=2026-11-21&to=2026-11-22");
+	assert_int_equal(a.status, 200);
+	is_number(a.json, "from_ms", NOW_MS - 10 * HOUR_MS);
+	is_number(a.json, "to_ms", NOW_MS + 14 * HOUR_MS);
+	is_number(a.json, "min_samples", 2);
+	is_real(a.json, "kept_ratio", 0.8);
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "pools")), 1);
+	const cJSON *pool = cJSON_GetArrayItem(at(a.json, "pools"), 0), *down = at(pool, "down"),
+		    *failed = cJSON_GetArrayItem(at(down, "excluded"), 0);
+	is_text(pool, "provider", "Mạng A");
+	is_text(pool, "plan", "Fiber100");
+	is_text(pool, "scope", "domestic");
+	is_text(pool, "verdict", "not_kept"); // 230 / 3 of 100
+	is_number(down, "samples", 3);
+	is_real(down, "mean_mbps", 230.0 / 3);
+	is_real(down, "ratio_of_means", 2.3 / 3);
+	is_real(down, "mean_of_ratios", 2.3 / 3);
+	is_real(down, "p50_mbps", 80);
+	is_number(down, "sites", 1);
+	is_number(down, "days", 1);
+	assert_int_equal(cJSON_GetArraySize(at(down, "hours")), 24);
+	assert_int_equal(cJSON_GetArrayItem(at(down, "hours"), 9)->valueint, 3);
+	is_number(at(down, "methods"), "librespeed", 3);
+	is_text(failed, "validity", "failed");
+	is_text(failed, "reason", "timeout");
+	is_number(failed, "count", 1);
+	is_number(failed, "samples", 0);
+	assert_true(cJSON_IsNull(at(failed, "mean_mbps")));
+	is_text(at(pool, "up"), "verdict", "not_rated");
+	done(&a);
+	a = get("/api/v1/speed?from=2026-11-21&to=2026-11-22&provider=Another");
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "pools")), 0);
+	done(&a);
+	a = get("/api/v1/speed/sites");
+	is_number(cJSON_GetArrayItem(at(a.json, "sites"), 0), "samples", 3);
+	is_real(cJSON_GetArrayItem(at(a.json, "sites"), 0), "median_down_mbps", 80);
+	done(&a);
+}
+
+static void tests_come_page_by_page(void **state)
+{
+	(void)state;
+	char path[256];
+	fill_speed();
+	struct answer a =
+	    get("/api/v1/tests?school=1020&site=chinh&line=main&from=2026-11-21&to=2026-11-22&limit=3");
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "tests")), 3);
+	const cJSON *newest = cJSON_GetArrayItem(at(a.json, "tests"), 0);
+	is_text(newest, "school", "1020");
+	is_text(newest, "site", "chinh");
+	is_text(newest, "device", "board-1");
+	is_text(newest, "instance", "lan");
+	is_text(newest, "placed", "anchor"); // its clock told the time in the first record, too
+	is_text(newest, "trigger", "hand");
+	is_real(newest, "mbps", 60);
+	assert_true(cJSON_IsNull(at(newest, "idle_rtt")));
+	assert_true(cJSON_IsNull(at(newest, "link_mbps")));
+	assert_true(cJSON_IsNull(at(cJSON_GetArrayItem(at(a.json, "tests"), 1), "mbps")));
+	snprintf(path, sizeof(path), "/api/v1/tests?limit=3&after=%s", at(a.json, "next")->valuestring);
+	done(&a);
+	a = get(path);
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "tests")), 2);
+	assert_true(cJSON_IsNull(at(a.json, "next")));
+	const cJSON *oldest = cJSON_GetArrayItem(at(a.json, "tests"), 1);
+	is_real(oldest, "mbps", 90);
+	is_real(at(oldest, "idle_rtt"), "median_seconds", 0.008);
+	is_number(oldest, "link_mbps", 1000);
+	done(&a);
+	a = get("/api/v1/tests?site=le");
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "tests")), 0);
+	done(&a);
+	a = get("/api/v1/tests?device=board-1&to=2026-11-21"); // up to its beginning
+	assert_int_equal(cJSON_GetArraySize(at(a.json, "tests")), 0);
+	done(&a);
+	a = get("/api/v1/overview");
+	const cJSON *line = cJSON_GetArrayItem(at(a.json, "lines"), 0);
+	is_text(line, "contract", "Fiber100");
+	is_real(line, "bought_down_mbps", 100);
+	is_real(line, "bought_up_mbps", 50);
+	is_real(line, "down_mbps", 60);
+	is_real(line, "up_mbps", 45);
+	is_number(line, "speed_ms", NOW_MS - HOUR_MS + 6 * 60000);
+	done(&a);
+}
+
 static void mistakes_are_answered_in_json(void **state)
 {
 	(void)state;
@@ -365,6 +498,18 @@ static void mistakes_are_answered_in_json(void **state)
 	    {"GET", "/api/v1/facts?after=-1", 400},
 	    {"GET", "/api/v1/facts?limit=many", 400},
 	    {"GET", "/api/v1/facts?class=secret", 400},
+	    {"GET", "/api/v1/speed?from=2026-11-31", 400},
+	    {"GET", "/api/v1/speed?from=2026-11-21&to=2026-11-21", 400},
+	    {"GET", "/api/v1/speed?from=2020-01-01&to=2026-01-01", 400},
+	    {"GET", "/api/v1/speed?from=-5&to=2026-01-01", 400},
+	    {"GET", "/api/v1/speed?to=999999999999999999999", 400},
+	    {"GET", "/api/v1/speed/sites?from=yesterday", 400},
+	    {"GET", "/api/v1/tests?to=2026-13-01", 400},
+	    {"GET", "/api/v1/tests?limit=all", 400},
+	    {"GET", "/api/v1/tests?after=1-2", 400},
+	    {"GET", "/api/v1/tests?after=1-2-3x", 400},
+	    {"GET", "/api/v1/tests?after=-1-2-3", 400},
+	    {"GET", "/api/v1/tests?after=99999999999999999999-2-3", 400},
 	    {"POST", "/api/v1/overview", 405},
 	    {"DELETE", "/", 405},
 	};
@@ -436,6 +581,8 @@ int main(void)
 	    T(outages_can_be_chosen),
 	    T(a_day_has_segments),
 	    T(the_other_lists),
+	    T(speed_is_evidence_with_its_exclusions),
+	    T(tests_come_page_by_page),
 	    T(mistakes_are_answered_in_json),
 	    T(the_page_is_in_the_program),
 	    T(before_the_first_ingest_it_says_so),

@@ -230,6 +230,79 @@ static void words_that_are_none_are_refused(void **state)
 	assert_true(said(hub_log, "unknown section [mqqt]; did you mean [mqtt]?"));
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	fputs(text, out);
+	fclose(out);
+}
+
+/// Two tests of 2026-11-21 in the register's contract, one that counts and one that does not.
+static void with_speed_tests(void)
+{
+	char *csv = sp_asprintf("%s/r.csv", dir);
+	write_file(csv, "school,school_name,site,line,device,shard,provider,contract,down_mbps,up_mbps\n"
+			"1,A,chinh,main,board-1,north,=Mạng A,\"Gói \"\"100\"\"\",100,50\n");
+	assert_int_equal(end(START("import", csv)), 0);
+	free(csv);
+	sqlite3 *handle;
+	assert_int_equal(sqlite3_open(db, &handle), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(
+		handle,
+		"INSERT INTO device(id, name, shard, first_heard_ms) VALUES(1, 'board-1', 'north', 0);"
+		"INSERT INTO speedtest VALUES(1795230000000, 1, 2, 10, 0, 1, 'main', 0, 0, '', 1,"
+		" 'librespeed', 93.4e6, NULL, NULL, NULL, NULL), (1795230000001, 1, 3, 10, 0, 1, 'main', 0,"
+		" 1, 'busy', 1, 'librespeed', 30e6, NULL, NULL, NULL, NULL)",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(handle);
+}
+
+static void speed_is_printed_in_three_ways(void **state)
+{
+	(void)state;
+	assert_int_equal(end(START("speed", "--from", "2026-11-01", "--to", "2026-12-01")), 1); // no database
+	with_speed_tests();
+	assert_int_equal(end(START("speed", "--from", "2026-11-01", "--to", "2026-12-01")), 0);
+	assert_true(said(hub_log, "=Mạng A · Gói \"100\" · domestic: not rated\n"));
+	assert_true(said(hub_log, "not rated (1 of 1000 tests)\n        by hour: 10 h: 1\n"));
+	assert_true(said(hub_log, "not counted: 1 × contended, busy (mean of 1: 30.0 Mbit/s)\n"));
+	assert_true(
+	    said(hub_log, "with those that have a figure: 2 tests, mean 61.7 Mbit/s, 61.7 % of bought"));
+	assert_int_equal(end(START("speed", "--from", "2026-11-01", "--to", "2026-12-01", "--csv")), 0);
+	// No spreadsheet takes a provider's name for a formula.
+	assert_true(
+	    said(hub_log,
+		 "\n\"'=Mạng A\",\"Gói \"\"100\"\"\",domestic,down,not_rated,not_rated,100,1,93.4,0.934,"
+		 "0.934,93.4,93.4,93.4,1,1,2,61.7,0.617,0.617,0,0,0,0,0,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,"
+		 "0,\"contended/busy: 1\"\n"));
+	FILE *out = fopen(conf, "a");
+	fputs("[evidence]\nmin_samples = 1\nkept_percent = 94\n", out);
+	fclose(out);
+	assert_int_equal(end(START("speed", "--from", "2026-11-21", "--to", "2026-11-22", "--json")), 0);
+	assert_true(said(hub_log,
+			 "\"min_samples\":1,\"kept_ratio\":0.94,\"pools\":[{\"provider\":\"=Mạng A\","
+			 "\"plan\":\"Gói \\\"100\\\"\",\"scope\":\"domestic\",\"verdict\":\"not_kept\""));
+	assert_int_equal(end(START("speed", "--from", "2026-11-22", "--to", "2026-11-23")), 0);
+	assert_true(said(hub_log, "No speed test in this period."));
+}
+
+static void a_period_that_is_none_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(end(START("speed")), 2);
+	assert_true(said(hub_log, "speed: of which period?"));
+	assert_int_equal(end(START("speed", "--from", "2026-11-31", "--to", "2026-12-01")), 2);
+	assert_true(said(hub_log, "speed: from must be a day like 2026-11-01"));
+	assert_int_equal(end(START("speed", "--from", "2026-11-02", "--to", "2026-11-02")), 2);
+	assert_true(said(hub_log, "speed: from must be before to"));
+	assert_int_equal(end(START("speed", "--from", "2024-11-02", "--to", "2026-11-02")), 2);
+	assert_true(said(hub_log, "speed: a period has at most 400 days"));
+	assert_int_equal(end(START("speed", "--from", "2026-11-01", "--to", "2026-11-02", "loud")), 2);
+}
+
 static void facts_waits_for_a_boards_first_ones(void **state)
 {
 	(void)state;
@@ -268,6 +341,8 @@ int main(void)
 	    T(a_newer_database_stops_the_start),
 	    T(words_that_are_none_are_refused),
 	    T(facts_waits_for_a_boards_first_ones),
+	    T(speed_is_printed_in_three_ways),
+	    T(a_period_that_is_none_is_refused),
 	};
 	sp_mqtt_library_init();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

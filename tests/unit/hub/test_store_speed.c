@@ -249,8 +249,8 @@ static void a_record_that_cannot_be_is_set_aside(void **state)
 	    TEST "\"direction\":\"left\",\"validity\":\"failed\"",
 	    TEST "\"direction\":\"up\",\"validity\":\"splendid\",\"goodput_bps\":1",
 	    "\"type\":\"speedtest\",\"line\":\"main\"",
-	    "\"type\":\"speedtest\",\"test\":\"x\",\"line\":\"main\",\"method\":\"m\",\"direction\":\"up\","
-	    "\"trigger\":\"hand\",\"validity\":\"failed\"",
+	    ("\"type\":\"speedtest\",\"test\":\"x\",\"line\":\"main\",\"method\":\"m\",\"direction\":\"up\","
+	     "\"trigger\":\"hand\",\"validity\":\"failed\""),
 	};
 	(void)state;
 	import(BOARD_1, NOW_MS);
