@@ -312,10 +312,8 @@ void sp_watch_free(struct sp_watch *watch)
 
 void fake_ready(struct sp_device *dev)
 {
-	for (struct sp_watch *watch = dev->watches, *next; watch; watch = next) {
-		next = watch->next; // it may be freed
+	for (struct sp_watch *watch = dev->watches; watch; watch = watch->next)
 		watch->fn(dev, watch->fd, SP_READABLE, watch->arg);
-	}
 }
 
 // ---- exchanges ------------------------------------------------------------------------------
