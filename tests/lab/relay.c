@@ -57,9 +57,13 @@ static int open_port(const char *interface)
 				   .sll_ifindex = (int)if_nametoindex(interface)};
 	if (here.sll_ifindex == 0)
 		fail(interface);
+	// What comes at once while this process does not run must fit: it is a cable, not a bottleneck.
+	int room = 16 * 1024 * 1024;
 	// Protocol 0: nothing arrives before the socket is bound to its interface.
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0 ||
 	    bind(fd, (const struct sockaddr *)&here, sizeof(here)) < 0)
 		fail(interface);
