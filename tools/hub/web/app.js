@@ -32,6 +32,7 @@ const page = {
   open: new Set(),   // keys of rows with open details
   details: new Map(),
   tests: new Map(),  // speed tests, by key, of the open ones
+  testsAsked: new Map(),
   speed: undefined,  // evidence; null: it could not be had
   period: "days",
   day: new Map(),
@@ -122,7 +123,8 @@ function showLines() {
   const registered = all.filter((line) => line.registered);
   const strangers = all.filter((line) => !line.registered);
   const wanted = chosen(registered);
-  const view = { now: now(), date: date(), day: page.day, open: page.open, details: page.details, tests: page.tests, sort: page.sort };
+  const view = { now: now(), date: date(), day: page.day, open: page.open, details: page.details, tests: page.tests, keptRatio: page.speed?.kept_ratio,
+    sort: page.sort };
   lines.update(wanted.slice(0, page.limit.lines), view, t("lines.title"));
   setText(byId("lines-count"), t("lines.count", { shown: count(wanted.length), all: count(registered.length) }));
   showMore(byId("lines-more"), wanted.length - page.limit.lines, "lines");
@@ -248,7 +250,14 @@ async function askDetail(key) {
   const query = line.registered
     ? { school: line.school, site: line.site, line: line.line, limit: 20 }
     : { device: line.device, limit: 20 };
-  await Promise.all([keep(page.details, key, api.outages(query)), keep(page.tests, key, api.tests({ ...query, line: line.line, limit: TESTS }))]);
+  const asked = [keep(page.details, key, api.outages(query))];
+  // Weeks of tests are not read again for each outage elsewhere.
+  const age = performance.now() - (page.testsAsked.get(key)?.at ?? -Infinity);
+  if (age > SPEED_MS || page.testsAsked.get(key).speed_ms !== line.speed_ms) {
+    page.testsAsked.set(key, { at: performance.now(), speed_ms: line.speed_ms });
+    asked.push(keep(page.tests, key, api.tests({ ...query, line: line.line, limit: TESTS })));
+  }
+  await Promise.all(asked);
 }
 
 /** A failure leaves what was there. */
@@ -258,6 +267,7 @@ async function keep(map, key, answer) {
     if (JSON.stringify(value) !== JSON.stringify(map.get(key))) map.set(key, value);
   } catch {
     if (!map.get(key)) map.set(key, null);
+    page.testsAsked.delete(key);
   }
 }
 
@@ -340,6 +350,7 @@ function toggle(line) {
   if (page.open.delete(key)) {
     page.details.delete(key);
     page.tests.delete(key);
+    page.testsAsked.delete(key);
   }
   else {
     page.open.add(key);

@@ -9,7 +9,7 @@ import { t, word } from "./i18n.js";
 import { reasonWord } from "./speed.js";
 
 const NEAR_PX = 40;
-const ASKED = 0.8; // QCVN 34:2022: the mean against what was bought
+const KEPT_RATIO = 0.8; // until the hub has said which
 const isValid = (test) => test.validity === "valid";
 const hasFigure = (test) => typeof test.mbps === "number";
 
@@ -59,7 +59,7 @@ class Chart {
     this.plot.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  update(line, data, now) {
+  update(line, data, now, keptRatio) {
     this.now = now;
     this.data = data;
     this.tests = data.tests.filter((test) => test.direction === this.direction).sort((a, b) => a.t_ms - b.t_ms);
@@ -79,12 +79,12 @@ class Chart {
     }));
     setText(this.days.firstChild, dayMonth(data.from_ms));
     setText(this.days.lastChild, dayMonth(data.to_ms - 1));
-    this.#draw(bought);
+    this.#draw(bought, keptRatio);
   }
 
-  #draw(bought) {
+  #draw(bought, keptRatio) {
     const levels = bought
-      ? [this.#level(bought, "bought"), this.#scale(bought, "bought"), this.#level(bought * ASKED, "asked")]
+      ? [this.#level(bought, "bought"), this.#scale(bought, "bought"), this.#level(bought * keptRatio, "asked")]
       : [this.#scale(this.top / 1.12, "")];
     this.dots = this.tests.map((test) => {
       const dot = el("i", { class: dotClass(test) });
@@ -167,7 +167,7 @@ export class LineSpeed {
   }
 
   /** `data`: undefined while it is asked for, null when that failed. */
-  update(line, data, now) {
+  update(line, data, now, keptRatio = KEPT_RATIO) {
     setText(this.title, t("detail.speed"));
     const speeds = ["down", "up"].map((direction) => line[`bought_${direction}_mbps`] ?? null);
     const both = speeds.some((speed) => speed !== null)
@@ -180,9 +180,9 @@ export class LineSpeed {
     setText(this.empty, data === undefined ? t("loading") : data === null ? t("load_failed") : t("speed.no_tests"));
     [...this.legend.children].forEach((item, i) => setText(item.lastChild, t(`dot.${LEGEND[i][1]}`)));
     if (!some) return;
-    const key = `${t("direction.down")}|${moment(data.to_ms, now)}`;
+    const key = `${t("direction.down")}|${moment(data.to_ms, now)}|${keptRatio}`;
     if (this.shown?.data === data && this.shown?.key === key) return; // a dot under the pointer stays
     this.shown = { data, key };
-    for (const chart of this.charts) chart.update(line, data, now);
+    for (const chart of this.charts) chart.update(line, data, now, keptRatio);
   }
 }

@@ -61,7 +61,7 @@ class Detail {
     const segments = view.day.get(keyOf(line));
     this.strip.update(place, view.date, segments);
     setText(this.totals, segments ? totalsText(this.strip.segments) : t("detail.no_data"));
-    this.speed.update(line, view.tests.get(keyOf(line)), view.now);
+    this.speed.update(line, view.tests.get(keyOf(line)), view.now, view.keptRatio);
     setText(this.title, t("detail.outages"));
     setText(this.board, line.device ? t("detail.board", { device: line.device }) : "");
     const data = view.details.get(keyOf(line));
