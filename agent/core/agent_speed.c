@@ -153,14 +153,15 @@ static void add_all(struct sp_agent *agent)
 		const struct sp_device_conf *device = &settings->devices[i];
 		if (device->driver->cls != SP_DRIVER_SPEED)
 			continue;
-		const char *interface = sp_device_conf_interface(device);
-		sp_speed_add_device(agent->speed,
-				    &(struct sp_speed_device){.name = device->name,
-							      .line = device->common.line,
-							      .driver = device->driver,
-							      .conf = device->conf,
-							      .interface = nonempty(interface),
-							      .enabled = device->common.enabled});
+		const char *interface = nonempty(sp_device_conf_interface(device));
+		sp_speed_add_device(
+		    agent->speed,
+		    &(struct sp_speed_device){.name = device->name,
+					      .line = device->common.line,
+					      .driver = device->driver,
+					      .conf = device->conf,
+					      .interface = strcmp(interface, "auto") == 0 ? "" : interface,
+					      .enabled = device->common.enabled});
 	}
 }
 

@@ -69,7 +69,8 @@ static double cpu_of(const struct sp_speed_load *load)
 	double child = load->to_us > load->from_us ? (double)(load->child_last - load->child_from) /
 							 (double)(load->to_us - load->from_us)
 						   : NAN;
-	return fmin(fmax(cores, child), 1);
+	double most = fmax(cores, child);
+	return most > 1 ? 1 : most; // NAN stays: not known
 }
 
 // ---- records ----------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ OWNERS = {
     "openssl/*": r"agent/base/(ids|sign|tls|mqtt)\.c|drivers/speed/ndt7_upgrade\.c",
     "libmnl/*": r"drivers/link/.*",
     "net-snmp/*": r"drivers/link/snmp_session\.c",
+    "pcap/pcap.h": r"drivers/link/capture_helper\.c",
+    "seccomp.h": r"drivers/link/capture_rights\.c",
     "systemd/*": r"agent/main\.c|agent/core/watchdog\.c",
     "cap-ng.h": r"agent/main\.c",
 }
