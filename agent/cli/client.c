@@ -14,7 +14,7 @@
 #include "agent/base/buf.h"
 #include "schoolpulse/clock.h"
 
-enum { WHY = 512, PATIENCE_MS = 5000, ANSWER_MAX = 2 * 1024 * 1024 };
+enum { WHY = 512, PATIENCE_MS = 5000, ANSWER_MAX = 2 * 1024 * 1024, GLANCE_MS = 200 };
 
 static enum sp_client_result open_socket(const char *path, int *fd, char *why)
 {
@@ -82,9 +82,9 @@ static int receive_line(int fd, struct sp_buf *out)
 	}
 }
 
-static enum sp_client_result read_answer(const struct sp_buf *text, cJSON **out, char *why)
+/// The document becomes the caller's, or is deleted.
+static enum sp_client_result take_answer(cJSON *json, cJSON **out, char *why)
 {
-	cJSON *json = cJSON_ParseWithLength(text->data, text->length);
 	if (!cJSON_IsObject(json)) {
 		cJSON_Delete(json);
 		snprintf(why, WHY, "The agent's answer cannot be read.");
@@ -98,6 +98,11 @@ static enum sp_client_result read_answer(const struct sp_buf *text, cJSON **out,
 	snprintf(why, WHY, "The agent says: %s", error ? error : "no");
 	cJSON_Delete(json);
 	return SP_CLIENT_REFUSED;
+}
+
+static enum sp_client_result read_answer(const struct sp_buf *text, cJSON **out, char *why)
+{
+	return take_answer(cJSON_ParseWithLength(text->data, text->length), out, why);
 }
 
 static char *request_text(const char *command, const char *name)
@@ -134,6 +139,82 @@ enum sp_client_result sp_client_ask(const char *socket_path, const char *command
 	}
 	cJSON_free(request);
 	sp_buf_free(&answer);
+	close(fd);
+	return result;
+}
+
+/// Takes the first whole line out of what came so far. False: there is none.
+static bool next_line(struct sp_buf *text, cJSON **out)
+{
+	char *end = text->length ? memchr(text->data, '\n', text->length) : NULL;
+	if (!end)
+		return false;
+	size_t length = (size_t)(end - text->data) + 1;
+	*out = cJSON_ParseWithLength(text->data, length - 1);
+	text->length -= length;
+	memmove(text->data, end + 1, text->length);
+	return true;
+}
+
+/// Waits for a glance's time for more. 0, also when nothing came; -errno.
+static int receive_some(int fd, struct sp_buf *out)
+{
+	char chunk[4096];
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int ready = poll(&poll_fd, 1, GLANCE_MS);
+	if (ready <= 0)
+		return ready < 0 && errno != EINTR ? -errno : 0;
+	ssize_t got = recv(fd, chunk, sizeof(chunk), 0);
+	if (got <= 0)
+		return got < 0 ? -errno : -ECONNRESET;
+	sp_buf_add(out, chunk, (size_t)got);
+	return out->overflowed ? -EMSGSIZE : 0;
+}
+
+static enum sp_client_result follow(int fd, bool (*line)(void *arg, const struct cJSON *json), void *arg,
+				    cJSON **out, char *why)
+{
+	struct sp_buf text = SP_BUF(ANSWER_MAX);
+	enum sp_client_result result = SP_CLIENT_CANCELLED;
+	cJSON *json = NULL;
+	while (line(arg, json)) {
+		cJSON_Delete(json);
+		json = NULL;
+		int error = next_line(&text, &json) ? 0 : receive_some(fd, &text);
+		if (error) {
+			snprintf(why, WHY, "The agent does not answer: %s", strerror(-error));
+			result = SP_CLIENT_BROKEN;
+			break;
+		}
+		if (json && cJSON_GetObjectItemCaseSensitive(json, "ok")) {
+			result = take_answer(json, out, why);
+			json = NULL;
+			break;
+		}
+	}
+	cJSON_Delete(json);
+	sp_buf_free(&text);
+	return result;
+}
+
+enum sp_client_result sp_client_follow(const char *socket_path, const char *request,
+				       bool (*line)(void *arg, const struct cJSON *json), void *arg,
+				       struct cJSON **out, char why[512])
+{
+	*out = NULL;
+	int fd = -1;
+	enum sp_client_result result = open_socket(socket_path, &fd, why);
+	if (result != SP_CLIENT_OK)
+		return result;
+	int error = request ? send_all(fd, request, strlen(request)) : -ENOMEM;
+	if (!error)
+		error = send_all(fd, "\n", 1);
+	if (error) {
+		snprintf(why, WHY, "The agent does not answer: %s", strerror(-error));
+		result = SP_CLIENT_BROKEN;
+	} else {
+		result = follow(fd, line, arg, out, why);
+	}
 	close(fd);
 	return result;
 }

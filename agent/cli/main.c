@@ -14,6 +14,7 @@
 #include "agent/cli/client.h"
 #include "agent/cli/language.h"
 #include "agent/cli/show.h"
+#include "agent/cli/speedtest.h"
 
 enum { EXIT_DONE = 0, EXIT_ANSWER = 1, EXIT_USAGE = 2, EXIT_ABSENT = 3 };
 enum { PAGE_MAX = 1024 * 1024 };
@@ -28,6 +29,10 @@ static const char help[] =
        "  outages [--long]   when the line was out, how long, and whose fault it was;\n"
        "                     --long shows the evidence of each, not only of the latest\n"
        "  budget             what of each line's monthly bytes is used, by what, and what is left\n"
+       "  speedtest [DEVICE] [--line LINE] [--down|--up] [--force]\n"
+       "                     test the line's speed now; Ctrl-C cancels; --force also while others\n"
+       "                     use the line, but never beyond the month's budget\n"
+       "  speedtest --list   the last tests, and when the next ones are due\n"
        "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
        "\n"
        "      --json         the agent's answer as JSON\n"
@@ -37,22 +42,32 @@ static const char help[] =
        "      --version      print the version and end\n"
        "  -h, --help         print this and end\n"
        "\n"
-       "Exit status: 0 done; 1 the agent's answer is an error or cannot be read; 2 the command\n"
-       "line has mistakes; 3 the agent is not there.\n");
+       "Exit status: 0 done, or measured; 1 the agent's answer is an error or cannot be read, or a\n"
+       "test failed or was not done; 2 the command line has mistakes; 3 the agent is not there.\n");
 
 struct arguments {
 	const char *socket, *command, *name, *language;
-	bool json, watch, detailed;
+	bool json, watch, detailed, list;
+	struct sp_speedtest_arguments test;
 };
 
 static const struct option long_options[] = {
-    {"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-    {"watch", no_argument, NULL, 'w'},        {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},         {"long", no_argument, NULL, 'l'},
-    {"lang", required_argument, NULL, 'g'},   {0},
+    {"socket", required_argument, NULL, 's'},
+    {"json", no_argument, NULL, 'j'},
+    {"watch", no_argument, NULL, 'w'},
+    {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"long", no_argument, NULL, 'l'},
+    {"lang", required_argument, NULL, 'g'},
+    {"line", required_argument, NULL, 'n'},
+    {"down", no_argument, NULL, 'd'},
+    {"up", no_argument, NULL, 'u'},
+    {"force", no_argument, NULL, 'f'},
+    {"list", no_argument, NULL, 'i'},
+    {0},
 };
 
-static const char *const commands[] = {"status", "outages", "budget", "drivers"};
+static const char *const commands[] = {"status", "outages", "budget", "speedtest", "drivers"};
 
 static volatile sig_atomic_t stopped;
 
@@ -102,6 +117,21 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		case 'w':
 			out->watch = true;
 			break;
+		case 'n':
+			out->test.line = optarg;
+			break;
+		case 'd':
+			out->test.down = true;
+			break;
+		case 'u':
+			out->test.up = true;
+			break;
+		case 'f':
+			out->test.force = true;
+			break;
+		case 'i':
+			out->list = true;
+			break;
 		case 'v':
 			puts("schoolpulse " SP_VERSION);
 			return EXIT_DONE;
@@ -117,15 +147,25 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 	if (optind == argc)
 		return usage("which command?");
 	out->command = argv[optind++];
+	bool tests = strcmp(out->command, "speedtest") == 0;
 	bool drivers = strcmp(out->command, "drivers") == 0;
 	if (optind < argc && drivers)
 		out->name = argv[optind++];
+	if (optind < argc && tests && !out->list)
+		out->test.device = argv[optind++];
 	if (optind < argc)
 		return usage("too many arguments");
 	if (out->watch && strcmp(out->command, "status") != 0)
 		return usage("--watch goes with status");
 	if (out->detailed && strcmp(out->command, "outages") != 0)
 		return usage("--long goes with outages");
+	bool about_test = out->test.line || out->test.down || out->test.up || out->test.force;
+	if ((about_test || out->list) && !tests)
+		return usage("--line, --down, --up, --force and --list go with speedtest");
+	if (about_test && out->list)
+		return usage("--list goes alone");
+	out->test.socket = out->socket;
+	out->test.json = out->json;
 	return check_command(out);
 }
 
@@ -137,6 +177,8 @@ static void build_page(struct sp_page *page, const struct arguments *arguments, 
 		sp_show_outages(page, document, arguments->detailed);
 	else if (strcmp(arguments->command, "budget") == 0)
 		sp_show_budget(page, document);
+	else if (arguments->list)
+		sp_show_speedtests(page, document);
 	else
 		sp_show_drivers(page, document, arguments->name != NULL);
 }
@@ -151,6 +193,7 @@ static int exit_code(enum sp_client_result result)
 		return EXIT_ABSENT;
 	case SP_CLIENT_BROKEN:
 	case SP_CLIENT_REFUSED:
+	case SP_CLIENT_CANCELLED:
 		return EXIT_ANSWER;
 	}
 	return EXIT_ANSWER;
@@ -175,7 +218,8 @@ static int show_once(const struct arguments *arguments)
 	cJSON *document;
 	char why[512];
 	enum sp_client_result result =
-	    sp_client_ask(arguments->socket, arguments->command, arguments->name, &document, why);
+	    sp_client_ask(arguments->socket, arguments->list ? "speedtests" : arguments->command,
+			  arguments->name, &document, why);
 	if (result != SP_CLIENT_OK) {
 		fprintf(stderr, "%s\n", why);
 		return exit_code(result);
@@ -246,5 +290,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	sp_language_choose(arguments.language);
+	if (strcmp(arguments.command, "speedtest") == 0 && !arguments.list)
+		return sp_speedtest_run(&arguments.test);
 	return arguments.watch ? watch(&arguments) : show_once(&arguments);
 }

@@ -16,6 +16,11 @@ void sp_show_budget_line(struct sp_page *page, const cJSON *budgets, const char 
 /// `detailed`: options and metrics, too.
 void sp_show_drivers(struct sp_page *page, const cJSON *drivers, bool detailed);
 
+/// The records of one test.
+void sp_show_speedtest(struct sp_page *page, const cJSON *records);
+/// The last tests, and when the next ones are due.
+void sp_show_speedtests(struct sp_page *page, const cJSON *document);
+
 // ---- reading a document: absent members are "" , NAN and false ------------------------------------
 
 const char *sp_json_text(const cJSON *json, const char *name);
