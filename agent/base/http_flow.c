@@ -21,7 +21,12 @@ enum {
 	SEND_BUFFER = 512 * 1024,
 	KEEP = 64, ///< connections
 	CHECK_LEAST_US = 5 * 1000,
-	CHECK_MOST_US = 250 * 1000,
+	CHECK_MOST_US = 50 * 1000,
+	/// A fast answer is read in pieces of this part of what came between two checks, so some twenty
+	/// milliseconds' worth, rather than packet by packet.
+	PIECES = 2,
+	PIECE_LEAST = 2 * 1024,
+	PIECE_MOST = 128 * 1024,
 };
 
 struct sp_http_flow {
@@ -31,6 +36,7 @@ struct sp_http_flow {
 	struct curl_slist *headers;
 	int64_t send_bytes, filled, received, max_bytes;
 	int64_t stall_us, moved_us, progress;
+	int piece;                     ///< of SO_RCVLOWAT
 	int64_t asked_us, answered_us; ///< the request's last byte handed out, the answer's first; 0: not yet
 	bool posts, headed, cancelled;
 	struct sp_wire wire;
@@ -179,8 +185,20 @@ static void released(struct sp_http_job *job, int fd)
 	settle(of(job));
 }
 
+/// Wake us only once so much is there to be read. The kernel itself wakes us earlier when its buffer fills
+/// up.
+static void set_piece(struct sp_http_flow *flow, int piece)
+{
+	int fd = sp_http_socket_of(flow->job.client->sockets, flow);
+	if (piece == flow->piece || fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &piece, sizeof(piece));
+	flow->piece = piece;
+}
+
 static void leaving(struct sp_http_job *job)
 {
+	set_piece(of(job), 1); // the next answer may be a short one
 	settle(of(job));
 	// Closed now or kept: in neither case does it cost this flow anything more.
 	sp_http_socket_release(job->client->sockets, of(job));
@@ -202,6 +220,18 @@ int64_t sp_http_flow_acked(const struct sp_http_flow *flow)
 
 // ---- its time -------------------------------------------------------------------------------------
 
+/// `moved` bytes came since the last check. None: what is left may be less than a piece.
+static void adapt_piece(struct sp_http_flow *flow, int64_t moved)
+{
+	int64_t piece = moved / PIECES;
+	if (piece < PIECE_LEAST)
+		piece = 1;
+	else if (piece > PIECE_MOST)
+		piece = PIECE_MOST;
+	if (piece == 1 || piece > 2 * flow->piece || piece < flow->piece / 2)
+		set_piece(flow, (int)piece);
+}
+
 /// Did anything move? What the kernel takes from us and nobody acknowledges does not.
 static CURLcode check(struct sp_http_job *job, int64_t now_us)
 {
@@ -210,6 +240,8 @@ static CURLcode check(struct sp_http_job *job, int64_t now_us)
 	int64_t acked = flow->posts ? sp_http_flow_acked(flow) : 0;
 	int64_t progress = flow->received + (int64_t)flow->job.head_length + (acked > 0 ? acked : 0);
 	curl_easy_getinfo(job->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+	if (!flow->posts)
+		adapt_piece(flow, progress - flow->progress);
 	// Until the connection stands its own limit holds.
 	if (progress != flow->progress || ready_us == 0) {
 		flow->progress = progress;
@@ -386,6 +418,7 @@ struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
 	flow->max_bytes = request->max_bytes;
 	flow->stall_us = request->stall_ms * 1000;
 	flow->moved_us = sp_clock_mono_us();
+	flow->piece = 1;
 	sp_http_job_init(&flow->job, &kind, &way);
 	flow->job.client = client;
 	if (flow->job.early == CURLE_OK)

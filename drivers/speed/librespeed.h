@@ -56,11 +56,14 @@ struct sp_librespeed_load {
 	struct sp_librespeed_lane lanes[SP_LIBRESPEED_STREAMS];
 	unsigned lanes_wanted, lanes_begun, broken;
 	int64_t begun_us;
+	bool told;      ///< that the load has begun
 	bool moving;    ///< the meter runs
 	int64_t total;  ///< bytes that count, of streams that are over or, downwards, of all
 	int64_t offset; ///< of them when the meter began
 	int64_t post_size, post_most, confirmed, confirmed_size;
 	int64_t wire_limit;           ///< of the round's, at which this direction ends; 0: none
+	int64_t wire_base;            ///< of the round when this direction began
+	bool full;                    ///< the limit is reached
 	int64_t wire_seen, wire_step; ///< at the last tick, and since the one before
 	double sent, repeated;
 	struct sp_meter meter;

@@ -12,8 +12,9 @@
 
 enum {
 	TICK_MS = 50,
-	STAGGER_MS = 100, ///< between the beginnings of streams
-	CHUNKS = 100,     ///< MiB asked for at once
+	LIMITED_TICK_MS = 10, ///< while bytes are limited
+	STAGGER_MS = 100,     ///< between the beginnings of streams
+	CHUNKS = 100,         ///< MiB asked for at once
 	POST_FIRST = 64 * 1024,
 	POST_LEAST = 32 * 1024, ///< who refuses that is no server for uploads
 	ANSWER_MOST = 16 * 1024,
@@ -24,6 +25,7 @@ enum {
 	CONFIRM_US = 5 * 1000 * 1000, ///< a slow line's first POST may take so much longer
 };
 
+static const char *const limit_text = "the most bytes that it may take were reached";
 static const char *const too_large = "the server takes no upload of this size";
 
 static struct sp_librespeed_load *load_of(struct sp_librespeed_lane *lane)
@@ -124,9 +126,21 @@ static void conclude(struct sp_librespeed_round *round, const char *reason, cons
 	result->streams = load->lanes_begun;
 	result->retransmit_ratio = load->sent > 0 ? load->repeated / load->sent : (double)NAN;
 	sp_latency_result(&load->loaded, &result->loaded);
-	if (load->moving)
+	if (load->told)
 		sp_speed_progress(round->dev, phase_of(load), 1, sp_meter_now(&load->meter, FIGURE_US));
 	sp_librespeed_loaded(round);
+}
+
+/// The load's first byte, or the first after a restart.
+static void start_meter(struct sp_librespeed_round *round, int64_t now, int64_t offset)
+{
+	struct sp_librespeed_load *load = &round->load;
+	load->moving = true;
+	load->offset = offset;
+	sp_meter_start(&load->meter, now);
+	if (!load->told)
+		sp_speed_progress(round->dev, phase_of(load), 0, 0);
+	load->told = true;
 }
 
 // ---- streams --------------------------------------------------------------------------------------
@@ -152,12 +166,14 @@ static bool on_received(struct sp_device *dev, struct sp_http_stream *stream, co
 	lane->received += (int64_t)length;
 	if (load->direction == SP_SPEED_UP)
 		return true;
-	if (!load->moving) {
-		load->moving = true;
-		sp_meter_start(&load->meter, sp_device_now_us(dev));
-	}
+	if (!load->moving)
+		start_meter(lane->round, sp_device_now_us(dev), 0);
 	load->total += (int64_t)length;
-	return true;
+	// The headers of packets and the acknowledgements are a sixteenth. Between two ticks a fast line
+	// moves much.
+	load->full =
+	    load->wire_limit > 0 && load->wire_base + load->total + load->total / 16 >= load->wire_limit;
+	return !load->full;
 }
 
 static void on_fill(struct sp_device *dev, struct sp_http_stream *stream, uint8_t *data, size_t size,
@@ -225,6 +241,16 @@ static void judge(struct sp_librespeed_lane *lane, const struct sp_http_stream_e
 	}
 }
 
+/// A download that broke off while others move: not for ever the end of all.
+static bool broken_off(struct sp_librespeed_load *load, const struct sp_librespeed_verdict *verdict,
+		       int64_t now)
+{
+	bool off = strcmp(verdict->reason, "closed") == 0 || strcmp(verdict->reason, "stalled") == 0;
+	return off && load->direction == SP_SPEED_DOWN && load->moving &&
+	       now - sp_meter_moved_us(&load->meter) < STALL_MS * 1000 / 2 &&
+	       load->broken++ < load->lanes_wanted;
+}
+
 static void on_done(struct sp_device *dev, struct sp_http_stream *stream,
 		    const struct sp_http_stream_end *end, void *arg)
 {
@@ -238,18 +264,20 @@ static void on_done(struct sp_device *dev, struct sp_http_stream *stream,
 	round->wire += end->bytes;
 	add_sent(load, end);
 	judge(lane, end, &verdict);
-	if (!verdict.reason) {
+	if (load->full) {
+		conclude(round, "byte_limit", limit_text, now);
+	} else if (!verdict.reason) {
 		if (load->direction == SP_SPEED_UP)
 			confirm(lane, now);
 		begin_lane(lane);
 	} else if (shrink(lane, end, now)) {
 		begin_lane(lane);
-	} else if (load->direction == SP_SPEED_DOWN && strcmp(verdict.reason, "closed") == 0 &&
-		   load->broken++ < load->lanes_wanted) {
+	} else if (broken_off(load, &verdict, now)) {
 		begin_lane(lane); // bytes that came have come
 	} else {
 		bool stands = load->direction == SP_SPEED_DOWN && strcmp(verdict.reason, "protocol") != 0;
-		conclude(round, verdict.reason, verdict.text, stands ? now : lane->begun_us);
+		int64_t moved = load->moving ? sp_meter_moved_us(&load->meter) : now;
+		conclude(round, verdict.reason, verdict.text, stands ? moved : lane->begun_us);
 	}
 }
 
@@ -298,13 +326,10 @@ static void look(struct sp_librespeed_round *round, int64_t now)
 {
 	struct sp_librespeed_load *load = &round->load;
 	int64_t bytes = bytes_now(load);
-	if (load->direction == SP_SPEED_UP && !load->moving && bytes > 0) {
-		load->moving = true;
-		load->offset = bytes;
-		sp_meter_start(&load->meter, now);
-	} else if (load->moving) {
+	if (load->moving)
 		sp_meter_look(&load->meter, now, bytes - load->offset);
-	}
+	else if (load->direction == SP_SPEED_UP && bytes > 0)
+		start_meter(round, now, bytes);
 }
 
 static void tick(struct sp_device *dev, void *arg)
@@ -312,6 +337,7 @@ static void tick(struct sp_device *dev, void *arg)
 	struct sp_librespeed_round *round = arg;
 	struct sp_librespeed_load *load = &round->load;
 	int64_t now = sp_device_now_us(dev), duration = round->conf->duration_ms * 1000;
+	int64_t tick_ms = load->wire_limit > 0 ? LIMITED_TICK_MS : TICK_MS;
 	while (load->lanes_begun < load->lanes_wanted &&
 	       now - load->begun_us >= (int64_t)load->lanes_begun * STAGGER_MS * 1000)
 		begin_lane(&load->lanes[load->lanes_begun++]);
@@ -325,7 +351,7 @@ static void tick(struct sp_device *dev, void *arg)
 	}
 	bool unsure = load->direction == SP_SPEED_UP && load->confirmed == 0 && left > -CONFIRM_US;
 	if (limit_reached(round))
-		conclude(round, "byte_limit", "the most bytes that it may take were reached", now);
+		conclude(round, "byte_limit", limit_text, now);
 	else if (load->moving && left <= 0 && !unsure)
 		conclude(round, NULL, NULL, start + duration);
 	else if (load->moving && now - sp_meter_moved_us(&load->meter) >= STALL_MS * 1000)
@@ -334,7 +360,7 @@ static void tick(struct sp_device *dev, void *arg)
 		conclude(round, "timeout", "no byte moved", now);
 	else
 		sp_timer_start(round->timer,
-			       left > 0 && left < TICK_MS * 1000 ? (left + 999) / 1000 : TICK_MS);
+			       left > 0 && left < tick_ms * 1000 ? (left + 999) / 1000 : tick_ms);
 }
 
 void sp_librespeed_load(struct sp_librespeed_round *round, enum sp_speed_direction direction,
@@ -352,7 +378,7 @@ void sp_librespeed_load(struct sp_librespeed_round *round, enum sp_speed_directi
 	load->post_size = POST_FIRST < load->post_most ? POST_FIRST : load->post_most;
 	load->begun_us = sp_device_now_us(round->dev);
 	load->wire_limit = wire_limit;
-	load->wire_seen = round->wire;
+	load->wire_seen = load->wire_base = round->wire;
 	load->session = sp_librespeed_session(round);
 	sp_timer_free(round->timer);
 	round->timer = sp_timer_new(round->dev, tick, round);

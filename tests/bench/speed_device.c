@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // One round of one speed device on the real loop, without the agent around it: for measuring the driver
-// itself. speed_device DRIVER "key = value" … prints the report as JSON, with what it cost the processor.
+// itself. speed_device [--down|--up] DRIVER "key = value" … prints the report as JSON, with what it cost the
+// processor.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -133,11 +134,18 @@ static void *read_options(const struct sp_driver *driver, int count, char **line
 
 int main(int argc, char **argv)
 {
+	static struct sp_speed_order order = {.wanted = {true, true}};
+	if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
+		order.wanted[SP_SPEED_DOWN] = strcmp(argv[1], "--down") == 0;
+		order.wanted[SP_SPEED_UP] = strcmp(argv[1], "--up") == 0;
+		argc--;
+		argv++;
+	}
 	const struct sp_driver *driver = argc > 1 ? driver_of(argv[1]) : NULL;
 	static char line[] = "main";
 	struct recorder_list recorder;
 	if (!driver || driver->cls != SP_DRIVER_SPEED) {
-		fprintf(stderr, "usage: speed_device DRIVER \"key = value\" …\n");
+		fprintf(stderr, "usage: speed_device [--down|--up] DRIVER \"key = value\" …\n");
 		return 2;
 	}
 	void *conf = read_options(driver, argc - 2, argv + 2);
@@ -147,6 +155,7 @@ int main(int argc, char **argv)
 	recorder_list_init(&recorder);
 	bench.devices = sp_devices_new(&(struct sp_devices_config){.loop = bench.loop,
 								   .recorder = &recorder.base,
+								   .order = &order,
 								   .speed_report = on_report,
 								   .speed_progress = on_progress,
 								   .round = on_round});
