@@ -279,6 +279,8 @@ static int start_publisher(struct sp_agent *agent)
 	    .resend_min_ms = conf->resend_min_ms,
 	    .resend_max_ms = conf->resend_max_ms,
 	    .backoff_max_ms = conf->reconnect_max_ms,
+	    .command = agent->commands ? sp_agent_command : NULL,
+	    .command_arg = agent,
 	};
 	agent->publisher_deadline.thread = "publisher";
 	struct sp_publisher *publisher = NULL;
@@ -302,7 +304,8 @@ static void start_board(struct sp_agent *agent)
 static void open_control(struct sp_agent *agent)
 {
 	const char *path = agent->settings->agent.socket;
-	int result = sp_control_open(&agent->control, agent->loop, path, sp_agent_answer, agent);
+	int result =
+	    sp_control_open(&agent->control, agent->loop, path, sp_agent_answer, sp_agent_gone, agent);
 	if (result)
 		sp_err("control", "no local socket at %s: %s", path, strerror(-result));
 }
@@ -336,7 +339,9 @@ static int start(struct sp_agent *agent)
 	sp_agent_boot(agent, existed);
 	sp_agent_open_accounts(agent);
 	add_lines_and_devices(agent);
+	sp_agent_open_speed_list(agent);
 	sp_agent_open_speed(agent);
+	sp_agent_open_commands(agent);
 	if (agent->was_silent)
 		sp_lines_silence(agent->lines, &agent->silence);
 	result = start_publisher(agent);
@@ -360,6 +365,7 @@ static void run(struct sp_agent *agent)
 	open_control(agent);
 	sp_agent_beat_start(agent);
 	sp_devices_start(agent->devices);
+	sp_agent_open_tests(agent);
 	sp_notice("agent", "device %s/%s, version %s", agent->settings->agent.shard, agent->device,
 		  SP_VERSION);
 	sp_watchdog_ready(agent->watchdog);
@@ -397,6 +403,7 @@ static void stop_watching(struct sp_agent *agent)
 	sp_watchdog_stopping(agent->watchdog);
 	sp_control_close(agent->control);
 	sp_agent_close_speed(agent);
+	sp_agent_close_tests(agent);
 	sp_devices_stop(agent->devices);
 	sp_summaries_end(agent->summaries, agent->devices, agent->board);
 	sp_agent_beat_stop(agent);
@@ -432,7 +439,9 @@ static bool take_apart(struct sp_agent *agent)
 	sp_watchdog_free(agent->watchdog);
 	sp_children_free(agent->children);
 	sp_devices_free(agent->devices);
+	sp_agent_close_commands(agent);
 	sp_speed_run_free(agent->speed);
+	sp_speed_list_free(agent->speed_list);
 	sp_lines_free(agent->lines);
 	sp_summaries_free(agent->summaries);
 	sp_budgets_free(agent->budgets);

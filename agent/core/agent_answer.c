@@ -167,10 +167,12 @@ cJSON *sp_answer_drivers(const struct sp_driver *const *drivers, const char *nam
 	return root;
 }
 
-void sp_agent_answer(void *arg, const struct sp_control_request *request, struct sp_buf *out)
+bool sp_agent_answer(void *arg, const struct sp_control_request *request, struct sp_buf *out,
+		     struct sp_control_stream *stream)
 {
 	struct sp_agent *agent = arg;
 	cJSON *root = NULL;
+	const char *why = "no such driver";
 	switch (request->command) {
 	case SP_CONTROL_STATUS:
 		root = sp_answer_status(agent);
@@ -184,16 +186,25 @@ void sp_agent_answer(void *arg, const struct sp_control_request *request, struct
 	case SP_CONTROL_DRIVERS:
 		root = sp_answer_drivers(agent->drivers, request->name);
 		break;
+	case SP_CONTROL_SPEEDTESTS:
+		root = sp_answer_speedtests(agent);
+		break;
+	case SP_CONTROL_SPEEDTEST:
+		why = sp_agent_begin_by_hand(agent, request, stream);
+		if (!why)
+			return true;
+		break;
 	}
 	if (root) {
 		cJSON_AddTrueToObject(root, "ok");
 	} else {
 		root = cJSON_CreateObject();
 		cJSON_AddFalseToObject(root, "ok");
-		cJSON_AddStringToObject(root, "error", "no such driver");
+		cJSON_AddStringToObject(root, "error", why);
 	}
 	char *text = cJSON_PrintUnformatted(root);
 	sp_buf_text(out, text ? text : "{\"ok\":false,\"error\":\"out of memory\"}");
 	cJSON_free(text);
 	cJSON_Delete(root);
+	return false;
 }

@@ -81,6 +81,8 @@ static void beat(void *arg)
 	sp_clocks_look(&agent->clocks, &now);
 	sp_storage_look(&agent->storage, &journal, sp_board_watch_reading(agent->board));
 	sp_agent_boot_look(agent);
+	if (agent->commands)
+		sp_commands_look(agent->commands);
 	// Before the hub is looked at, which may want the next one sooner.
 	sp_loop_timer_start(agent->loop, agent->beat, BEAT_MS);
 	look_at_hub(agent);

@@ -11,9 +11,11 @@
 #include "agent/core/boot.h"
 #include "agent/core/budgets.h"
 #include "agent/core/clocks.h"
+#include "agent/core/commands.h"
 #include "agent/core/control.h"
 #include "agent/core/lines.h"
 #include "agent/core/publisher.h"
+#include "agent/core/speed_list.h"
 #include "agent/core/speed_run.h"
 #include "agent/core/storage.h"
 #include "agent/core/summaries.h"
@@ -37,6 +39,11 @@ struct sp_agent {
 	struct sp_children *children;
 	struct sp_speed_hooks speed_hooks;
 	struct sp_speed_run *speed;
+	struct sp_speed_list *speed_list;
+	struct sp_speed_schedule *schedule; ///< NULL: nothing is tested by itself
+	struct sp_agent_hand *hands;
+	struct sp_sign_key *command_key;
+	struct sp_commands *commands; ///< NULL: none are obeyed
 	struct sp_summaries *summaries;
 	enum sp_bulk_limit bulk_limit; ///< as the journal was told
 	struct sp_board_watch *board;
@@ -92,9 +99,34 @@ void sp_agent_traffic(void *agent, const char *line, const struct sp_traffic *tr
 /// As a device of the status, sp_speed_last()'s index.
 cJSON *sp_answer_speed_device(struct sp_agent *agent, size_t index);
 
+// ---- agent_tests.c: who asks for them ------------------------------------------------------------------
+
+/// Before the tests are opened, which record by the list.
+void sp_agent_open_speed_list(struct sp_agent *agent);
+/// The schedule; after the tests were opened.
+void sp_agent_open_tests(struct sp_agent *agent);
+void sp_agent_close_tests(struct sp_agent *agent);
+/// NULL: lines follow by the stream. Else why not.
+const char *sp_agent_begin_by_hand(struct sp_agent *agent, const struct sp_control_request *request,
+				   struct sp_control_stream *stream);
+void sp_agent_gone(void *agent, struct sp_control_stream *stream);
+/// When a device tests next by itself; 0: not known.
+int64_t sp_agent_next_test_ms(const struct sp_agent *agent, const char *device);
+cJSON *sp_answer_speedtests(struct sp_agent *agent);
+
+// ---- agent_commands.c: what comes over the feed ----------------------------------------------------------
+
+/// After the tests were opened and before the publisher.
+void sp_agent_open_commands(struct sp_agent *agent);
+/// On the publisher's thread.
+void sp_agent_command(void *agent, const void *payload, size_t length);
+/// When publisher and journal have ended and what they posted was run.
+void sp_agent_close_commands(struct sp_agent *agent);
+
 // ---- answers: one JSON document each ----------------------------------------------------------------
 
-void sp_agent_answer(void *agent, const struct sp_control_request *request, struct sp_buf *out);
+bool sp_agent_answer(void *agent, const struct sp_control_request *request, struct sp_buf *out,
+		     struct sp_control_stream *stream);
 cJSON *sp_answer_status(struct sp_agent *agent);
 cJSON *sp_answer_outages(struct sp_agent *agent);
 cJSON *sp_answer_budget(struct sp_agent *agent);

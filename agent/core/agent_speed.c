@@ -184,7 +184,7 @@ void sp_agent_open_speed(struct sp_agent *agent)
 						     .arg = agent};
 	agent->speed = sp_speed_run_new(&(struct sp_speed_run_config){
 	    .loop = agent->loop,
-	    .recorder = &agent->recorder.base,
+	    .recorder = sp_speed_list_recorder(agent->speed_list),
 	    .rules = {.busy_bytes_per_second = (double)rules->busy_bytes_per_second,
 		      .busy_cpu_ratio = (double)rules->busy_cpu_percent / 100,
 		      .retry_ms = rules->retry_ms,
@@ -257,6 +257,9 @@ cJSON *sp_answer_speed_device(struct sp_agent *agent, size_t index)
 	cJSON_AddNumberToObject(json, "overdue", 0);
 	cJSON_AddNumberToObject(json, "interval_seconds", 0);
 	cJSON_AddItemToObject(json, "samples", cJSON_CreateArray());
+	int64_t next_ms = sp_agent_next_test_ms(agent, last->device->name);
+	cJSON_AddItemToObject(json, "next_test_ms",
+			      next_ms ? cJSON_CreateNumber((double)next_ms) : cJSON_CreateNull());
 	cJSON *test = cJSON_AddObjectToObject(json, "last_test");
 	for (int i = 0; i < SP_SPEED_DIRECTIONS; i++)
 		cJSON_AddItemToObject(test, sp_speed_direction_name((enum sp_speed_direction)i),

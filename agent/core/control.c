@@ -19,10 +19,11 @@ enum {
 	CLIENTS_MAX = 16,
 	ANSWER_MAX = 1024 * 1024,
 	PATIENCE_MS = 30 * 1000, ///< without a byte moving, a client is dropped
+	BEHIND_MAX = 32 * 1024,  ///< what a client may owe before it misses lines of a stream
 };
 
-struct client {
-	struct client *next;
+struct sp_control_stream {
+	struct sp_control_stream *next;
 	struct sp_control *control;
 	int fd;
 	struct sp_loop_watch *watch;
@@ -31,7 +32,8 @@ struct client {
 	size_t in_length;
 	struct sp_buf out;
 	size_t sent;
-	bool last; ///< close once everything is sent
+	bool last;      ///< close once everything is sent
+	bool streaming; ///< lines follow: no other request is looked at
 };
 
 struct sp_control {
@@ -40,19 +42,22 @@ struct sp_control {
 	int fd;
 	struct sp_loop_watch *watch;
 	sp_control_answer_fn answer;
+	sp_control_gone_fn gone;
 	void *arg;
-	struct client *clients;
+	struct sp_control_stream *clients;
 	size_t count;
 };
 
-static void drop(struct client *client)
+static void drop(struct sp_control_stream *client)
 {
 	struct sp_control *control = client->control;
-	struct client **at = &control->clients;
+	struct sp_control_stream **at = &control->clients;
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;
 	control->count--;
+	if (client->streaming)
+		control->gone(control->arg, client);
 	sp_loop_watch_free(control->loop, client->watch);
 	sp_loop_timer_free(control->loop, client->timer);
 	close(client->fd);
@@ -65,7 +70,7 @@ static void impatient(void *arg)
 	drop(arg);
 }
 
-static void refuse(struct client *client, const char *why)
+static void refuse(struct sp_control_stream *client, const char *why)
 {
 	// Our own words only: nothing in them needs escaping but quotes, and those are ours, too.
 	sp_buf_text(&client->out, "{\"ok\":false,\"error\":\"");
@@ -77,7 +82,7 @@ static void refuse(struct client *client, const char *why)
 	sp_buf_text(&client->out, "\"}\n");
 }
 
-static void answer(struct client *client, const char *line, size_t length)
+static void answer(struct sp_control_stream *client, const char *line, size_t length)
 {
 	struct sp_control_request request;
 	char why[160];
@@ -85,7 +90,9 @@ static void answer(struct client *client, const char *line, size_t length)
 		refuse(client, why);
 		return;
 	}
-	client->control->answer(client->control->arg, &request, &client->out);
+	client->streaming = client->control->answer(client->control->arg, &request, &client->out, client);
+	if (client->streaming)
+		return;
 	sp_buf_text(&client->out, "\n");
 	if (client->out.overflowed) {
 		sp_buf_reset(&client->out);
@@ -95,8 +102,10 @@ static void answer(struct client *client, const char *line, size_t length)
 }
 
 /// Answers the first whole line; one at a time, so that a client cannot pile up answers.
-static bool answer_next(struct client *client)
+static bool answer_next(struct sp_control_stream *client)
 {
+	if (client->streaming)
+		return false;
 	char *end = memchr(client->in, '\n', client->in_length);
 	if (!end) {
 		if (client->in_length > SP_CONTROL_REQUEST_MAX) {
@@ -114,7 +123,7 @@ static bool answer_next(struct client *client)
 }
 
 /// False when the client is gone.
-static bool flush(struct client *client)
+static bool flush(struct sp_control_stream *client)
 {
 	while (client->sent < client->out.length) {
 		ssize_t sent = send(client->fd, client->out.data + client->sent,
@@ -130,6 +139,7 @@ static bool flush(struct client *client)
 			return false;
 		}
 		client->sent += (size_t)sent;
+		sp_loop_timer_start(client->control->loop, client->timer, PATIENCE_MS);
 	}
 	if (client->last) {
 		drop(client);
@@ -138,10 +148,13 @@ static bool flush(struct client *client)
 	sp_buf_reset(&client->out);
 	client->sent = 0;
 	sp_loop_watch_events(client->control->loop, client->watch, SP_READABLE);
+	// Who waits for lines owes nothing.
+	if (client->streaming)
+		sp_loop_timer_stop(client->control->loop, client->timer);
 	return true;
 }
 
-static void serve(struct client *client)
+static void serve(struct sp_control_stream *client)
 {
 	sp_loop_timer_start(client->control->loop, client->timer, PATIENCE_MS);
 	while (client->out.length == 0 && answer_next(client))
@@ -149,12 +162,46 @@ static void serve(struct client *client)
 			return;
 }
 
+/// From outside of the client's own events: a socket that fails is found out by the next of those.
+static void add_line(struct sp_control_stream *client, const char *line)
+{
+	// One that is behind has its timer running already.
+	if (client->out.length == 0)
+		sp_loop_timer_start(client->control->loop, client->timer, PATIENCE_MS);
+	if (client->sent > BEHIND_MAX) {
+		client->out.length -= client->sent;
+		memmove(client->out.data, client->out.data + client->sent, client->out.length);
+		client->sent = 0;
+	}
+	sp_buf_text(&client->out, line);
+	sp_buf_text(&client->out, "\n");
+	sp_loop_watch_events(client->control->loop, client->watch, SP_READABLE | SP_WRITABLE);
+}
+
+void sp_control_stream_line(struct sp_control_stream *client, const char *line)
+{
+	if (client->out.length - client->sent <= BEHIND_MAX)
+		add_line(client, line);
+}
+
+void sp_control_stream_end(struct sp_control_stream *client, const char *line)
+{
+	client->streaming = false;
+	add_line(client, line);
+	client->last = client->last || client->out.overflowed;
+}
+
 static void client_ready(void *arg, int fd, unsigned events)
 {
-	struct client *client = arg;
+	struct sp_control_stream *client = arg;
 	if (events & SP_WRITABLE) {
-		if (flush(client))
+		if (flush(client) && !client->streaming)
 			serve(client);
+		return;
+	}
+	// Requests behind the one that is served wait, as far as there is room for them.
+	if (client->in_length == sizeof(client->in)) {
+		drop(client);
 		return;
 	}
 	ssize_t got =
@@ -166,7 +213,8 @@ static void client_ready(void *arg, int fd, unsigned events)
 		return;
 	}
 	client->in_length += (size_t)got;
-	serve(client);
+	if (!client->streaming)
+		serve(client);
 }
 
 static void accept_client(void *arg, int fd, unsigned events)
@@ -183,7 +231,7 @@ static void accept_client(void *arg, int fd, unsigned events)
 		close(peer);
 		return;
 	}
-	struct client *client = sp_alloc(sizeof(*client));
+	struct sp_control_stream *client = sp_alloc(sizeof(*client));
 	client->control = control;
 	client->fd = peer;
 	client->out = SP_BUF(ANSWER_MAX);
@@ -241,7 +289,7 @@ static int listen_at(const char *path)
 }
 
 int sp_control_open(struct sp_control **out, struct sp_loop *loop, const char *path,
-		    sp_control_answer_fn answer_fn, void *arg)
+		    sp_control_answer_fn answer_fn, sp_control_gone_fn gone, void *arg)
 {
 	int fd = listen_at(path);
 	if (fd < 0)
@@ -251,6 +299,7 @@ int sp_control_open(struct sp_control **out, struct sp_loop *loop, const char *p
 	control->path = sp_strdup(path);
 	control->fd = fd;
 	control->answer = answer_fn;
+	control->gone = gone;
 	control->arg = arg;
 	control->watch = sp_loop_watch_new(loop, fd, SP_READABLE, accept_client, control);
 	*out = control;
@@ -265,7 +314,7 @@ void sp_control_close(struct sp_control *control)
 {
 	if (!control)
 		return;
-	for (struct client *it = control->clients, *next; it; it = next) {
+	for (struct sp_control_stream *it = control->clients, *next; it; it = next) {
 		next = it->next;
 		drop(it);
 	}

@@ -13,10 +13,9 @@
 enum { WHY = 160 };
 
 static const char *const commands[SP_CONTROL_COMMANDS] = {
-    [SP_CONTROL_STATUS] = "status",
-    [SP_CONTROL_OUTAGES] = "outages",
-    [SP_CONTROL_DRIVERS] = "drivers",
-    [SP_CONTROL_BUDGET] = "budget",
+    [SP_CONTROL_STATUS] = "status",       [SP_CONTROL_OUTAGES] = "outages",
+    [SP_CONTROL_DRIVERS] = "drivers",     [SP_CONTROL_BUDGET] = "budget",
+    [SP_CONTROL_SPEEDTEST] = "speedtest", [SP_CONTROL_SPEEDTESTS] = "speedtests",
 };
 
 static int parse_command(struct sp_control_request *out, const char *word, char *why)
@@ -35,6 +34,37 @@ static int parse_command(struct sp_control_request *out, const char *word, char 
 	return -EINVAL;
 }
 
+/// An absent member is "".
+static int parse_text(const cJSON *json, const char *member, char out[SP_CONTROL_NAME_MAX + 1], char *why)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, member);
+	const char *text = cJSON_GetStringValue(item);
+	if (item && (!text || strlen(text) > SP_CONTROL_NAME_MAX)) {
+		snprintf(why, WHY, "\"%s\" must be a text of at most %d bytes", member, SP_CONTROL_NAME_MAX);
+		return -EINVAL;
+	}
+	strcpy(out, text ? text : "");
+	return 0;
+}
+
+static int parse_speedtest(struct sp_control_request *out, const cJSON *json, char *why)
+{
+	static const char *const words[] = {
+	    [SP_CONTROL_BOTH] = "", [SP_CONTROL_DOWN] = "down", [SP_CONTROL_UP] = "up"};
+	char direction[SP_CONTROL_NAME_MAX + 1];
+	if (parse_text(json, "line", out->line, why) || parse_text(json, "direction", direction, why))
+		return -EINVAL;
+	out->force = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "force"));
+	for (size_t i = 0; i < SP_COUNT(words); i++) {
+		if (strcmp(words[i], direction) != 0)
+			continue;
+		out->direction = (enum sp_control_direction)i;
+		return 0;
+	}
+	snprintf(why, WHY, "\"direction\" is \"down\" or \"up\"");
+	return -EINVAL;
+}
+
 static int parse_object(struct sp_control_request *out, const cJSON *json, char *why)
 {
 	const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "cmd"));
@@ -42,15 +72,9 @@ static int parse_object(struct sp_control_request *out, const cJSON *json, char 
 		snprintf(why, WHY, "a request is an object with a member \"cmd\"");
 		return -EINVAL;
 	}
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
-	const char *text = cJSON_GetStringValue(name);
-	if (name && (!text || strlen(text) > SP_CONTROL_NAME_MAX)) {
-		snprintf(why, WHY, "\"name\" must be a text of at most %d bytes", SP_CONTROL_NAME_MAX);
+	if (parse_text(json, "name", out->name, why) || parse_command(out, word, why))
 		return -EINVAL;
-	}
-	if (text)
-		strcpy(out->name, text);
-	return parse_command(out, word, why);
+	return out->command == SP_CONTROL_SPEEDTEST ? parse_speedtest(out, json, why) : 0;
 }
 
 int sp_control_parse(struct sp_control_request *out, const char *line, size_t length, char why[160])

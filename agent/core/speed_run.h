@@ -130,6 +130,7 @@ struct sp_speed_request {
 	const char *device;
 	enum sp_speed_trigger trigger;
 	bool wanted[SP_SPEED_DIRECTIONS];
+	bool force; ///< also while others use the line, or the board is busy; never beyond the budget
 	const char *command; ///< id of the command that asks; NULL or "": none. Copied
 	/// Something is new; may be NULL. Never inside sp_speed_request().
 	void (*progress)(void *arg, const struct sp_speed_view *view);

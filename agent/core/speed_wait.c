@@ -234,7 +234,9 @@ static void decide(struct sp_speed_job *job)
 	}
 	sp_speed_take(job->run, &job->to);
 	double moving = traffic(job), cpu = sp_guard_busiest(&job->from.cores, &job->to.cores);
-	switch (sp_guard_decide(moving, rules->busy_bytes_per_second, cpu, rules->busy_cpu_ratio)) {
+	double busy_bytes = job->request.force ? INFINITY : rules->busy_bytes_per_second;
+	double busy_cpu = job->request.force ? INFINITY : rules->busy_cpu_ratio;
+	switch (sp_guard_decide(moving, busy_bytes, cpu, busy_cpu)) {
 	case SP_GUARD_BUSY:
 		defer(job, "busy", moving, cpu);
 		return;

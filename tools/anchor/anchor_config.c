@@ -40,7 +40,7 @@ const struct sp_option sp_anchor_options[] = {
      "What one address may move in a day; 0: no limit"},
     {"stamp_rate", SP_OPTION_INT, "20000", 1, 1000000, AT(stamp_rate), NULL,
      "STAMP packets answered in a second, of all senders"},
-    {"stamp_source_rate", SP_OPTION_INT, "50", 1, 1000000, AT(stamp_source_rate), NULL,
+    {"stamp_source_rate", SP_OPTION_INT, "200", 1, 1000000, AT(stamp_source_rate), NULL,
      "STAMP packets answered in a second, of one address"},
     {"stamp_sessions", SP_OPTION_INT, "65536", 64, 1000000, AT(stamp_sessions), NULL,
      "STAMP sessions remembered; the one that was silent longest is forgotten first"},

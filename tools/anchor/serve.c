@@ -19,6 +19,7 @@
 #include "schoolpulse/log.h"
 #include "tools/anchor/admit.h"
 #include "tools/anchor/backend.h"
+#include "tools/anchor/reflector.h"
 
 enum {
 	// A refused client is gone within a round trip, so these are for the ones between.
@@ -40,6 +41,7 @@ struct sp_anchor {
 	const struct sp_anchor_config *config;
 	struct sp_admit *admit;
 	struct sp_anchor_backend *backend;
+	struct sp_reflector *reflector; ///< NULL: none
 	char *certificate, *key;
 	struct sp_http_server *servers[SERVERS];
 	size_t server_count;
@@ -48,6 +50,20 @@ struct sp_anchor {
 };
 
 // ---- status ---------------------------------------------------------------------------------------------
+
+static void stamp_status(struct sp_anchor *anchor, struct sp_buf *out)
+{
+	struct sp_reflector_state state = {0};
+	if (anchor->reflector)
+		sp_reflector_state(anchor->reflector, &state);
+	sp_buf_printf(out,
+		      "\"stamp\":{\"sessions\":%" PRIu64 ",\"reflected_total\":%" PRIu64
+		      ",\"dropped_total\":{\"short\":%" PRIu64 ",\"origin\":%" PRIu64 ",\"source\":%" PRIu64
+		      ",\"total\":%" PRIu64 "}}}\n",
+		      state.sessions, state.packets[SP_STAMP_ANSWER], state.packets[SP_STAMP_SHORT],
+		      state.packets[SP_STAMP_ORIGIN], state.packets[SP_STAMP_SOURCE],
+		      state.packets[SP_STAMP_TOTAL]);
+}
 
 static void status(struct sp_http_call *call, void *arg)
 {
@@ -70,9 +86,10 @@ static void status(struct sp_http_call *call, void *arg)
 	sp_buf_printf(&out,
 		      "\"http\":{\"downloads_total\":%" PRIu64 ",\"uploads_total\":%" PRIu64
 		      ",\"pings_total\":%" PRIu64 ",\"addresses_total\":%" PRIu64 ",\"sent_bytes\":%" PRId64
-		      ",\"received_bytes\":%" PRId64 "}}\n",
+		      ",\"received_bytes\":%" PRId64 "},",
 		      traffic->downloads, traffic->uploads, traffic->pings, traffic->addresses,
 		      traffic->sent_bytes, traffic->received_bytes);
+	stamp_status(anchor, &out);
 	sp_http_reply_header(call, "Cache-Control", "no-store");
 	sp_http_reply(call, 200, "application/json", out.data, out.length, SP_HTTP_COPY);
 	sp_buf_free(&out);
@@ -184,6 +201,14 @@ static void raise_descriptors(void)
 			   (long)limit.rlim_cur, DESCRIPTORS);
 }
 
+static uint64_t random_word(void)
+{
+	uint64_t word;
+	if (getrandom(&word, sizeof(word), 0) != sizeof(word))
+		word = (uint64_t)sp_clock_mono_us();
+	return word;
+}
+
 static struct sp_admit *make_admit(const struct sp_anchor_config *config)
 {
 	struct sp_admit_config admit = {
@@ -194,10 +219,26 @@ static struct sp_admit *make_admit(const struct sp_anchor_config *config)
 	    .idle_ms = IDLE_MS,
 	    .hour_bytes = config->hour_bytes,
 	    .day_bytes = config->day_bytes,
+	    .seed = random_word(),
 	};
-	if (getrandom(&admit.seed, sizeof(admit.seed), 0) < 0)
-		admit.seed = (uint64_t)sp_clock_mono_us();
 	return sp_admit_new(&admit);
+}
+
+static bool serve_stamp(struct sp_anchor *anchor, char why[256])
+{
+	struct sp_stamp_rules_config rules = {
+	    .rate = anchor->config->stamp_rate,
+	    .source_rate = anchor->config->stamp_source_rate,
+	    .sessions = (size_t)anchor->config->stamp_sessions,
+	    .port = (uint16_t)anchor->config->stamp_port,
+	    .secret = random_word(),
+	};
+	anchor->reflector = sp_reflector_new(anchor->config->listen, &rules, why);
+	if (!anchor->reflector)
+		return false;
+	sp_notice("anchor", "STAMP reflector at [%s] UDP port %u", anchor->config->listen,
+		  sp_reflector_port(anchor->reflector));
+	return true;
 }
 
 struct sp_anchor *sp_anchor_new(const struct sp_anchor_config *config, char why[256])
@@ -219,6 +260,7 @@ struct sp_anchor *sp_anchor_new(const struct sp_anchor_config *config, char why[
 		snprintf(why, 256, "no randomness: %s", strerror(errno));
 	good = good && (!config->port || serve_backend(anchor, (uint16_t)config->port, false, why));
 	good = good && (!config->tls_port || serve_backend(anchor, (uint16_t)config->tls_port, true, why));
+	good = good && (!config->stamp_port || serve_stamp(anchor, why));
 	good = good && (!config->status_port || serve_status(anchor, why));
 	if (good)
 		return anchor;
@@ -252,6 +294,7 @@ void sp_anchor_free(struct sp_anchor *anchor)
 		return;
 	for (size_t i = 0; i < anchor->server_count; i++)
 		sp_http_server_free(anchor->servers[i]); // ends their streams, which hold places
+	sp_reflector_free(anchor->reflector);
 	sp_anchor_backend_free(anchor->backend);
 	sp_admit_free(anchor->admit);
 	free(anchor->certificate);

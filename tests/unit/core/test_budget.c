@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,6 +376,84 @@ static void test_a_store_that_refuses_is_asked_again(void **unused)
 	cut(budget);
 }
 
+// ---- a test's share -----------------------------------------------------------------------------------
+
+static void told(void *arg, int result)
+{
+	int *out = arg;
+	*out = result;
+}
+
+static void test_what_a_test_may_take_is_set_aside_before_it_begins(void **unused)
+{
+	(void)unused;
+	int result = 1;
+	struct sp_budget *budget = open_budget(10000000, false);
+	commit(0);
+	assert_true(sp_budget_left(budget) == 10000000);
+	assert_int_equal(sp_budget_set_aside(budget, 6000000, told, &result), 0);
+	assert_int_equal(result, 1);
+	assert_true(sp_budget_left(budget) == 4000000);
+	assert_int_equal(sp_budget_set_aside(budget, 1, told, &result), -EBUSY);
+	commit(0);
+	assert_int_equal(result, 0);
+	assert_int_equal(records.count, 0); // nothing was used yet
+	// The power goes in the middle: all of it counts as used by tests.
+	sp_budget_spend(budget, SP_BUDGET_TESTS, 2000000, &now);
+	assert_true(sp_budget_left(budget) == 4000000); // of what was set aside
+	cut(budget);
+	budget = open_budget(10000000, false);
+	struct sp_budget_view view;
+	sp_budget_view(budget, &now, &view);
+	assert_true(view.spent[SP_BUDGET_TESTS] == 6000000);
+	assert_true(sp_budget_left(budget) <= 4000000);
+	cut(budget);
+}
+
+static void test_what_a_test_did_not_spend_is_there_again(void **unused)
+{
+	(void)unused;
+	int result = 1;
+	struct sp_budget *budget = open_budget(10000000, false);
+	assert_int_equal(sp_budget_set_aside(budget, 6000000, told, &result), 0);
+	commit(0);
+	sp_budget_spend(budget, SP_BUDGET_TESTS, 1000000, &now);
+	sp_budget_give_back(budget);
+	assert_true(sp_budget_left(budget) == 9000000);
+	commit(0);
+	// More than was set aside counts, too.
+	assert_int_equal(sp_budget_set_aside(budget, 500000, told, &result), 0);
+	sp_budget_spend(budget, SP_BUDGET_TESTS, 800000, &now);
+	sp_budget_give_back(budget);
+	assert_true(sp_budget_left(budget) == 8200000);
+	cut(budget);
+	budget = open_budget(10000000, false);
+	assert_true(used(budget) >= 1000000 && used(budget) <= 1000000 + 64 * 1024);
+	cut(budget);
+}
+
+static void test_what_could_not_be_kept_is_not_set_aside(void **unused)
+{
+	(void)unused;
+	int result = 1;
+	struct sp_budget *budget = open_budget(0, false);
+	assert_true(sp_budget_left(budget) == INT64_MAX);
+	commit(0);
+	store.refuse = -EIO;
+	assert_int_equal(sp_budget_set_aside(budget, 1000, told, &result), -EIO);
+	store.refuse = 0;
+	assert_int_equal(sp_budget_set_aside(budget, 1000, told, &result), 0); // the first is forgotten
+	commit(-ENOSPC);
+	assert_int_equal(result, -ENOSPC);
+	sp_budget_give_back(budget);
+	cut(budget);
+	store.closed = true; // what was counted before is not known
+	budget = open_budget(1000000, false);
+	assert_true(sp_budget_left(budget) == -1);
+	assert_int_equal(sp_budget_set_aside(budget, 1000, told, &result), -EAGAIN);
+	cut(budget);
+}
+
 static void test_the_forecast(void **unused)
 {
 	(void)unused;
@@ -450,6 +529,9 @@ int main(void)
 	    TEST(a_clean_stop_gives_the_reserve_back),
 	    TEST(what_the_card_says_is_not_trusted),
 	    TEST(a_store_that_refuses_is_asked_again),
+	    TEST(what_a_test_may_take_is_set_aside_before_it_begins),
+	    TEST(what_a_test_did_not_spend_is_there_again),
+	    TEST(what_could_not_be_kept_is_not_set_aside),
 	    TEST(the_forecast),
 	    TEST(no_power_cut_lowers_the_count),
 	};

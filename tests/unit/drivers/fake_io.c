@@ -312,8 +312,10 @@ void sp_watch_free(struct sp_watch *watch)
 
 void fake_ready(struct sp_device *dev)
 {
-	for (struct sp_watch *watch = dev->watches; watch; watch = watch->next)
+	for (struct sp_watch *watch = dev->watches, *next; watch; watch = next) {
+		next = watch->next; // it may be freed
 		watch->fn(dev, watch->fd, SP_READABLE, watch->arg);
+	}
 }
 
 // ---- exchanges ------------------------------------------------------------------------------

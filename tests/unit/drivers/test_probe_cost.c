@@ -15,6 +15,7 @@
 #include "drivers/link/cost.h"
 #include "fake_io.h"
 #include "fake_ping.h"
+#include "fake_stamp.h"
 
 enum {
 	LIMIT = 1000,                   ///< bit/s of IP, both ways, hourly mean: design.md, section 12
@@ -81,11 +82,20 @@ static void http(const struct sp_http_request *request, struct fake_page *out)
 	    .error = "", .location = "", .status = 204, .family = SP_FAMILY_IPV6, .bytes = PAGE};
 }
 
+static void packet(unsigned number, struct fake_packet *out)
+{
+	(void)number;
+	out->lost_forward = loss > 0 && chance(loss);
+	out->lost_backward = loss > 0 && chance(loss);
+}
+
 static double spend(const struct sp_driver *driver, bool frugal)
 {
 	char text[128] = "";
 	if (driver == &sp_driver_reach)
 		snprintf(text, sizeof(text), "resolv_conf = %s\n", resolv);
+	if (driver == &sp_driver_stamp)
+		snprintf(text, sizeof(text), "host = 192.0.2.1\n");
 	struct sp_device *dev = fake_new(driver, "it", text);
 	dev->udp = dns;
 	dev->tcp = tcp;
@@ -93,6 +103,7 @@ static double spend(const struct sp_driver *driver, bool frugal)
 	dev->frugal = frugal;
 	srandom(1);
 	fake_ping(echo, true);
+	fake_stamp(dev, packet);
 	assert_int_equal(fake_start(dev), 0);
 	for (int minute = 0; minute < HOURS * 60; minute++) {
 		fake_run(dev, 60 * 1000, true);
@@ -100,7 +111,10 @@ static double spend(const struct sp_driver *driver, bool frugal)
 	}
 	// What is sampled is what is paid for.
 	double spent = (double)dev->spent[SP_SPENT_PROBES];
-	assert_true(fake_sample(dev, driver == &sp_driver_reach ? 4 : 1, "")->last == spent);
+	unsigned bytes = 0;
+	while (strcmp(driver->metrics[bytes].name, "probe_bytes") != 0)
+		bytes++;
+	assert_true(fake_sample(dev, bytes, "")->last == spent);
 	assert_int_equal(dev->spent[SP_SPENT_TESTS], 0);
 	fake_free(dev);
 	return spent / (HOURS * 3600);
@@ -108,7 +122,8 @@ static double spend(const struct sp_driver *driver, bool frugal)
 
 static double line(bool frugal)
 {
-	return spend(&sp_driver_reach, frugal) + spend(&sp_driver_isp_hop, frugal);
+	return spend(&sp_driver_reach, frugal) + spend(&sp_driver_isp_hop, frugal) +
+	       spend(&sp_driver_stamp, frugal);
 }
 
 static void test_defaults(void **state)
