@@ -13,6 +13,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
 #include "schoolpulse/clock.h"
+#include "tools/hub/command.h"
 #include "tools/hub/facts.h"
 #include "tools/hub/ingest.h"
 #include "tools/hub/serve.h"
@@ -35,6 +36,10 @@ static const char usage[] =
     "  speed --from DAY --to DAY [--provider NAME] [--plan NAME] [--json | --csv]\n"
     "                             how fast lines were against what was bought, up to but not with the last "
     "day\n"
+    "  command --key FILE --device ID [--shard NAME] [--expires 10min] [--wait SECONDS]\n"
+    "          [--instance NAME] [--line NAME] [--direction down|up] speedtest\n"
+    "                             have a board test its line's speed; print the command's id\n"
+    "  command-key FILE           (without --config) make a key for commands, print its public part\n"
     "  --version, --help\n";
 
 static int bad_usage(const char *text, const char *word)
@@ -237,6 +242,8 @@ static int command(const struct sp_hub_config *config, int argc, char **argv)
 		return facts_command(config, argc, argv);
 	if (strcmp(word, "speed") == 0)
 		return speed_command(config, argc, argv);
+	if (strcmp(word, "command") == 0)
+		return sp_hub_command(config, argc, argv);
 	if (strcmp(word, "all") == 0)
 		ingesting = serving = true;
 	if (!ingesting && !serving)
@@ -296,6 +303,9 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (!check && optind < argc && strcmp(argv[optind], "command-key") == 0)
+		return optind + 2 == argc ? sp_hub_command_key(argv[optind + 1])
+					  : bad_usage("command-key: which file?", "");
 	if (!file)
 		return bad_usage("--config FILE is missing", "");
 	if (!check && optind >= argc)
