@@ -8,8 +8,7 @@
 
 #include "tools/hub/json_out.h"
 
-// ---- evidence
-// -----------------------------------------------------------------------------------------------
+// ---- evidence ---------------------------------------------------------------------------------------
 
 static void figures(struct sp_buf *out, const struct sp_evidence_figures *figures)
 {
@@ -123,8 +122,7 @@ int sp_api_site_speeds(struct sp_store *store, const struct sp_period *period, s
 	return result;
 }
 
-// ---- single tests
-// -------------------------------------------------------------------------------------------
+// ---- single tests -----------------------------------------------------------------------------------
 
 struct tests {
 	struct sp_buf *out;

@@ -228,8 +228,7 @@ static int speed_command(const struct sp_hub_config *config, int argc, char **ar
 	return sp_speed_report(config, &request);
 }
 
-// ---- words
-// --------------------------------------------------------------------------------------------------
+// ---- words ------------------------------------------------------------------------------------------
 
 static int command(const struct sp_hub_config *config, int argc, char **argv)
 {

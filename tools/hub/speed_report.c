@@ -32,8 +32,7 @@ static const char *number(double value, double times, char out[24])
 	return out;
 }
 
-// ---- the table
-// ----------------------------------------------------------------------------------------------
+// ---- the table --------------------------------------------------------------------------------------
 
 static void print_hours(const struct sp_evidence_side *side)
 {
@@ -110,8 +109,7 @@ static void print_table(struct sp_evidence *evidence, const struct sp_speed_requ
 		puts("\nNo speed test in this period.");
 }
 
-// ---- CSV
-// ----------------------------------------------------------------------------------------------------
+// ---- CSV --------------------------------------------------------------------------------------------
 
 /// Quoted; a text that a spreadsheet would take for a formula begins with an apostrophe.
 static void csv_text(const char *text)
@@ -182,8 +180,7 @@ static void print_csv(struct sp_evidence *evidence)
 	}
 }
 
-// ---- either
-// -------------------------------------------------------------------------------------------------
+// ---- either -----------------------------------------------------------------------------------------
 
 static int print_json(struct sp_evidence *evidence, const struct sp_speed_request *request)
 {

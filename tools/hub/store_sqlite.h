@@ -8,7 +8,7 @@
 #include "tools/hub/store.h"
 
 enum {
-	SP_SCHEMA_VERSION = 5,
+	SP_SCHEMA_VERSION = 6,
 	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
 };
 

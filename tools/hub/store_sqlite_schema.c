@@ -97,10 +97,12 @@ static const char speed[] =
     " err_ms INTEGER, placed INTEGER NOT NULL, device INTEGER NOT NULL, line TEXT NOT NULL,"
     " direction INTEGER NOT NULL, validity INTEGER NOT NULL, reason TEXT NOT NULL, scope INTEGER NOT NULL,"
     " method TEXT NOT NULL, goodput_bps REAL, provider TEXT, plan TEXT, down_mbps REAL, up_mbps REAL,"
-    " PRIMARY KEY(t_ms, stream, seq)) WITHOUT ROWID;"
+    " instance TEXT NOT NULL, PRIMARY KEY(t_ms, stream, seq)) WITHOUT ROWID;"
     "CREATE INDEX speedtest_line ON speedtest(device, line, t_ms);"
     "CREATE INDEX speedtest_last ON speedtest(device, line, direction, t_ms) WHERE validity = 0 AND scope = "
     "1;"
+
+    "CREATE INDEX speedtest_scope ON speedtest(device, line, instance, t_ms) WHERE scope > 0;"
 
     "CREATE TABLE register_history(device TEXT NOT NULL, line TEXT NOT NULL, from_ms INTEGER NOT NULL,"
     " school TEXT, site TEXT, provider TEXT, contract TEXT, down_mbps REAL, up_mbps REAL,"

@@ -19,11 +19,11 @@ static int insert(struct sp_store *store, const struct sp_record *record,
 	return SQL_DO(
 	    store,
 	    "INSERT OR REPLACE INTO speedtest VALUES(?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?,"
-	    " nullif(?, -1.0), nullif(?, ''), nullif(?, ''), nullif(?, 0.0), nullif(?, 0.0))",
+	    " nullif(?, -1.0), nullif(?, ''), nullif(?, ''), nullif(?, 0.0), nullif(?, 0.0), ?)",
 	    I(record->when.t_ms), I(record->stream), I(record->seq), I(record->when.err_ms),
 	    I(record->when.by), I(record->device), T(fact->line), I(fact->direction), I(fact->validity),
 	    T(fact->reason), I(fact->scope), T(fact->method), R(fact->goodput_bps), T(fact->provider),
-	    T(fact->plan), R(fact->down_mbps), R(fact->up_mbps));
+	    T(fact->plan), R(fact->down_mbps), R(fact->up_mbps), T(record->instance));
 }
 
 /// The last valid domestic test of each direction.
@@ -59,8 +59,7 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 	return result < 0 ? result : refresh_line(store, line);
 }
 
-// ---- what the register said then
-// ----------------------------------------------------------------------------
+// ---- what the register said then --------------------------------------------------------------------
 
 /// Joined to `t` and its device `d`.
 #define JOIN_REGISTER                                                                                        \
@@ -69,8 +68,14 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 	"<="                                                                                                 \
 	" t.t_ms) "
 
-// ---- single tests
-// -------------------------------------------------------------------------------------------
+/// A test that reached no server does not say of which scope it would have been: that of its instance's other
+/// tests, or else domestic. It has no figure, so none is mixed in.
+#define SCOPE                                                                                         \
+	" iif(t.scope = 0 AND t.goodput_bps IS NULL, coalesce((SELECT s.scope FROM speedtest s WHERE" \
+	" s.device = t.device AND s.line = t.line AND s.instance = t.instance AND s.scope > 0"        \
+	" ORDER BY s.t_ms DESC LIMIT 1), 1), t.scope)"
+
+// ---- single tests -----------------------------------------------------------------------------------
 
 #define TEST_COLUMNS                                                                                        \
 	"SELECT d.name, e.instance, h.school, h.site, t.t_ms, t.err_ms, t.placed, t.stream, t.seq, e.data " \
@@ -119,8 +124,7 @@ int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
 	return result;
 }
 
-// ---- evidence
-// -----------------------------------------------------------------------------------------------
+// ---- evidence ---------------------------------------------------------------------------------------
 
 /// Why a test that its board calls valid is none for us; "" if it is.
 static const char *objection(sqlite3_stmt *stmt, enum sp_test_validity validity)
@@ -140,10 +144,10 @@ int sp_store_evidence(struct sp_store *store, int64_t from_ms, int64_t to_ms, co
 	*out = sp_evidence_new(rules);
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
-	    "SELECT t.t_ms, t.err_ms, t.placed, t.direction, t.validity, t.scope, t.reason, t.method,"
-	    " t.goodput_bps, coalesce(t.provider, h.provider, '') AS bought_of, coalesce(t.plan, h.contract, "
-	    "'')"
-	    " AS bought_as, coalesce(t.down_mbps, h.down_mbps), coalesce(t.up_mbps, h.up_mbps),"
+	    "SELECT t.t_ms, t.err_ms, t.placed, t.direction, t.validity," SCOPE ", t.reason, t.method,"
+	    " t.goodput_bps, coalesce(t.provider, h.provider, '') AS bought_of,"
+	    " coalesce(t.plan, h.contract, '') AS bought_as, coalesce(t.down_mbps, h.down_mbps), "
+	    "coalesce(t.up_mbps, h.up_mbps),"
 	    " h.school || '/' || h.site FROM speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
 	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 IS NULL OR bought_of = ?3) AND (?4 IS NULL OR"
 	    " bought_as = ?4)",

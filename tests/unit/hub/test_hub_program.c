@@ -253,8 +253,9 @@ static void with_speed_tests(void)
 		handle,
 		"INSERT INTO device(id, name, shard, first_heard_ms) VALUES(1, 'board-1', 'north', 0);"
 		"INSERT INTO speedtest VALUES(1795230000000, 1, 2, 10, 0, 1, 'main', 0, 0, '', 1,"
-		" 'librespeed', 93.4e6, NULL, NULL, NULL, NULL), (1795230000001, 1, 3, 10, 0, 1, 'main', 0,"
-		" 1, 'busy', 1, 'librespeed', 30e6, NULL, NULL, NULL, NULL)",
+		" 'librespeed', 93.4e6, NULL, NULL, NULL, NULL, 'lan'), (1795230000001, 1, 3, 10, 0, 1, "
+		"'main', 0,"
+		" 1, 'busy', 1, 'librespeed', 30e6, NULL, NULL, NULL, NULL, 'lan')",
 		NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(handle);

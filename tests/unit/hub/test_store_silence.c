@@ -319,8 +319,7 @@ static void an_unbroken_chain_is_no_silence(void **state)
 	assert_string_equal(day(NOON - 1000, NOON + 60000), "up 3 none, down 61 isp");
 }
 
-// ---- while it is away
-// --------------------------------------------------------------------------------------
+// ---- while it is away -------------------------------------------------------------------------------
 
 static void a_board_that_is_away_says_on_which_side_it_was_lost(void **state)
 {

@@ -222,6 +222,34 @@ static void only_valid_domestic_ones_are_a_lines_speed(void **state)
 			    "Mạng A/Fiber100 100/50: 1 down 10.0, 0 up -1.0");
 }
 
+#define NO_SCOPE(device, validity, reason)                                                                   \
+	"\"type\":\"speedtest\",\"device\":\"" device "\",\"test\":\"" STREAM_3 "\",\"line\":\"main\","      \
+	"\"method\":\"librespeed\",\"trigger\":\"schedule\",\"direction\":\"down\",\"validity\":\"" validity \
+	"\",\"reason\":\"" reason "\""
+
+static void what_reached_no_server_is_listed_where_it_belongs(void **state)
+{
+	(void)state;
+	import(BOARD_1, NOW_MS);
+	opened();
+	say(2, HOUR_MS, NO_SCOPE("lan", "skipped", "busy"));
+	assert_string_equal(evidence(), "Mạng A/Fiber100 100/50: 0 down -1.0, 0 up -1.0; not 1 skipped busy");
+	say(3, 2 * HOUR_MS, DOWN "90e6");
+	say(4, 2 * HOUR_MS + 1, NO_SCOPE("far", "skipped", "budget"));
+	say(5, 2 * HOUR_MS + 2,
+	    "\"type\":\"speedtest\",\"device\":\"far\",\"test\":\"" STREAM_3
+	    "\",\"line\":\"main\",\"method\":"
+	    "\"librespeed\",\"trigger\":\"hand\",\"scope\":\"international\",\"direction\":\"down\","
+	    "\"validity\":\"failed\",\"reason\":\"timeout\"");
+	// A figure without a scope is nobody's.
+	say(6, 2 * HOUR_MS + 3, NO_SCOPE("lan", "partial", "closed") ",\"goodput_bps\":50e6");
+	assert_string_equal(
+	    evidence(),
+	    "Mạng A/Fiber100 100/50: 1 down 90.0, 0 up -1.0; not 1 skipped busy\n"
+	    "Mạng A/Fiber100 100/50: 0 down -1.0, 0 up -1.0; not 1 failed timeout; not 1 skipped budget\n"
+	    "Mạng A/Fiber100 100/50: 0 down -1.0, 0 up -1.0; not 1 partial closed");
+}
+
 static void what_changed_is_published(void **state)
 {
 	(void)state;
@@ -306,6 +334,7 @@ int main(void)
 	    T(a_board_that_nobody_knew_then_is_no_evidence),
 	    T(a_better_clock_moves_a_test),
 	    T(only_valid_domestic_ones_are_a_lines_speed),
+	    T(what_reached_no_server_is_listed_where_it_belongs),
 	    T(what_changed_is_published),
 	    T(a_record_that_cannot_be_is_set_aside),
 	    T(a_sites_median_for_the_kpi),
