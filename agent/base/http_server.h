@@ -105,7 +105,6 @@ void sp_http_call_pace(struct sp_http_call *call, int64_t whole_ms, int64_t stal
 /// Runs when the call is over, in whatever way: also when the peer has gone.
 void sp_http_call_ended(struct sp_http_call *call,
 			void (*ended)(const struct sp_http_moved *moved, void *context), void *context);
-/// A body of `count` times the same block, which stays as it is until the program ends; no byte is copied in
-/// this process.
+/// A body of `count` times the same block, which stays as it is until the server has ended.
 void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
 			  const void *block, size_t length, size_t count);

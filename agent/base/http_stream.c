@@ -11,6 +11,8 @@
 #include "agent/base/wire.h"
 #include "schoolpulse/clock.h"
 
+enum { REPEAT_STEP = 128 * 1024 }; ///< held per reply: what one send() is offered
+
 void sp_http_call_stream(struct sp_http_call *call, int64_t max_bytes,
 			 void (*piece)(struct sp_http_call *call, const void *data, size_t length, void *arg))
 {
@@ -85,19 +87,39 @@ void sp_http_stream_end(struct sp_http_call *call, bool whole)
 	call->ended(&moved, call->ended_context);
 }
 
+/// A reply under way.
+struct repeat {
+	const uint8_t *block;
+	size_t length;
+};
+
+static ssize_t read_repeat(void *arg, uint64_t at, char *out, size_t most)
+{
+	const struct repeat *repeat = arg;
+	size_t from = (size_t)(at % repeat->length), here = repeat->length - from;
+	if (here > most)
+		here = most;
+	memcpy(out, repeat->block + from, here);
+	return (ssize_t)here;
+}
+
+/// Not libmicrohttpd's iovec replies, which would copy nothing: 0.9.75 ends the program when a connection's
+/// pool, which the peer can fill with his head, has no room for the list.
 void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
 			  const void *block, size_t length, size_t count)
 {
 	if (call->replied)
 		return;
-	struct MHD_IoVec *pieces = sp_alloc(count * sizeof(*pieces));
-	for (size_t i = 0; i < count; i++)
-		pieces[i] = (struct MHD_IoVec){block, length};
-	struct MHD_Response *response = MHD_create_response_from_iovec(pieces, (unsigned)count, NULL, NULL);
-	free(pieces); // it has copied them
-	if (!response)
+	struct repeat *repeat = sp_alloc(sizeof(*repeat));
+	*repeat = (struct repeat){block, length};
+	int64_t bytes = (int64_t)length * (int64_t)count;
+	struct MHD_Response *response =
+	    MHD_create_response_from_callback((uint64_t)bytes, REPEAT_STEP, read_repeat, repeat, free);
+	if (!response) {
+		free(repeat);
 		return;
+	}
 	if (strcmp(call->method, "HEAD") != 0)
-		call->reply_bytes = (int64_t)length * (int64_t)count;
+		call->reply_bytes = bytes;
 	sp_http_call_queue(call, status, content_type, response);
 }

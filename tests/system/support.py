@@ -18,7 +18,7 @@ PATIENCE = 60
 
 
 def program(name):
-    for directory in ("agent", "agent/cli", "tools/hub"):
+    for directory in ("agent", "agent/cli", "tools/hub", "tools/anchor"):
         path = BUILD / directory / name
         if path.is_file():
             return str(path)
