@@ -353,6 +353,8 @@ def test_details_and_outages(page):
                   "bộ định tuyến IPv4: có trả lời (0,4 ms)",
                   "Gồm: lỗi phía nhà mạng 55 phút 00 giây, đứt/tuột cáp tại trường 5 phút 00 giây, mất điện không rõ"):
         assert words in first
+    assert "nhiều nguyên nhânphía nhà mạng 55 phút 00 giây, phía trường ít nhất 5 phút 00 giâyGồm:" in first
+    assert "nhiều nguyên nhân" not in second
     for words in ("Suy giảm", "23:00:00 20/11", "± 5 phút 00 giây", "23:01:30 20/11", "± 2 giây", "1 phút 30 giây"):
         assert words in second
     page.click("#table tr.line .expand")

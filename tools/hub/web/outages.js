@@ -24,6 +24,21 @@ function partsText(all) {
   return t("outages.parts", { parts: said.join(", ") });
 }
 
+/** Where more than one side had a hand in it, how long each: "phía nhà mạng 3 phút 05 giây, phía trường …"; else "". */
+function sidesText(all) {
+  const sides = new Map();
+  for (const part of Array.isArray(all) ? all : []) {
+    if (part.seconds === 0 || !part.whose || part.whose === "nobody") continue;
+    const side = sides.get(part.whose) ?? { sum: 0, more: false };
+    if (typeof part.seconds === "number") side.sum += part.seconds;
+    else side.more = true; // it goes on, or nobody knows how long it was
+    sides.set(part.whose, side);
+  }
+  if (sides.size < 2) return "";
+  const spelled = ({ sum, more }) => (!more ? spell(sum) : sum ? t("outages.at_least", { length: spell(sum) }) : t("length.unknown"));
+  return [...sides].map(([whose, side]) => t("outages.part", { cause: word("whose", whose), length: spelled(side) })).join(", ");
+}
+
 class Row {
   constructor(withPlace) {
     this.icon = icon("unknown");
@@ -62,8 +77,10 @@ class Row {
     setText(this.state, stateWord(outage.state, outage.cause));
     setText(this.place, place[0]);
     setText(this.sub, place[1]);
-    setText(this.cause, word("cause", outage.cause) || "—");
-    setText(this.whose, word("whose", outage.whose));
+    // One cause and one side in the headline would put all of it on that side.
+    const sides = sidesText(outage.parts);
+    setText(this.cause, sides ? t("outages.several") : word("cause", outage.cause) || "—");
+    setText(this.whose, sides || word("whose", outage.whose));
     setText(this.start, moment(outage.start_ms, now));
     setText(this.uncertain, uncertainText(outage.start_uncertainty_seconds));
     setText(this.endUncertain, uncertainText(outage.end_uncertainty_seconds));
