@@ -45,7 +45,7 @@ static int refresh_line(struct sp_store *store, int64_t line)
 int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 {
 	struct sp_fact_speedtest fact;
-	int64_t line;
+	int64_t line = 0;
 	int result = 0;
 	if (!sp_fact_speedtest(&fact, record->data))
 		return 1;
