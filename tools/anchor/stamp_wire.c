@@ -54,7 +54,9 @@ uint16_t sp_stamp_error(int64_t error_us, int synced)
 
 uint16_t sp_stamp_ssid(const uint8_t *data, size_t length)
 {
-	return length >= SP_STAMP_BASE ? (uint16_t)(data[IN_SSID] << 8 | data[IN_SSID + 1]) : 0;
+	if (length < SP_STAMP_BASE)
+		return 0;
+	return (uint16_t)(data[IN_SSID] << 8 | data[IN_SSID + 1]);
 }
 
 static void put32(uint8_t *at, uint32_t value)
