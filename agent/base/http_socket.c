@@ -40,8 +40,6 @@ void sp_http_socket_claim(struct sp_http_socket **list, int fd, struct sp_http_f
 	struct sp_http_socket *socket = find(*list, fd);
 	if (!socket || socket->owner == owner)
 		return; // the resolver's descriptors come along, too
-	struct sp_wire between = {0};
-	add_new(socket, &between);
 	socket->owner = owner;
 }
 

@@ -17,7 +17,8 @@ struct sp_http_socket {
 
 /// A new descriptor of that owner.
 void sp_http_socket_add(struct sp_http_socket **list, int fd, struct sp_http_flow *owner);
-/// It serves that flow now, if it is one of ours. What it had cost before is its former owner's.
+/// It serves that flow now, if it is one of ours. What it cost since its last settlement is the flow's:
+/// libcurl names the descriptor only after the request went out.
 void sp_http_socket_claim(struct sp_http_socket **list, int fd, struct sp_http_flow *owner);
 /// Reads the counters of all that serve this flow and adds what is new to `sum`.
 void sp_http_socket_settle(struct sp_http_socket *list, const struct sp_http_flow *owner,
