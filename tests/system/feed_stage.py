@@ -4,6 +4,7 @@
 kind of message is emitted for a real reason. The contract's tests listen; capture_examples.py keeps what they hear."""
 import contextlib
 import json
+import socket
 import sqlite3
 import subprocess
 
@@ -39,6 +40,10 @@ legal_basis = a test
 interval = 1s
 
 [line "main"]
+provider = Nhà mạng A
+plan = Cáp quang 20
+bought_down = 20
+bought_up = 20
 budget = 1G
 
 [carrier "cable"]
@@ -63,6 +68,17 @@ resolv_conf = {run}/resolv.conf
 portal_url = http://portal.example/generate_204
 portal_resolve = 192.0.2.80
 portal_interval = 5s
+
+[speedtests]
+enabled = no
+busy_bytes = 1000000
+busy_cpu = 100
+
+[librespeed "nearby"]
+line = main
+url = http://203.0.113.9:8081/
+duration = 5s
+warmup = 2s
 
 [sim_kiosk "cổng trước"]
 period = 1s
@@ -213,6 +229,26 @@ class Stage:
         netns.ip("-n", self.network.world, "route", "add", "local", "0.0.0.0/0", "dev", "lo", "table", "main")
         self.record("outage", phase="close")
 
+    def test_the_speed(self):
+        """Somebody at the board asks for a speed test, of a line of 20 Mbit/s."""
+        ends = ((self.network.board, "eth0"), (self.network.world, "isp0"))
+        for place, device in ends:
+            subprocess.run(["ip", "netns", "exec", place, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate",
+                            "20mbit", "burst", "32kb", "latency", "300ms"], check=True)
+        anchor = support.Process(["ip", "netns", "exec", self.network.world, support.program("schoolpulse-anchor"), "--port",
+                                  "8081", "--stamp_port", "0", "--status_port", "0"], self.run / "anchor.log")
+        self.processes.append(anchor)
+        anchor.wait_for("backend")
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(support.PATIENCE * 3)
+            peer.connect(str(self.run / "agent.sock"))
+            peer.sendall(b'{"cmd":"speedtest","name":"nearby"}\n')
+            with peer.makefile() as lines:
+                assert any('"ok":true' in line for line in lines)
+        self.record("speedtest", direction="up")
+        for place, device in ends:
+            subprocess.run(["ip", "netns", "exec", place, "tc", "qdisc", "del", "dev", device, "root"], check=True)
+
     def pull_the_cable(self):
         self.network.cable(False)
         self.record("carrier", carrier=False)
@@ -294,6 +330,7 @@ def play(run):
     """All scenes; returns the sniffer, stopped."""
     with Stage(run) as stage:
         hub, agent = stage.begin()
+        stage.test_the_speed()
         stage.break_the_line()
         stage.pull_the_cable()
         stage.end(hub, agent)
