@@ -20,7 +20,7 @@ enum {
 	SETTLED_LINES = 30,     ///< then it is believed to live
 	HASTY_US = 300 * 1000,  ///< between two lines
 	HASTY_MOST = 30,        ///< such ones in one round: a board that slept has some
-	WINDOW_S = 30,          ///< percentiles of less than that would say little
+	WINDOW_S = 10,          ///< percentiles of less than that would say little
 	SECOND_LONGEST_S = 30,  ///< the board slept: no reading of a second
 };
 
