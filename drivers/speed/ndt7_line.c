@@ -22,7 +22,7 @@ enum {
 	SEGMENT_V4 = 20 + 20 + 12,
 	SEGMENT_V6 = 40 + 20 + 12,
 	FAREWELL = 3,          ///< segments that come after the last look
-	UNSENT = 128 * 1024,   ///< what may wait in the kernel: more makes pongs and the end late
+	UNSENT = 256 * 1024,   ///< what may wait in the kernel: more makes pongs and the end late
 	TLS_PIECE = 16 * 1024, ///< a record; what is refused must be offered again as it was
 };
 
@@ -206,12 +206,12 @@ int64_t sp_ndt7_line_close(struct sp_ndt7_line *line)
 
 // ---- bytes ------------------------------------------------------------------------------------
 
-void sp_ndt7_line_wait(const struct sp_ndt7_line *line, bool write, int64_t timeout_us)
+bool sp_ndt7_line_wait(const struct sp_ndt7_line *line, bool write, int64_t timeout_us)
 {
 	struct pollfd pollfd = {.fd = line->fd, .events = (short)(POLLIN | (write ? POLLOUT : 0))};
 	struct timespec timeout = {timeout_us / 1000000, timeout_us % 1000000 * 1000};
-	// Whatever ended the wait, the next read says what there is.
-	(void)ppoll(&pollfd, 1, &timeout, NULL);
+	// An error and the peer's end are read like bytes.
+	return ppoll(&pollfd, 1, &timeout, NULL) > 0 && (pollfd.revents & ~POLLOUT);
 }
 
 ssize_t sp_ndt7_line_read(struct sp_ndt7_line *line, uint8_t *data, size_t size)

@@ -31,8 +31,8 @@ struct sp_ndt7_line {
 /// it cannot; close it all the same.
 bool sp_ndt7_line_open(struct sp_ndt7_line *line, const struct sp_ndt7_url *url,
 		       const struct sp_ndt7_line_config *config, struct sp_ndt7_verdict *verdict);
-/// Waits for bytes to read or, if `write`, for room to write.
-void sp_ndt7_line_wait(const struct sp_ndt7_line *line, bool write, int64_t timeout_us);
+/// Waits for bytes to read or, if `write`, for room to write. Whether there is something to read.
+bool sp_ndt7_line_wait(const struct sp_ndt7_line *line, bool write, int64_t timeout_us);
 /// Bytes; 0: the peer is through; -EAGAIN; -ECONNRESET.
 ssize_t sp_ndt7_line_read(struct sp_ndt7_line *line, uint8_t *data, size_t size);
 /// Bytes; -EAGAIN: the same again later; -ECONNRESET.

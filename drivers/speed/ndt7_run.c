@@ -17,7 +17,7 @@
 
 enum {
 	SECOND_US = 1000 * 1000,
-	LOOK_US = 10 * 1000,
+	LOOK_US = 20 * 1000,
 	READ = 256 * 1024,
 	SPINS = 16, ///< pieces or reads before it looks at the clock again
 };
@@ -188,9 +188,10 @@ static void measure(struct work *w, size_t rest)
 	for (bool more = true; !s->over;) {
 		bool full = send_pieces(w);
 		bool busy = run->direction == SP_SPEED_UP && !full && !w->deaf && s->end == SP_NDT7_RUNNING;
-		if (!more && !busy && !s->over)
-			sp_ndt7_line_wait(&w->line, full, LOOK_US);
-		more = receive_pieces(w);
+		if (!more && !s->over)
+			more = sp_ndt7_line_wait(&w->line, full, busy ? 0 : LOOK_US);
+		if (more)
+			more = receive_pieces(w);
 		look(w, false);
 	}
 	sp_ndt7_line_tcp(&w->line, &s->tcp);

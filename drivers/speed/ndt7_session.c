@@ -146,13 +146,14 @@ static void take_payload(struct sp_ndt7_session *s, const uint8_t *data, size_t 
 		s->control_length += length;
 		return;
 	}
-	if (length == 0 || s->end != SP_NDT7_RUNNING)
-		return;
+	// The server's last word may come when our time is over.
 	if (s->message == SP_NDT7_TEXT) {
 		size_t room = sizeof(s->text) - s->text_length;
 		memcpy(s->text + s->text_length, data, length < room ? length : room);
 		s->text_length += length < room ? length : room;
 	}
+	if (length == 0 || s->end != SP_NDT7_RUNNING)
+		return;
 	s->received += (int64_t)length;
 	if (s->direction == SP_SPEED_DOWN) {
 		s->moved_us = now_us;

@@ -77,7 +77,7 @@ void sp_ndt7_session_receive(struct sp_ndt7_session *session, const uint8_t *dat
 /// What to send next, the same until some of it was sent; NULL: nothing now.
 const uint8_t *sp_ndt7_session_piece(struct sp_ndt7_session *session, int64_t now_us, size_t *length);
 void sp_ndt7_session_wrote(struct sp_ndt7_session *session, size_t length);
-/// Every 10 to 50 ms.
+/// Every 20 ms or so.
 void sp_ndt7_session_look(struct sp_ndt7_session *session, const struct sp_ndt7_tcp *tcp, int64_t now_us);
 /// The connection is gone.
 void sp_ndt7_session_lost(struct sp_ndt7_session *session, int64_t now_us);

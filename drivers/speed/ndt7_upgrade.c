@@ -35,7 +35,7 @@ size_t sp_ndt7_upgrade_request(const struct sp_ndt7_url *url, const char *key, c
 				"Upgrade: websocket\r\n"
 				"Sec-WebSocket-Key: %s\r\n"
 				"Sec-WebSocket-Version: 13\r\n"
-				"Sec-WebSocket-Protocol: " SP_NDT7_PROTOCOL "\r\n"
+				"Sec-WebSocket-Protocol: " SP_NDT7_SUBPROTOCOL "\r\n"
 				"User-Agent: SchoolPulse/" SP_VERSION "\r\n"
 				"\r\n",
 				url->target, sp_ndt7_url_authority(url, authority, sizeof(authority)), key);
@@ -119,7 +119,7 @@ static void read_header(struct text line, const char *accept, struct headers *he
 	else if (equals(name, "location", false))
 		headers->location = value;
 	else if (equals(name, "sec-websocket-protocol", false)) {
-		headers->protocol = equals(value, SP_NDT7_PROTOCOL, true);
+		headers->protocol = equals(value, SP_NDT7_SUBPROTOCOL, true);
 		headers->other_protocol |= !headers->protocol;
 	}
 }
@@ -148,7 +148,7 @@ static int judge(unsigned status, struct text first, const struct headers *heade
 	if (!headers->upgrade || !headers->connection || !headers->accept)
 		return refuse(verdict, "protocol", "the server's upgrade to a WebSocket is not one");
 	if (!headers->protocol || headers->other_protocol)
-		return refuse(verdict, "protocol", "the server does not speak " SP_NDT7_PROTOCOL);
+		return refuse(verdict, "protocol", "the server does not speak " SP_NDT7_SUBPROTOCOL);
 	if (headers->extensions)
 		return refuse(verdict, "protocol", "the server uses an extension that nobody offered");
 	return 0;

@@ -14,7 +14,7 @@ enum {
 	SP_NDT7_REQUEST = SP_NDT7_TARGET + SP_NDT7_HOST + 512,
 };
 
-#define SP_NDT7_PROTOCOL "net.measurementlab.ndt.v7"
+#define SP_NDT7_SUBPROTOCOL "net.measurementlab.ndt.v7"
 
 /// How a direction or an attempt went: a word of the feed's vocabulary, and a text for people.
 struct sp_ndt7_verdict {
