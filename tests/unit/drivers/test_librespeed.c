@@ -313,6 +313,13 @@ static void errors_are_no_speed(void **state)
 		assert_int_equal(dev->rounds_ok, 1); // the other direction has a figure
 		fake_free(dev);
 	}
+	// It takes bytes for seconds, and only then says no.
+	struct sp_device *slow = begin(URL, 50 * MBIT, 0.3 * MBIT);
+	bad_post = (struct fake_script){.status = 500, .head_ms = 4500, .after_bytes = INT64_MAX};
+	bad_from = 1;
+	run(slow);
+	assert_said(SP_SPEED_UP, SP_SPEED_FAILED, "http_status");
+	fake_free(slow);
 	// It takes a dozen and then fails: what was before stands, if it is enough.
 	struct sp_device *dev = begin(URL "upload_size = 2M\n", 50 * MBIT, 50 * MBIT);
 	bad_post = (struct fake_script){.status = 500, .head_ms = 5, .after_bytes = INT64_MAX};
