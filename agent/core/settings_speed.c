@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/sign.h"
 #include "agent/core/settings.h"
 #include "schoolpulse/clock.h"
 
@@ -96,6 +97,19 @@ static void read_quiets(const struct check *check)
 	}
 }
 
+/// A file that is not there yet is a warning, as with certificates; one that is no key, or the wrong half of
+/// one, a mistake.
+static void check_key(const struct check *check, const char *file)
+{
+	char why[SP_SIGN_WHY];
+	struct sp_sign_key *key = sp_sign_public(file, why);
+	if (!key)
+		sp_config_error(access(file, R_OK) < 0 ? check->warnings : check->errors, file_of(check),
+				sp_settings_line(check->settings, "commands", "key_file"),
+				"key_file = %s: %s", file, why);
+	sp_sign_free(key);
+}
+
 static void check_commands(const struct check *check)
 {
 	static const char *const known[] = {"speedtest"};
@@ -109,10 +123,8 @@ static void check_commands(const struct check *check)
 		sp_config_error(check->errors, file_of(check), line, "allow: there is no command %s%s%s%s",
 				word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
 	}
-	if (conf->key_file && conf->key_file[0] && access(conf->key_file, R_OK) < 0)
-		sp_config_error(check->warnings, file_of(check),
-				sp_settings_line(check->settings, "commands", "key_file"),
-				"key_file = %s: %s", conf->key_file, strerror(errno));
+	if (conf->key_file && conf->key_file[0])
+		check_key(check, conf->key_file);
 }
 
 void sp_settings_check_speed(struct sp_settings *settings, struct sp_config_errors *errors,

@@ -47,7 +47,7 @@ def keep_record(chosen, record):
     """Prefers records with a time, and those that tell most."""
     name = f"records/{record['type']}"
     wanted = {"outage": ("phase", "close"), "line": ("state", "down"), "opened": ("prev", None), "clock": ("event", "synced"),
-              "minute": ("cause", "isp"), "speedtest": ("validity", "valid")}
+              "minute": ("cause", "isp"), "speedtest": ("validity", "valid"), "command": ("outcome", "done")}
     member, value = wanted.get(record["type"], (None, None))
     good = "t_ms" in record and (member is None or (record.get(member) is not None if value is None else record.get(member) == value))
     if name not in chosen or good:

@@ -107,7 +107,7 @@ def readme_records():
 
 _TOPICS = [
     (re.compile(r"sp1/up/([a-z0-9-]{1,32})/([a-z0-9-]{1,32})/(state|facts|attendance|bulk)"), None),
-    (re.compile(r"sp1/down/([a-z0-9-]{1,32})/([a-z0-9-]{1,32})/(ack)"), None),
+    (re.compile(r"sp1/down/([a-z0-9-]{1,32})/([a-z0-9-]{1,32})/(ack|cmd)"), None),
     (re.compile(r"sp1/hub/([a-z0-9-]{1,32})/state"), "hub"),
     (re.compile(r"sp1/site/([^/+#]+)/([^/+#]+)/([^/+#]+)"), "site"),
 ]
@@ -122,7 +122,8 @@ def split_topic(topic):
     raise ContractError([f"topic {topic!r} is not in the contract"])
 
 
-RETAINED = {"state": True, "hub": True, "site": True, "facts": False, "attendance": False, "bulk": False, "ack": False}
+RETAINED = {"state": True, "hub": True, "site": True, "facts": False, "attendance": False, "bulk": False, "ack": False,
+            "cmd": False}
 
 
 # ---- one message -------------------------------------------------------------------------------------
@@ -241,6 +242,18 @@ def _ack_findings(message):
     return out
 
 
+def _command_findings(message, device):
+    body = parse(message["body"].encode())
+    if set(body) != {"id", "shard", "dev", "command", "args", "issued_ms", "expires_ms"}:
+        return [f"the body has the members {sorted(body)}"]
+    out = []
+    if device is not None and body["dev"] != device:
+        out.append(f"a command for {body['dev']} on the topic of {device}")
+    if not body["issued_ms"] < body["expires_ms"]:
+        out.append("it expires before it is issued")
+    return out
+
+
 def _site_findings(message):
     out = []
     for name in ("since", "last_heard"):
@@ -254,7 +267,7 @@ def _site_findings(message):
     return out
 
 
-SCHEMA_OF = {"state": "state.json", "ack": "ack.json", "hub": "hub.json", "site": "site.json"}
+SCHEMA_OF = {"state": "state.json", "ack": "ack.json", "cmd": "command.json", "hub": "hub.json", "site": "site.json"}
 
 
 def check_text(kind, text, device=None, strict=True):
@@ -269,6 +282,8 @@ def check_text(kind, text, device=None, strict=True):
         findings = _state_findings(message, device)
     elif kind == "ack":
         findings = _ack_findings(message)
+    elif kind == "cmd":
+        findings = _command_findings(message, device)
     elif kind == "site":
         findings = _site_findings(message)
     if findings:
@@ -342,6 +357,8 @@ class Conversation:
             if message["n"] <= self._acks.get(key, 0):
                 out.append(f"n {message['n']} does not rise, {self._acks[key]} was said before")
             self._acks[key] = message["n"]
+        elif kind == "cmd":
+            self._count(kind, "")
         else:
             self._count(kind, message.get("presence", "") if kind != "site" else message["state"])
         return out

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = {
     "state-online": "state", "state-stopped": "state", "state-lost": "state",
     "facts": "facts", "attendance": "attendance", "bulk": "bulk",
-    "ack": "ack", "hub-online": "hub", "hub-lost": "hub", "site": "site",
+    "ack": "ack", "cmd": "cmd", "hub-online": "hub", "hub-lost": "hub", "site": "site",
 }
 
 
@@ -111,7 +111,7 @@ def test_asyncapi_document_by_the_independent_validator():
         ["node", Path(__file__).parent / "asyncapi" / "validate.mjs", installed, feed.FEED / "asyncapi.yaml"],
         capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"7 channels, 7 operations, {len(MESSAGES)} examples, 0 errors" in run.stdout
+    assert f"8 channels, 8 operations, {len(MESSAGES)} examples, 0 errors" in run.stdout
 
 
 @pytest.mark.parametrize("member, wrong, said", [

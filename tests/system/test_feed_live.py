@@ -21,5 +21,5 @@ def test_everything_that_is_emitted_obeys_the_contract(run_dir):
         expected.discard("storage")
     assert records == expected
     for message in (("state", "online"), ("state", "stopped"), ("state", "lost"), ("hub", "online"), ("hub", "lost"),
-                    ("ack", ""), ("site", "up"), ("site", "down")):
+                    ("ack", ""), ("cmd", ""), ("site", "up"), ("site", "down")):
         assert message in heard, message

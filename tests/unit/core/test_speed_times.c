@@ -193,6 +193,9 @@ static void test_warnings(void **state)
 			    "4: quiet: 2020-06-10 is over");
 	assert_int_equal(settings.speedtests.times.quiet_count, 2);
 	assert_string_equal(told("[speedtests]\nquiet = 2999-06-10\n"), "");
+	assert_non_null(
+	    strstr(told("[commands]\nkey_file = /proc/self/status\n"), "not a public Ed25519 key"));
+	assert_int_equal(errors.count, 1);
 	assert_string_equal(told("[commands]\nkey_file = /nowhere/key.pem\n"),
 			    "4: key_file = /nowhere/key.pem: No such file or directory");
 }
