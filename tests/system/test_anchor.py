@@ -22,6 +22,17 @@ import support
 
 class Anchor(support.Process):
     def __init__(self, run_dir, **options):
+        for _ in range(5):  # somebody else may take a port in between
+            self.begin(run_dir, options)
+            if support.wait_until(lambda: self.popen.poll() is not None or self.listens(), "the anchor") and \
+                    self.popen.poll() is None:
+                return
+            text = self.log.read_text()
+            assert "Address already in use" in text, text
+            self.log.unlink()
+        raise AssertionError("no port is free")
+
+    def begin(self, run_dir, options):
         self.port, self.status_port = support.free_port(), support.free_port()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
@@ -31,10 +42,8 @@ class Anchor(support.Process):
         for key, value in flags.items():
             arguments += [f"--{key.replace('_', '-')}", str(value)]
         super().__init__(arguments, run_dir / "anchor.log")
-        support.wait_until(self.listens, "the anchor")
 
     def listens(self):
-        assert self.popen.poll() is None, self.log.read_text()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.status_port)) == 0
 

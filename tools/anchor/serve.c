@@ -139,7 +139,7 @@ static bool serve_on(struct sp_anchor *anchor, const struct sp_http_server_confi
 {
 	struct sp_http_server_config here = *config;
 	struct sp_http_server *server = sp_http_server_new(&here, routes, arg, why);
-	if (!server && strcmp(config->address, "::") == 0) { // a kernel without IPv6
+	if (!server && errno == EAFNOSUPPORT && strcmp(config->address, "::") == 0) { // a kernel without IPv6
 		here.address = "0.0.0.0";
 		server = sp_http_server_new(&here, routes, arg, why);
 	}
