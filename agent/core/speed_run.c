@@ -73,8 +73,8 @@ void sp_speed_traffic(struct sp_speed_run *run, const char *line, const struct s
 	struct sp_speed_place *place = place_of(run, line);
 	char interface[SP_BOARD_PORT_NAME] = "";
 	struct sp_board_port port, none = {.counted = true};
-	if (!place)
-		return;
+	if (!place || run->device_count == 0)
+		return; // nobody will ask
 	// The way out is where a line without a word on it leaves.
 	for (size_t i = 0; i < run->device_count && !interface[0]; i++)
 		if (strcmp(run->devices[i]->device.line, line) == 0 && run->devices[i]->device.interface)
