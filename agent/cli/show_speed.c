@@ -158,6 +158,8 @@ static void show_others(struct sp_page *page, const cJSON *record)
 	sp_page_printf(page, SP_STYLE_PLAIN, _("  others, %s:"), direction_text(record));
 	if (!isnan(before))
 		sp_page_printf(page, SP_STYLE_PLAIN, _(" %s/s before"), sp_text_bytes(before, bytes));
+	if (!isnan(before) && !isnan(during))
+		sp_page_add(page, SP_STYLE_PLAIN, ",");
 	if (!isnan(during))
 		sp_page_printf(page, SP_STYLE_PLAIN, _(" %s/s during"), sp_text_bytes(during, bytes));
 	sp_page_printf(page, SP_STYLE_DIM, " (%s)",

@@ -247,7 +247,19 @@ static void show_paths(struct sp_page *page, const cJSON *devices)
 	sp_table_end(&table, page, 2);
 }
 
-static void show_devices(struct sp_page *page, const cJSON *devices)
+/// Why it is not up; or when it tests by itself.
+static void last_cell(struct sp_table *table, const cJSON *device, double now_ms)
+{
+	char when[32];
+	double next_ms = sp_json_number(device, "next_test_ms");
+	if (isnan(next_ms) || isnan(now_ms))
+		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "text"));
+	else
+		sp_table_cell(table, SP_STYLE_PLAIN, _("next test %s"),
+			      sp_text_when((int64_t)next_ms, (int64_t)now_ms, when));
+}
+
+static void show_devices(struct sp_page *page, const cJSON *devices, const cJSON *clock)
 {
 	heading(page, _("Devices"));
 	if (cJSON_GetArraySize(devices) == 0) {
@@ -269,7 +281,7 @@ static void show_devices(struct sp_page *page, const cJSON *devices)
 			      sp_show_state(state));
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s",
 			      enabled ? sp_text_span(sp_json_number(device, "seconds"), span) : "");
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "text"));
+		last_cell(&table, device, sp_json_number(clock, "t_ms"));
 	}
 	sp_table_end(&table, page, 2);
 }
@@ -400,5 +412,5 @@ void sp_show_status(struct sp_page *page, const cJSON *status)
 	show_hub(page, sp_json_member(status, "publisher"));
 	show_journal(page, sp_json_member(status, "journal"));
 	show_board(page, sp_json_member(status, "board"));
-	show_devices(page, devices);
+	show_devices(page, devices, clock);
 }

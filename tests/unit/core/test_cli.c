@@ -308,6 +308,33 @@ static void test_budgets(void **state)
 	cJSON_Delete(json);
 }
 
+static void test_a_speed_test_beside_what_was_bought(void **state)
+{
+	(void)state;
+	cJSON *records = cJSON_Parse(
+	    "[{\"line\":\"main\",\"device\":\"neo\",\"method\":\"librespeed\",\"direction\":\"down\","
+	    "\"validity\":\"contended\",\"reason\":\"busy\",\"goodput_bps\":93400000,\"interface\":\"eth0\","
+	    "\"link_mbps\":1000,\"duplex\":\"full\",\"contract\":{\"provider\":\"VNPT\",\"down_mbps\":100},"
+	    "\"cross_traffic\":{\"source\":\"gateway\",\"before_bytes_per_second\":1000,"
+	    "\"during_bytes_per_second\":60000},\"idle_rtt\":{\"count\":9,\"median_seconds\":0.003},"
+	    "\"loaded_rtt\":{\"count\":9,\"median_seconds\":0.02}},"
+	    "{\"line\":\"main\",\"device\":\"neo\\u001b[2J\",\"direction\":\"up\",\"validity\":\"skipped\","
+	    "\"reason\":\"budget\"}]");
+	sp_show_speedtest(&page, records);
+	cJSON_Delete(records);
+	assert_contains("Line main (VNPT): neo, librespeed");
+	assert_contains("93.4 Mbit/s  of 100 bought (93 %)  contended: others used the line");
+	assert_contains("not done: the month's bytes do not allow it");
+	assert_contains("3.00 ms without load, 20.0 ms during the download");
+	assert_contains("1.0 kB/s before, 60.0 kB/s during (counted by the router)");
+	assert_contains("eth0, 1000 Mbit/s, full duplex");
+	assert_null(strchr(page.text.data, '\033'));
+	sp_page_free(&page);
+	page = (struct sp_page){.text = SP_BUF(100000)};
+	sp_show_speedtest(&page, NULL);
+	assert_contains("Nothing was recorded.");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +351,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_budgets, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_drivers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_speed_test_beside_what_was_bought, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, set_locale, NULL);
 }
