@@ -75,7 +75,7 @@ class School:
         for cable in plan.cables:
             self.space.cable(*cable)
         for switch in plan.switches:
-            ports = [f"link set {name} master br0" for name in self.space.interfaces(switch)]
+            ports = [f"link set {name} master br0" for name in self.space.interfaces(switch) if name != "mirror"]
             self.space.ip(switch, "link add br0 type bridge forward_delay 0", *ports, "link set br0 up")
         for role in plan.roles:
             self._address(role)

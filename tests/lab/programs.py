@@ -124,7 +124,7 @@ class NotBuilt(Exception):
 
 
 def find(build, name):
-    for directory in ("agent", "agent/cli", "tools/hub", "tests/lab"):
+    for directory in ("agent", "agent/cli", "tools/hub", "tools/anchor", "tests/lab"):
         path = pathlib.Path(build, directory, name)
         if path.is_file():
             return path.resolve()
@@ -263,9 +263,9 @@ class Programs:
         for program in (self.agent, self.hub, self.broker):
             program.kill()
 
-    def ask(self, what):
+    def ask(self, *what):
         """The agent's own word, only to see how far things are: what is judged comes from the hub."""
-        done = subprocess.run([find(self.build, "schoolpulse"), "--socket", self.socket, what, "--json"],
+        done = subprocess.run([find(self.build, "schoolpulse"), "--socket", self.socket, *what, "--json"],
                               capture_output=True, text=True, timeout=30)
         try:
             return json.loads(done.stdout) if done.returncode == 0 else None

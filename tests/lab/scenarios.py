@@ -9,6 +9,8 @@ import faults
 import judge as judges
 import programs
 import school as places
+import speed
+import speed_courses
 from courses import passing, simple
 
 # How soon, and how near the truth an outage's edges: seconds.
@@ -43,6 +45,7 @@ class Scenario:
     closes_s: float = 0           # until the end is told, where that takes longer than detection
     end_edge_s: float = 0         # where the end cannot be placed as well as the start
     days: float = 0               # of a line's sentinels, at least
+    trials: int = 1               # of speed tests
     silent: bool = False          # nobody can tell before the fault is over: limits count from there
     judge: Callable = judges.judge_outages
     detect_limit_s: float = dataclasses.field(init=False)
@@ -115,6 +118,19 @@ SCENARIOS = (
              seconds=10, warm_s=6, silent=True),
     Scenario("upgrade", "the agent is stopped, and another version comes back", courses.silence(courses.agent_upgrade),
              "agent", SILENCE, seconds=10, warm_s=6, silent=True),
+    Scenario("speed_busy", "another machine downloads before or during a speed test; the router counts", speed_courses.busy(speed.counting_router),
+             "none", NO_OUTAGE, seconds=450, trials=10, extras=("pc",), agent=speed.agent(speed.GATEWAY)),
+    Scenario("speed_busy_short", "the same, twice", speed_courses.busy(speed.counting_router), "none", NO_OUTAGE, seconds=100,
+             trials=2, extras=("pc",), agent=speed.agent(speed.GATEWAY)),
+    Scenario("speed_busy_mirror", "the same, seen at a mirror port", speed_courses.busy(speed.mirror_port), "none", NO_OUTAGE,
+             seconds=250, trials=5, extras=("pc", "mirror"), agent=speed.agent(speed.CAPTURE)),
+    Scenario("speed_self_loaded", "a speed test fills the line: no outage, its minutes are marked", speed_courses.self_loaded,
+             "none", NO_OUTAGE, trials=2, agent=speed.agent()),
+    Scenario("speed_cut", "the line dies while a speed test fills it", speed_courses.cut, "isp_access",
+             (30, 25),  # losses while our own test fills the line are no outage's: it begins when the test has given up
+             agent=speed.agent(test_length="20s")),
+    Scenario("speed_budget", "the month's bytes are nearly used, and the agent is killed within tests", speed_courses.budget, "agent", (None, None),
+             trials=5, agent=speed.agent(line_options=f"bought_down = 80\nbought_up = 40\nbudget = {speed_courses.CAP_MB}M"), judge=judges.judge_complaints),
     Scenario("mtu", "packets over 1400 bytes vanish, and nobody says so", simple(faults.small_packets_only), "mtu",
              (15, 7),  # the start is the middle of a family's gap, of 10 s and a round
              warm_s=75,  # the first of them go out after 30 s and 60 s, and two anchors each must have answered

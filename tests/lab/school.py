@@ -143,6 +143,8 @@ EXTRAS = {
         "servers": ({"name": "router_b_dns", "kind": "forwarder", "role": "router_b", "address": "192.168.2.1",
                      "upstream": RESOLVER},),
     },
+    # The board has a second interface, at a mirror port of the switch (speed.py).
+    "mirror": {"cables": (("board", "mirror", "lan", "mirror"),)},
     # No IPv6, and the board's address comes from the router by DHCP (building.py).
     "dhcp": {},
     # The same, but the router gives none at first.
