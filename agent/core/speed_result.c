@@ -9,7 +9,10 @@
 #include "agent/core/speed_record.h"
 #include "schoolpulse/log.h"
 
-enum { READING_MS = 500 }; ///< between looks whether the last reading has come
+enum {
+	READING_MS = 500,                ///< between looks whether the last reading has come
+	REMEMBERED_US = 4 * 1000 * 1000, ///< net-snmp keeps its counters for 3 s
+};
 
 // ---- money ------------------------------------------------------------------------------------------
 
@@ -48,6 +51,32 @@ static double beside(const struct sp_speed_job *job)
 	return rest > 0 ? rest * 1e6 / (double)took : 0;
 }
 
+/// From the first load's begin, or until the last one's end; 0: none was.
+static int64_t first_loaded_us(const struct sp_speed_job *job)
+{
+	int64_t down = job->loads[SP_SPEED_DOWN].from_us, up = job->loads[SP_SPEED_UP].from_us;
+	return down == 0 || (up != 0 && up < down) ? up : down;
+}
+
+static int64_t last_loaded_us(const struct sp_speed_job *job)
+{
+	int64_t down = job->loads[SP_SPEED_DOWN].to_us, up = job->loads[SP_SPEED_UP].to_us;
+	return up > down ? up : down;
+}
+
+/// Many routers tell what they remembered some seconds ago, so that one direction's last bytes are seen in
+/// the other's time, as if they were another's. Over the whole test, and a while around it, they are not.
+static double bounded_by_the_whole(const struct sp_speed_job *job, const struct sp_speed_load *load,
+				   const struct sp_guard_rate *rate)
+{
+	int64_t from_us = first_loaded_us(job) - REMEMBERED_US, to_us = last_loaded_us(job) + REMEMBERED_US;
+	struct sp_guard_rate whole;
+	if (!sp_guard_rate(job->place->guard, from_us, to_us, &whole) || whole.source != rate->source)
+		return rate->others;
+	return fmin(rate->others,
+		    whole.others * (double)(to_us - from_us) / (double)(load->to_us - load->from_us));
+}
+
 /// While that direction was loaded, by the best that saw it.
 static double others_of(struct sp_speed_job *job, enum sp_speed_direction direction, double besides,
 			enum sp_traffic_source *source)
@@ -59,7 +88,7 @@ static double others_of(struct sp_speed_job *job, enum sp_speed_direction direct
 	    !sp_guard_rate(job->place->guard, load->from_us, load->to_us, &rate))
 		return besides;
 	*source = rate.source;
-	return rate.others;
+	return bounded_by_the_whole(job, load, &rate);
 }
 
 /// The busiest of a core and of the process, whose one thread may wander from core to core.
@@ -231,12 +260,10 @@ void sp_speed_finish(struct sp_speed_job *job)
 	follow_way(job);
 	settle(job);
 	job->stage = SP_SPEED_STAGE_RECORDING;
-	int64_t last_us = 0, now = job->to.at_us;
-	for (int i = 0; i < SP_SPEED_DIRECTIONS; i++)
-		if (job->loads[i].to_us > last_us)
-			last_us = job->loads[i].to_us;
-	job->covered_until_us =
-	    last_us > 0 && !job->cancelled ? sp_guard_awaits(job->place->guard, last_us, now) : 0;
+	int64_t last_us = last_loaded_us(job), now = job->to.at_us;
+	job->covered_until_us = last_us > 0 && !job->cancelled
+				    ? sp_guard_awaits(job->place->guard, last_us + REMEMBERED_US, now)
+				    : 0;
 	if (job->cancelled) {
 		record(job, NULL, "");
 		return;
@@ -248,11 +275,8 @@ void sp_speed_finish(struct sp_speed_job *job)
 
 void sp_speed_record_step(struct sp_speed_job *job)
 {
-	int64_t last_us = 0, now = sp_speed_now(job->run);
-	for (int i = 0; i < SP_SPEED_DIRECTIONS; i++)
-		if (job->loads[i].to_us > last_us)
-			last_us = job->loads[i].to_us;
-	if (now < job->covered_until_us && sp_guard_awaits(job->place->guard, last_us, now) > 0)
+	int64_t seen_us = last_loaded_us(job) + REMEMBERED_US, now = sp_speed_now(job->run);
+	if (now < job->covered_until_us && sp_guard_awaits(job->place->guard, seen_us, now) > 0)
 		sp_loop_timer_start(job->run->config.loop, job->timer, READING_MS);
 	else
 		record(job, NULL, "");

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import faults
 import programs as running
 import school as places
 import space as spaces
@@ -78,11 +79,9 @@ def counting_router(lab):
 @contextlib.contextmanager
 def mirror_port(lab):
     """The switch copies what passes the router's port, both ways, to the board's second interface."""
-    mirrored = "action mirred egress mirror dev mirror".split()
-    lab.space.run("lan", "tc", "qdisc", "replace", "dev", "router", "clsact")
-    for way in ("ingress", "egress"):
-        lab.space.run("lan", "tc", "filter", "add", "dev", "router", way, "matchall", *mirrored)
-    yield
+    with faults.rules(lab.space, "lan", "netdev", "\n".join(
+            f'chain {way} {{ type filter hook {way} device "router" priority 0; dup to "mirror"; }}' for way in ("ingress", "egress"))):
+        yield
 
 
 @contextlib.contextmanager

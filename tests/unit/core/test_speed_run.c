@@ -148,14 +148,46 @@ static void test_others_are_seen_by_the_capture_only(void **state)
 	bench_report(1, "", 100000000, 0, "", 0, 120000000);
 	bench_says("{\"is\":\"end\",\"ok\":true,\"reason\":\"\",\"text\":\"\"}");
 	bench_child_ends(0);
-	bench_pass(3500);
+	bench_pass(8500);
 	assert_string_equal(bench_down("validity"), "contended");
 	assert_string_equal(bench_down("reason"), "busy");
 	const cJSON *cross = cJSON_GetObjectItemCaseSensitive(bench.records.items[0].json, "cross_traffic");
 	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cross, "source")),
 			    "capture");
-	assert_true(cJSON_GetObjectItemCaseSensitive(cross, "during_bytes_per_second")->valuedouble == 2e6);
+	assert_true(cJSON_GetObjectItemCaseSensitive(cross, "during_bytes_per_second")->valuedouble == 1.8e6);
 	assert_true(cJSON_GetObjectItemCaseSensitive(cross, "before_bytes_per_second")->valuedouble == 24000);
+}
+
+static void test_a_source_that_remembers_sees_nobody_else(void **state)
+{
+	(void)state;
+	enum { LATE = 3, LOADED = 6 };
+	int64_t moved[LATE + 2 * LOADED + 9] = {0};
+	assert_int_equal(bench_ask(), 0);
+	for (int i = 0; i < 10; i++) {
+		bench_pass(1000);
+		capture(1000);
+	}
+	assert_int_equal(bench.spawns, 1);
+	// What it tells is three seconds old: half of the fast direction falls into the slow one's time.
+	for (int i = 0; i < 2 * LOADED; i++) {
+		bool down = i < LOADED;
+		bench_says(down ? "{\"is\":\"progress\",\"phase\":2,\"done\":0.5,\"bps\":8e7,\"cpu_us\":1}"
+				: "{\"is\":\"progress\",\"phase\":3,\"done\":0.5,\"bps\":8e6,\"cpu_us\":1}");
+		moved[LATE + i] = down ? 10000000 : 1000000;
+		bench_pass(1000);
+		bench_carry(moved[LATE + i]);
+		capture(moved[i]);
+	}
+	bench_report(1, "", 60000000, 1, "", 6000000, 66000000);
+	bench_says("{\"is\":\"end\",\"ok\":true,\"reason\":\"\",\"text\":\"\"}");
+	bench_child_ends(0);
+	for (int i = 2 * LOADED; i < LATE + 2 * LOADED + 9; i++) {
+		bench_pass(1000);
+		capture(moved[i]);
+	}
+	assert_string_equal(bench_down("validity"), "valid");
+	assert_string_equal(bench_up("validity"), "valid");
 }
 
 static void test_what_the_board_moves_beside_its_test_contends_too(void **state)
@@ -303,6 +335,7 @@ int main(void)
 	    TEST(test_a_line_that_stays_busy_is_a_record),
 	    TEST(test_a_busy_board_is_waited_for),
 	    TEST(test_others_are_seen_by_the_capture_only),
+	    TEST(test_a_source_that_remembers_sees_nobody_else),
 	    TEST(test_what_the_board_moves_beside_its_test_contends_too),
 	    TEST(test_a_processor_that_is_out_of_breath_limits),
 	    TEST(test_the_port_by_which_it_really_went_counts),
