@@ -43,7 +43,7 @@ CAPTURE = """\
 line = {line}
 interface = mirror
 """
-VALUES = {"anchor": ANCHOR, "anchor_port": ANCHOR_PORT, "patience": "30s", "test_length": "5s"}
+VALUES = {"anchor": ANCHOR, "anchor_port": ANCHOR_PORT, "patience": "40s", "test_length": "5s"}
 
 
 def agent(*parts, **values):
