@@ -4,11 +4,13 @@
 // counted, and time, head and body are bounded whatever the peer does.
 #include "agent/base/http_flow.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent/base/http_job.h"
@@ -37,8 +39,9 @@ struct sp_http_flow {
 	int64_t send_bytes, filled, received, max_bytes;
 	int64_t stall_us, moved_us, progress;
 	int piece;                     ///< of SO_RCVLOWAT
+	int64_t acked;                 ///< when its connection went; -1: not gone, or never there
 	int64_t asked_us, answered_us; ///< the request's last byte handed out, the answer's first; 0: not yet
-	bool posts, headed, cancelled;
+	bool posts, headed, cancelled, coded;
 	struct sp_wire wire;
 };
 
@@ -66,6 +69,29 @@ static int64_t announced(const struct sp_http_flow *flow)
 	return *text && !*end && !errno && length >= 0 ? length : -1;
 }
 
+/// A field that has the body coded. libcurl unfolds what is compressed for the way, asked or not, and then
+/// more bytes come out of it than ever moved. Every line is looked at, those of 1xx included, as libcurl
+/// does.
+static bool is_coding(const char *data, size_t length)
+{
+	static const struct {
+		const char *name, *plain; ///< what it may say instead of "identity"
+	} fields[] = {{"Transfer-Encoding:", "chunked"}, {"Content-Encoding:", "identity"}};
+	for (size_t i = 0; i < SP_COUNT(fields); i++) {
+		char word[12] = "";
+		size_t from = strlen(fields[i].name);
+		if (length < from || strncasecmp(data, fields[i].name, from) != 0)
+			continue;
+		while (from < length && isspace((unsigned char)data[from]))
+			from++;
+		while (length > from && isspace((unsigned char)data[length - 1]))
+			length--;
+		snprintf(word, sizeof(word), "%.*s", (int)(length - from), data + from);
+		return strcasecmp(word, "identity") != 0 && strcasecmp(word, fields[i].plain) != 0;
+	}
+	return false;
+}
+
 static size_t on_head(char *data, size_t size, size_t count, void *arg)
 {
 	struct sp_http_flow *flow = arg;
@@ -73,7 +99,8 @@ static size_t on_head(char *data, size_t size, size_t count, void *arg)
 	struct sp_http_head head = {0};
 	if (!flow->answered_us)
 		flow->answered_us = sp_clock_mono_us();
-	if (!sp_http_job_head(&flow->job, length))
+	flow->coded |= is_coding(data, length);
+	if (!sp_http_job_head(&flow->job, length) || flow->coded)
 		return 0;
 	// The empty line ends it; those of 1xx are none, and what comes after the body is a trailer.
 	if (flow->headed || length == 0 || (data[0] != '\r' && data[0] != '\n'))
@@ -144,10 +171,29 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 
 // ---- its connection -----------------------------------------------------------------------------
 
+static int64_t acked_on(const struct sp_http_flow *flow, int fd)
+{
+	curl_off_t sent = 0;
+	int64_t news = 0;
+	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	if (!sp_http_socket_news(flow->job.client->sockets, fd, &news))
+		return sent == 0 ? 0 : -1;
+	// The request's head, before the body, may be among the unacknowledged.
+	return sent + news > 0 ? sent + news : 0;
+}
+
+int64_t sp_http_flow_acked(const struct sp_http_flow *flow)
+{
+	if (flow->acked >= 0 || !flow->job.easy)
+		return flow->acked;
+	return acked_on(flow, sp_http_socket_of(flow->job.client->sockets, flow));
+}
+
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct sp_http_flow *flow = arg;
 	(void)purpose;
+	flow->acked = -1; // libcurl begins anew when a kept connection turns out to be dead
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
@@ -160,7 +206,10 @@ static int on_close(void *arg, curl_socket_t fd)
 {
 	struct sp_http_client *client = arg;
 	struct sp_wire last;
-	struct sp_http_flow *owner = sp_http_socket_remove(&client->sockets, fd, &last);
+	struct sp_http_flow *owner = sp_http_socket_owner(client->sockets, fd);
+	if (owner)
+		owner->acked = acked_on(owner, fd);
+	owner = sp_http_socket_remove(&client->sockets, fd, &last);
 	if (owner) {
 		owner->wire.bytes += last.bytes;
 		owner->wire.sent += last.sent;
@@ -200,22 +249,9 @@ static void leaving(struct sp_http_job *job)
 {
 	set_piece(of(job), 1); // the next answer may be a short one
 	settle(of(job));
+	of(job)->acked = sp_http_flow_acked(of(job));
 	// Closed now or kept: in neither case does it cost this flow anything more.
 	sp_http_socket_release(job->client->sockets, of(job));
-}
-
-int64_t sp_http_flow_acked(const struct sp_http_flow *flow)
-{
-	curl_off_t sent = 0;
-	if (!flow->job.easy)
-		return -1;
-	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-	int fd = sp_http_socket_of(flow->job.client->sockets, flow);
-	int64_t unacked = fd >= 0 ? sp_wire_unacked(fd) : -1;
-	if (unacked < 0)
-		return sent == 0 ? 0 : -1;
-	// The request's head, before the body, may be among the unacknowledged.
-	return sent > unacked ? sent - unacked : 0;
 }
 
 // ---- its time -------------------------------------------------------------------------------------
@@ -269,6 +305,7 @@ static void describe(const struct sp_http_flow *flow, struct sp_http_stream_end 
 	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &out->status);
 	curl_easy_getinfo(flow->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	out->sent_bytes = sent;
+	out->acked_bytes = sp_http_flow_acked(flow);
 	if (flow->asked_us && flow->answered_us > flow->asked_us)
 		out->first_byte_us = flow->answered_us - flow->asked_us;
 }
@@ -287,6 +324,10 @@ static void report(struct sp_http_job *job, CURLcode code)
 	describe(flow, &end);
 	end.result = sp_http_job_errno(job, code);
 	sp_http_job_describe(job, code, flow->max_bytes, error, sizeof(error));
+	if (flow->coded && end.result < 0) {
+		end.result = -EPROTO;
+		snprintf(error, sizeof(error), "the body is coded");
+	}
 	if (flow->cancelled && end.result < 0) {
 		end.result = -ECANCELED;
 		snprintf(error, sizeof(error), "ended by us");
@@ -419,6 +460,7 @@ struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
 	flow->stall_us = request->stall_ms * 1000;
 	flow->moved_us = sp_clock_mono_us();
 	flow->piece = 1;
+	flow->acked = -1;
 	sp_http_job_init(&flow->job, &kind, &way);
 	flow->job.client = client;
 	if (flow->job.early == CURLE_OK)

@@ -52,9 +52,27 @@ void sp_http_socket_settle(struct sp_http_socket *list, const struct sp_http_flo
 
 void sp_http_socket_release(struct sp_http_socket *list, const struct sp_http_flow *owner)
 {
-	for (; list; list = list->next)
-		if (list->owner == owner)
-			list->owner = NULL;
+	for (; list; list = list->next) {
+		if (list->owner != owner)
+			continue;
+		int64_t unacked = sp_wire_unacked(list->fd);
+		list->owed = unacked > 0 ? unacked : 0;
+		list->owner = NULL;
+	}
+}
+
+struct sp_http_flow *sp_http_socket_owner(struct sp_http_socket *list, int fd)
+{
+	const struct sp_http_socket *socket = find(list, fd);
+	return socket ? socket->owner : NULL;
+}
+
+bool sp_http_socket_news(struct sp_http_socket *list, int fd, int64_t *out)
+{
+	const struct sp_http_socket *socket = find(list, fd);
+	int64_t unacked = socket ? sp_wire_unacked(fd) : -1;
+	*out = unacked < 0 ? 0 : socket->owed - unacked;
+	return unacked >= 0;
 }
 
 int sp_http_socket_of(const struct sp_http_socket *list, const struct sp_http_flow *owner)

@@ -13,6 +13,7 @@ struct sp_http_socket {
 	int fd;
 	struct sp_http_flow *owner; ///< NULL: kept open for the next
 	struct sp_wire counted;     ///< up to the last settlement
+	int64_t owed;               ///< unacknowledged when its last owner left it
 };
 
 /// A new descriptor of that owner.
@@ -27,5 +28,10 @@ void sp_http_socket_settle(struct sp_http_socket *list, const struct sp_http_flo
 void sp_http_socket_release(struct sp_http_socket *list, const struct sp_http_flow *owner);
 /// One that serves the flow; -1: none.
 int sp_http_socket_of(const struct sp_http_socket *list, const struct sp_http_flow *owner);
+/// Its owner; NULL: nobody.
+struct sp_http_flow *sp_http_socket_owner(struct sp_http_socket *list, int fd);
+/// What to add to the bytes that its owner sent, to have those acknowledged in its time: less what is still
+/// under way, and more what the owner before it left so. False: not known.
+bool sp_http_socket_news(struct sp_http_socket *list, int fd, int64_t *out);
 /// It is about to be closed: its last costs, and whose they are (NULL: nobody's).
 struct sp_http_flow *sp_http_socket_remove(struct sp_http_socket **list, int fd, struct sp_wire *last);

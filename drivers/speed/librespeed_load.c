@@ -189,11 +189,12 @@ static void on_fill(struct sp_device *dev, struct sp_http_stream *stream, uint8_
 	}
 }
 
-/// A POST was taken: its bytes stand, and the next may be larger.
-static void confirm(struct sp_librespeed_lane *lane, int64_t now)
+/// A POST was taken: its bytes stand, as far as they have arrived, and the next may be larger.
+static void confirm(struct sp_librespeed_lane *lane, const struct sp_http_stream_end *end, int64_t now)
 {
 	struct sp_librespeed_load *load = load_of(lane);
-	load->total += lane->size;
+	// A server that answers before it has the upload has only what its kernel acknowledged.
+	load->total += end->acked_bytes > 0 ? end->acked_bytes : 0;
 	load->confirmed++;
 	if (lane->size > load->confirmed_size)
 		load->confirmed_size = lane->size;
@@ -268,7 +269,7 @@ static void on_done(struct sp_device *dev, struct sp_http_stream *stream,
 		conclude(round, "byte_limit", limit_text, now);
 	} else if (!verdict.reason) {
 		if (load->direction == SP_SPEED_UP)
-			confirm(lane, now);
+			confirm(lane, end, now);
 		begin_lane(lane);
 	} else if (shrink(lane, end, now)) {
 		begin_lane(lane);

@@ -271,9 +271,12 @@ struct sp_http_stream_end {
 	const char *error; ///< for people, "" on success
 	long status;       ///< 0 when none came
 	int64_t sent_bytes, received_bytes; ///< of bodies
-	int64_t bytes;                      ///< of IP, both ways, as near as the kernel tells
-	double retransmit_ratio;            ///< of what we sent, by our kernel; NAN: not known
-	int64_t first_byte_us; ///< from the request's last byte to the answer's first; -1: none came
+	/// Of what was sent, what the peer acknowledged until now; -1: not known. A server may answer before
+	/// it has all, and what its connection still owes then is the next stream's on it.
+	int64_t acked_bytes;
+	int64_t bytes;           ///< of IP, both ways, as near as the kernel tells
+	double retransmit_ratio; ///< of what we sent, by our kernel; NAN: not known
+	int64_t first_byte_us;   ///< from the request's last byte to the answer's first; -1: none came
 	enum sp_family family;
 	char address[INET6_ADDRSTRLEN]; ///< of the peer; "" while none was reached
 };

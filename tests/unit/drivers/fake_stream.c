@@ -120,6 +120,7 @@ void sp_http_stream_look(struct sp_http_stream *stream, struct sp_http_stream_en
 					.status = stream->headed ? stream->script.status : 0,
 					.sent_bytes = stream->sent,
 					.received_bytes = stream->received,
+					.acked_bytes = sp_http_stream_acked(stream),
 					.bytes = 200 + stream->sent + stream->received,
 					.retransmit_ratio = stream->sent ? 0.01 : (double)NAN,
 					.first_byte_us = stream->headed ? stream->script.head_ms * 1000 : -1,
