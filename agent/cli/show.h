@@ -28,6 +28,14 @@ double sp_json_number(const cJSON *json, const char *name);
 bool sp_json_true(const cJSON *json, const char *name);
 const cJSON *sp_json_member(const cJSON *json, const char *name);
 
+// ---- the feed's words in people's language -----------------------------------------------------------
+
+struct sp_word {
+	const char *word, *text; ///< text: marked by N_()
+};
+/// A word that this program is too old to know shows as it is.
+const char *sp_show_word(const struct sp_word *words, size_t count, const char *word);
+
 enum sp_style sp_show_style(const char *state);
 const char *sp_show_state(const char *state); ///< also of rungs, journals and storages
 const char *sp_show_rung(const char *rung);

@@ -8,21 +8,9 @@
 #include "agent/cli/language.h"
 #include "agent/cli/show.h"
 
-struct word {
-	const char *word, *text;
-};
-
-static const char *look_up(const struct word *words, size_t count, const char *word)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(words[i].word, word) == 0)
-			return _(words[i].text);
-	return word;
-}
-
 static const char *validity_text(const char *validity)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"valid", N_("valid")},
 	    {"contended", N_("contended")},
 	    {"device_limited", N_("limited by the board")},
@@ -31,12 +19,12 @@ static const char *validity_text(const char *validity)
 	    {"failed", N_("failed")},
 	    {"skipped", N_("not done")},
 	};
-	return look_up(words, SP_COUNT(words), validity);
+	return sp_show_word(words, SP_COUNT(words), validity);
 }
 
 static const char *reason_text(const char *reason)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"budget", N_("the month's bytes do not allow it")},
 	    {"busy", N_("others used the line")},
 	    {"byte_limit", N_("the most bytes that it may take were reached")},
@@ -65,7 +53,7 @@ static const char *reason_text(const char *reason)
 	    {"stalled", N_("nothing moved for too long")},
 	    {"timeout", N_("no answer in time")},
 	};
-	return look_up(words, SP_COUNT(words), reason);
+	return sp_show_word(words, SP_COUNT(words), reason);
 }
 
 static enum sp_style style_of(const char *validity)

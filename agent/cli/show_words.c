@@ -30,12 +30,7 @@ bool sp_json_true(const cJSON *json, const char *name)
 	return cJSON_IsTrue(sp_json_member(json, name));
 }
 
-struct word {
-	const char *word, *text;
-};
-
-/// A word that this program is too old to know shows as it is.
-static const char *look_up(const struct word *words, size_t count, const char *word)
+const char *sp_show_word(const struct sp_word *words, size_t count, const char *word)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(words[i].word, word) == 0)
@@ -45,7 +40,7 @@ static const char *look_up(const struct word *words, size_t count, const char *w
 
 const char *sp_show_cause(const char *cause)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"none", N_("nothing decisive is measured")},
 	    {"cable", N_("no carrier on the cable")},
 	    {"address", N_("no address or no default route")},
@@ -64,12 +59,12 @@ const char *sp_show_cause(const char *cause)
 	    {"reboot", N_("the board restarted")},
 	    {"agent", N_("the agent was not running")},
 	};
-	return look_up(words, SP_COUNT(words), cause);
+	return sp_show_word(words, SP_COUNT(words), cause);
 }
 
 const char *sp_show_whose(const char *whose)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"school", N_("the school's")},
 	    {"provider", N_("the provider's")},
 	    {"resolver", N_("the resolver's")},
@@ -78,12 +73,12 @@ const char *sp_show_whose(const char *whose)
 	    {"nobody", N_("nobody's")},
 	    {"unresolved", N_("not known whose")},
 	};
-	return look_up(words, SP_COUNT(words), whose);
+	return sp_show_word(words, SP_COUNT(words), whose);
 }
 
 const char *sp_show_state(const char *state)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"up", N_("up")},
 	    {"degraded", N_("degraded")},
 	    {"down", N_("down")},
@@ -97,12 +92,12 @@ const char *sp_show_state(const char *state)
 	    {"full", N_("full")},
 	    {"failed", N_("failed")},
 	};
-	return look_up(words, SP_COUNT(words), state);
+	return sp_show_word(words, SP_COUNT(words), state);
 }
 
 const char *sp_show_rung(const char *rung)
 {
-	static const struct word words[] = {
+	static const struct sp_word words[] = {
 	    {"cable", N_("cable")},
 	    {"address", N_("address")},
 	    {"gateway", N_("gateway")},
@@ -115,12 +110,12 @@ const char *sp_show_rung(const char *rung)
 	    {"service", N_("platforms")},
 	    {"full_size", N_("full-size packet")},
 	};
-	return look_up(words, SP_COUNT(words), rung);
+	return sp_show_word(words, SP_COUNT(words), rung);
 }
 
 const char *sp_show_family(const char *family)
 {
-	static const struct word words[] = {{"any", ""}, {"ipv4", "IPv4"}, {"ipv6", "IPv6"}};
+	static const struct sp_word words[] = {{"any", ""}, {"ipv4", "IPv4"}, {"ipv6", "IPv6"}};
 	for (size_t i = 0; i < SP_COUNT(words); i++)
 		if (strcmp(words[i].word, family) == 0)
 			return words[i].text;
