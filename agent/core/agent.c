@@ -79,7 +79,7 @@ void sp_agent_put(void *arg, const char *key, const char *value)
 		sp_warning("agent", "%s is not kept: %s", key, strerror(-result));
 }
 
-static char *get(void *arg, const char *key)
+char *sp_agent_get(void *arg, const char *key)
 {
 	struct sp_agent *agent = arg;
 	return sp_journal_get(agent->journal, key);
@@ -133,7 +133,7 @@ static void on_egress(void *arg, const char *line, const char *device, const str
 	sp_lines_egress(agent->lines, line, device, egress);
 }
 
-static void on_load(void *arg, const char *line, const char *device, bool loading)
+void sp_agent_load(void *arg, const char *line, const char *device, bool loading)
 {
 	struct sp_agent *agent = arg;
 	sp_lines_load(agent->lines, line, device, loading);
@@ -161,7 +161,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 							      .recorder = &agent->recorder.base,
 							      .boot = agent->boot,
 							      .put = sp_agent_put,
-							      .get = get,
+							      .get = sp_agent_get,
 							      .better = on_better,
 							      .verdict = on_verdict,
 							      .ask = on_ask,
@@ -180,7 +180,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 								    .rung = on_rung,
 								    .suspect = on_suspect,
 								    .egress = on_egress,
-								    .load = on_load,
+								    .load = sp_agent_load,
 								    .usable = on_usable,
 								    .traffic = sp_agent_traffic,
 								    .spent = sp_agent_spent,

@@ -24,12 +24,6 @@ static int put(void *arg, const char *key, const char *value, sp_journal_done_fn
 	return sp_journal_put(agent->journal, key, value, done, done_arg);
 }
 
-static char *get(void *arg, const char *key)
-{
-	struct sp_agent *agent = arg;
-	return sp_journal_get(agent->journal, key);
-}
-
 static void note_failure(struct order *order, const char *reason, const char *text)
 {
 	if (order->reason[0])
@@ -123,7 +117,7 @@ void sp_agent_open_commands(struct sp_agent *agent)
 								       .key = agent->command_key,
 								       .allow = &conf->allow,
 								       .put = put,
-								       .get = get,
+								       .get = sp_agent_get,
 								       .speedtest = speedtest,
 								       .arg = agent});
 }

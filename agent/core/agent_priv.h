@@ -62,6 +62,10 @@ struct sp_agent {
 
 /// Into the journal's durable state; `agent` is a struct sp_agent. NULL deletes.
 void sp_agent_put(void *agent, const char *key, const char *value);
+/// To be free()d; NULL: nothing is kept.
+char *sp_agent_get(void *agent, const char *key);
+/// We load the line ourselves now, with that device, or no more.
+void sp_agent_load(void *agent, const char *line, const char *device, bool loading);
 
 // ---- agent_boot.c: why the agent was silent --------------------------------------------------------
 

@@ -28,12 +28,6 @@ static bool usable(void *arg, const char *name)
 	       (view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED || unmeasured);
 }
 
-static void load(void *arg, const char *line, const char *device, bool loading)
-{
-	struct sp_agent *agent = arg;
-	sp_lines_load(agent->lines, line, device, loading);
-}
-
 // ---- books ------------------------------------------------------------------------------------------
 
 static int64_t left(void *arg, const char *line)
@@ -58,12 +52,6 @@ static void give_back(void *arg, const char *line)
 {
 	struct sp_agent *agent = arg;
 	sp_budgets_give_back(agent->budgets, line);
-}
-
-static char *get(void *arg, const char *key)
-{
-	struct sp_agent *agent = arg;
-	return sp_journal_get(agent->journal, key);
 }
 
 // ---- the child --------------------------------------------------------------------------------------
@@ -171,7 +159,7 @@ void sp_agent_open_speed(struct sp_agent *agent)
 	agent->children = sp_children_new(agent->loop);
 	agent->speed_hooks = (struct sp_speed_hooks){.usable = usable,
 						     .frugal = sp_agent_frugal,
-						     .load = load,
+						     .load = sp_agent_load,
 						     .left = left,
 						     .set_aside = set_aside,
 						     .spent = spent,
@@ -180,7 +168,7 @@ void sp_agent_open_speed(struct sp_agent *agent)
 						     .kill = end_child,
 						     .way = way,
 						     .put = sp_agent_put,
-						     .get = get,
+						     .get = sp_agent_get,
 						     .arg = agent};
 	agent->speed = sp_speed_run_new(&(struct sp_speed_run_config){
 	    .loop = agent->loop,

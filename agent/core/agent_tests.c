@@ -18,18 +18,12 @@ struct sp_agent_hand {
 	char test[SP_ID_LENGTH + 1];
 };
 
-static char *get(void *arg, const char *key)
-{
-	struct sp_agent *agent = arg;
-	return sp_journal_get(agent->journal, key);
-}
-
 // ---- the schedule ----------------------------------------------------------------------------------------
 
 void sp_agent_open_speed_list(struct sp_agent *agent)
 {
 	agent->speed_list = sp_speed_list_new(&(struct sp_speed_list_config){
-	    .recorder = &agent->recorder.base, .put = sp_agent_put, .get = get, .arg = agent});
+	    .recorder = &agent->recorder.base, .put = sp_agent_put, .get = sp_agent_get, .arg = agent});
 }
 
 void sp_agent_open_tests(struct sp_agent *agent)
@@ -51,7 +45,7 @@ void sp_agent_open_tests(struct sp_agent *agent)
 						       .run = agent->speed,
 						       .times = &settings->speedtests.times,
 						       .put = sp_agent_put,
-						       .get = get,
+						       .get = sp_agent_get,
 						       .arg = agent},
 		    names, paces, count);
 	free(names);
