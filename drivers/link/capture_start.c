@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../outward.h"
 #include "capture.h"
 #include "rtnl.h"
 
@@ -28,7 +29,7 @@ int sp_capture_check(const void *conf, const char **key, char *why, size_t size)
 	struct sp_capture_prefix prefix;
 	if (strcmp(capture->interface, "auto") == 0)
 		return refuse(key, "interface", why, size, "the interface must be named");
-	if (sp_view_check_name(capture->interface, why, size)) {
+	if (sp_outward_check_interface(capture->interface, why, size)) {
 		*key = "interface";
 		return -EINVAL;
 	}

@@ -10,6 +10,7 @@
 #include "schoolpulse/driver.h"
 #include "schoolpulse/io.h"
 #include "../drivers.h"
+#include "../outward.h"
 #include "schoolpulse/log.h"
 
 enum {
@@ -195,7 +196,7 @@ static int check(const void *of, const char **key, char *why, size_t size)
 {
 	const struct carrier_conf *conf = of;
 	*key = "interface";
-	return sp_view_check_name(conf->interface, why, size);
+	return sp_outward_check_interface(conf->interface, why, size);
 }
 
 static int start(struct sp_device *dev)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../drivers.h"
+#include "../outward.h"
 #include "schoolpulse/log.h"
 
 enum {
@@ -213,14 +214,14 @@ static int check(const void *of, const char **key, char *why, size_t size)
 {
 	const struct sp_gateway_conf *conf = of;
 	*key = "interface";
-	return sp_view_check_name(conf->interface, why, size);
+	return sp_outward_check_interface(conf->interface, why, size);
 }
 
 static int start(struct sp_device *dev)
 {
 	const struct sp_gateway_conf *conf = sp_device_conf(dev);
 	struct gateway *g = sp_device_state(dev);
-	g->ping = sp_ping_new(dev, strcmp(conf->interface, "auto") == 0 ? "" : conf->interface);
+	g->ping = sp_ping_new(dev, sp_outward_interface(conf->interface));
 	if (!g->ping)
 		return -ENOMEM;
 	g->timer = sp_timer_new(dev, on_timer, g);

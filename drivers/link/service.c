@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../drivers.h"
+#include "../outward.h"
 #include "no_way.h"
 #include "portal.h"
 #include "view.h"
@@ -180,7 +180,7 @@ static void ask(struct target *target)
 	const struct service_conf *conf = sp_device_conf(target->dev);
 	struct sp_http_request request = {
 	    .url = target->url,
-	    .interface = strcmp(conf->interface, "auto") == 0 ? "" : conf->interface,
+	    .interface = sp_outward_interface(conf->interface),
 	    .ca_file = conf->ca_file,
 	    .timeout_ms = conf->timeout_ms,
 	    .max_bytes = BODY_MAX,
@@ -256,22 +256,19 @@ static int check(const void *of, const char **key, char *why, size_t size)
 		}
 	}
 	*key = "interface";
-	if (sp_view_check_name(conf->interface, why, size) < 0)
+	if (sp_outward_check_interface(conf->interface, why, size) < 0)
 		return -EINVAL;
 	*key = "ca_file";
-	if (conf->ca_file[0] && conf->ca_file[0] != '/') {
-		snprintf(why, size, "\"%.100s\" does not begin with /", conf->ca_file);
-		return -EINVAL;
-	}
-	return 0;
+	return sp_outward_check_ca_file(conf->ca_file, why, size);
 }
 
 static int start(struct sp_device *dev)
 {
 	const struct service_conf *conf = sp_device_conf(dev);
 	struct service *service = sp_device_state(dev);
-	if (conf->ca_file[0] && access(conf->ca_file, R_OK) < 0)
-		return -errno;
+	int result = sp_outward_see_ca_file(conf->ca_file);
+	if (result < 0)
+		return result;
 	for (size_t i = 0; i < conf->urls.count && i < URLS; i++) {
 		struct target *target = &service->targets[service->count++];
 		target->dev = dev;

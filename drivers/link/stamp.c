@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "../drivers.h"
+#include "../outward.h"
 #include "anchors.h"
 #include "no_way.h"
 #include "stamp_session.h"
@@ -311,7 +312,7 @@ static int check(const void *of, const char **key, char *why, size_t size)
 		return -EINVAL;
 	}
 	*key = "interface";
-	return sp_view_check_name(conf->interface, why, size);
+	return sp_outward_check_interface(conf->interface, why, size);
 }
 
 static int start(struct sp_device *dev)

@@ -80,18 +80,6 @@ const struct sp_nl_route *sp_view_default(const struct sp_view *view, int family
 	return best;
 }
 
-int sp_view_check_name(const char *name, char *why, size_t size)
-{
-	// What the kernel's dev_valid_name() refuses, and what no sane name has.
-	bool good = strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-	for (const char *c = name; *c; c++)
-		good &= *c > ' ' && *c < 0x7f && *c != '/' && *c != ':';
-	if (good)
-		return 0;
-	snprintf(why, size, "\"%.16s\" is no name of a network interface", name);
-	return -EINVAL;
-}
-
 /// The only one of the physical links that is switched on; with several, the only one that is connected.
 static const struct sp_nl_link *only_physical(const struct sp_view *view)
 {

@@ -26,9 +26,6 @@ bool sp_view_self_assigned(const struct sp_view *view, uint32_t index);
 /// The default route with the lowest metric; index 0: over any link. NULL without one.
 const struct sp_nl_route *sp_view_default(const struct sp_view *view, int family, uint32_t index);
 
-/// A name that an interface can have (or "auto"). 0, or -EINVAL and why.
-int sp_view_check_name(const char *name, char *why, size_t size) SP_MUST_CHECK;
-
 /// The line's interface. `wanted` names it, or is "auto": that of the lowest default route (IPv4 before
 /// IPv6), or while there is none the one that it was (`kept`, "" for none), or the only physical link that is
 /// up. NULL: unknown.

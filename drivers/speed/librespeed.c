@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "../drivers.h"
+#include "../outward.h"
 
 enum {
 	PINGS = 20,
@@ -34,7 +34,7 @@ struct sp_http_session *sp_librespeed_session(struct sp_librespeed_round *round)
 	const struct sp_librespeed_conf *conf = round->conf;
 	struct sp_http_session_config config = {
 	    .resolve = round->address[0] ? round->address : conf->resolve,
-	    .interface = strcmp(conf->interface, "auto") == 0 ? "" : conf->interface,
+	    .interface = sp_outward_interface(conf->interface),
 	    .ca_file = conf->ca_file,
 	    .family = round->family,
 	    .connect_timeout_ms = conf->timeout_ms,
@@ -232,14 +232,6 @@ static int64_t worst_bytes(const void *of, double mbps)
 	return (int64_t)(conf->byte_limit > 0 && limit < bytes ? limit : bytes);
 }
 
-static bool interface_ok(const char *name)
-{
-	for (const char *c = name; *c; c++)
-		if (*c <= ' ' || *c == '/' || *c == ':' || *c >= 0x7f)
-			return false;
-	return true;
-}
-
 static int check(const void *of, const char **key, char *why, size_t size)
 {
 	const struct sp_librespeed_conf *conf = of;
@@ -248,20 +240,16 @@ static int check(const void *of, const char **key, char *why, size_t size)
 	if (!sp_librespeed_base_ok(conf->url, why, size))
 		return -EINVAL;
 	*key = "interface";
-	if (!interface_ok(conf->interface)) {
-		snprintf(why, size, "\"%.100s\" is no name of an interface", conf->interface);
+	if (sp_outward_check_interface(conf->interface, why, size) < 0)
 		return -EINVAL;
-	}
 	*key = "resolve";
 	if (conf->resolve[0] && sp_endpoint_parse(&endpoint, conf->resolve, 0) < 0) {
 		snprintf(why, size, "\"%.100s\" is no address", conf->resolve);
 		return -EINVAL;
 	}
 	*key = "ca_file";
-	if (conf->ca_file[0] && conf->ca_file[0] != '/') {
-		snprintf(why, size, "\"%.100s\" does not begin with /", conf->ca_file);
+	if (sp_outward_check_ca_file(conf->ca_file, why, size) < 0)
 		return -EINVAL;
-	}
 	*key = "warmup";
 	if (conf->duration_ms - conf->warmup_ms < 2000) {
 		snprintf(why, size, "less than 2 s of the duration would be left to measure");
@@ -273,7 +261,7 @@ static int check(const void *of, const char **key, char *why, size_t size)
 static int start(struct sp_device *dev)
 {
 	const struct sp_librespeed_conf *conf = sp_device_conf(dev);
-	return conf->ca_file[0] && access(conf->ca_file, R_OK) < 0 ? -errno : 0;
+	return sp_outward_see_ca_file(conf->ca_file);
 }
 
 static void stop(struct sp_device *dev)

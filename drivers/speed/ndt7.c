@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../drivers.h"
+#include "../outward.h"
 #include "ndt7_conf.h"
 #include "ndt7_json.h"
 #include "ndt7_run.h"
@@ -215,7 +216,7 @@ static void begin(struct sp_device *dev, struct test *test, enum sp_speed_direct
 	run->times = times_of(conf);
 	run->max_wire = max_wire;
 	run->ca_file = ca_file;
-	snprintf(run->interface, sizeof(run->interface), "%s", conf->interface);
+	snprintf(run->interface, sizeof(run->interface), "%s", sp_outward_interface(conf->interface));
 	run->count = test->count;
 	for (unsigned i = 0; i < test->count; i++)
 		run->urls[i] = test->servers[(test->first + i) % test->count].urls[direction];
@@ -357,7 +358,7 @@ static void locate(struct sp_device *dev, struct test *test)
 {
 	const struct sp_ndt7_conf *conf = sp_device_conf(dev);
 	const struct sp_http_request request = {.url = test->locate,
-						.interface = conf->interface,
+						.interface = sp_outward_interface(conf->interface),
 						.ca_file = conf->ca_file,
 						.timeout_ms = conf->connect_timeout_ms,
 						.max_bytes = SP_NDT7_JSON};

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "../outward.h"
 #include "ndt7_plan.h"
 #include "ndt7_url.h"
 
@@ -43,6 +44,12 @@ int sp_ndt7_check(const void *options, const char **key, char *why, size_t size)
 		snprintf(why, size, "a country is two capital letters, as in VN");
 		return -EINVAL;
 	}
+	*key = "interface";
+	if (sp_outward_check_interface(conf->interface, why, size) < 0)
+		return -EINVAL;
+	*key = "ca_file";
+	if (sp_outward_check_ca_file(conf->ca_file, why, size) < 0)
+		return -EINVAL;
 	if (publishes(conf, &url) && !sp_ndt7_consents(conf->publish_consent)) {
 		*key = "publish_consent";
 		snprintf(
@@ -102,16 +109,17 @@ const struct sp_option sp_ndt7_options[] = {
      .help = "Who agreed, and when, that Measurement Lab publishes results with the line's address"},
     {.key = "interface",
      .type = SP_OPTION_STRING,
-     .def = "",
+     .def = "auto",
+     .min = 1,
      .max = 15,
      OPTION(interface),
-     .help = "Leave by this interface; empty: as the kernel chooses"},
+     .help = "Network interface to leave by; auto: the kernel's choice"},
     {.key = "ca_file",
      .type = SP_OPTION_STRING,
      .def = "",
-     .max = 250,
+     .max = 4095,
      OPTION(ca_file),
-     .help = "Trust these authorities (PEM) instead of the system's"},
+     .help = "Certificates of the authorities to trust, PEM; empty: the system's"},
     {.key = "duration",
      .type = SP_OPTION_DURATION,
      .def = "10s",

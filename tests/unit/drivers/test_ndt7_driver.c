@@ -28,7 +28,7 @@ static struct {
 		enum sp_speed_direction direction;
 		unsigned count;
 		char first[256];
-		char target[SP_NDT7_TARGET];
+		char target[SP_NDT7_TARGET], interface[16];
 		bool tls;
 		int64_t max_wire;
 		struct sp_ndt7_times times;
@@ -39,7 +39,7 @@ static struct {
 	bool cancelled;
 	// the locator
 	struct sp_http_answer pages_to_give[4];
-	char url[1024];
+	char url[1024], locate_interface[16];
 } play;
 
 // ---- what is played ---------------------------------------------------------------------------
@@ -84,6 +84,7 @@ void sp_ndt7_run_work(void *arg)
 	play.asked[at].times = run->times;
 	snprintf(play.asked[at].first, sizeof(play.asked[at].first), "%s", run->urls[0].host);
 	snprintf(play.asked[at].target, sizeof(play.asked[at].target), "%s", run->urls[0].target);
+	snprintf(play.asked[at].interface, sizeof(play.asked[at].interface), "%s", run->interface);
 	run->result = (struct sp_speed_result){.outcome = SP_SPEED_FAILED, .retransmit_ratio = (double)NAN};
 	run->result.text = run->text;
 	run->idle_s[0] = 0.010;
@@ -116,6 +117,7 @@ void sp_ndt7_run_free(struct sp_ndt7_run *run)
 static void give_page(const struct sp_http_request *request, struct fake_page *out)
 {
 	snprintf(play.url, sizeof(play.url), "%s", request->url);
+	snprintf(play.locate_interface, sizeof(play.locate_interface), "%s", request->interface);
 	assert_true(play.pages < 4);
 	out->answer = play.pages_to_give[play.pages++];
 	if (!out->answer.location)
@@ -214,6 +216,8 @@ static void test_nothing_is_published_without_consent(void **state)
 		assert_int_equal(checked(allowed[i], why), 0);
 	assert_int_equal(checked("server = a b\n", why), -EINVAL);
 	assert_int_equal(checked("server = a:99999\n", why), -EINVAL);
+	assert_int_equal(checked("server = a\ninterface = eth 0\n", why), -EINVAL);
+	assert_int_equal(checked("server = a\nca_file = ca.pem\n", why), -EINVAL);
 	assert_int_equal(checked(CONSENT "country = vn\n", why), -EINVAL);
 }
 
@@ -239,6 +243,24 @@ static void test_own_server(void **state)
 	assert_int_equal(play.report.wire_bytes, 2 * 1100 * 1000);
 	assert_int_equal(play.report.idle.count, 2);
 	assert_true(play.down == 1 && play.up == 1);
+}
+
+/// "auto", as with every driver, and whoever is asked on the way there.
+static void test_leaves_by_the_interface_named(void **state)
+{
+	static const struct {
+		const char *options, *by;
+	} cases[] = {{OWN_LOCATOR, ""},
+		     {OWN_LOCATOR "interface = auto\n", ""},
+		     {OWN_LOCATOR "interface = eth1\n", "eth1"}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		reset(state);
+		give(servers, 200);
+		round_of(cases[i].options);
+		assert_string_equal(play.locate_interface, cases[i].by);
+		assert_string_equal(play.asked[0].interface, cases[i].by);
+		assert_string_equal(play.asked[1].interface, cases[i].by);
+	}
 }
 
 static void test_locates_and_sifts(void **state)
@@ -391,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_nothing_is_published_without_consent, reset),
 	    cmocka_unit_test_setup(test_own_server, reset),
+	    cmocka_unit_test_setup(test_leaves_by_the_interface_named, reset),
 	    cmocka_unit_test_setup(test_locates_and_sifts, reset),
 	    cmocka_unit_test_setup(test_what_a_locator_may_answer, reset),
 	    cmocka_unit_test_setup(test_refused_once_is_refused_twice, reset),
