@@ -133,10 +133,10 @@ static void on_egress(void *arg, const char *line, const char *device, const str
 	sp_lines_egress(agent->lines, line, device, egress);
 }
 
-void sp_agent_load(void *arg, const char *line, const char *device, bool loading)
+void sp_agent_load(void *arg, const char *line, const char *device, bool loading, int64_t since_us)
 {
 	struct sp_agent *agent = arg;
-	sp_lines_load(agent->lines, line, device, loading);
+	sp_lines_load(agent->lines, line, device, loading, since_us);
 }
 
 static void on_verdict(void *arg, const char *line, const struct sp_line_view *view)

@@ -64,8 +64,8 @@ struct sp_agent {
 void sp_agent_put(void *agent, const char *key, const char *value);
 /// To be free()d; NULL: nothing is kept.
 char *sp_agent_get(void *agent, const char *key);
-/// We load the line ourselves now, with that device, or no more.
-void sp_agent_load(void *agent, const char *line, const char *device, bool loading);
+/// We load the line ourselves since then, with that device, or no more.
+void sp_agent_load(void *agent, const char *line, const char *device, bool loading, int64_t since_us);
 
 // ---- agent_boot.c: why the agent was silent --------------------------------------------------------
 

@@ -44,7 +44,7 @@ struct sp_devices_config {
 	/// io.h: sp_egress_report(), sp_line_load(), sp_line_spent(), sp_line_frugal(), sp_line_usable().
 	/// Each may be NULL.
 	void (*egress)(void *arg, const char *line, const char *device, const struct sp_egress *egress);
-	void (*load)(void *arg, const char *line, const char *device, bool loading);
+	void (*load)(void *arg, const char *line, const char *device, bool loading, int64_t since_us);
 	void (*spent)(void *arg, const char *line, enum sp_spending what, int64_t bytes);
 	bool (*frugal)(void *arg, const char *line);
 	bool (*usable)(void *arg, const char *line);

@@ -125,7 +125,7 @@ void sp_line_load(struct sp_device *dev, bool loading)
 	bool changed = dev->loading != loading;
 	dev->loading = loading;
 	if (changed && config->load && dev->line[0])
-		config->load(config->arg, dev->line, dev->name, loading);
+		config->load(config->arg, dev->line, dev->name, loading, sp_device_now_us(dev));
 }
 
 void sp_line_spent(struct sp_device *dev, enum sp_spending what, int64_t bytes)

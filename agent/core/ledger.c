@@ -257,10 +257,10 @@ size_t sp_ledger_evidence(const struct sp_ledger *ledger, int64_t now_us,
 	return count;
 }
 
-void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t now_us)
+void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t since_us)
 {
 	if (ledger->loading && !loading)
-		ledger->loaded_us = now_us;
+		ledger->loaded_us = since_us;
 	ledger->loading = loading;
 }
 

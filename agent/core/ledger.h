@@ -100,8 +100,8 @@ void sp_ledger_report(struct sp_ledger *ledger, const char *source, const struct
 /// that is open. Once, after sp_ledger_load() and before the first report.
 void sp_ledger_silence(struct sp_ledger *ledger, const struct sp_silence *silence,
 		       const struct sp_clock_reading *now);
-/// Our own test fills the line from now on, or does so no longer. Judge afterwards.
-void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t now_us);
+/// Our own test fills the line since then, or does so no longer. Judge afterwards.
+void sp_ledger_load_line(struct sp_ledger *ledger, bool loading, int64_t since_us);
 /// Bytes from beyond the gateway came in at that time: what was silent since before is not down then. Judge
 /// afterwards.
 void sp_ledger_traffic(struct sp_ledger *ledger, int64_t at_us);

@@ -172,7 +172,8 @@ void sp_lines_silence(struct sp_lines *lines, const struct sp_silence *silence)
 		sp_ledger_silence(lines->items[i]->ledger, silence, &now);
 }
 
-void sp_lines_load(struct sp_lines *lines, const char *name, const char *device, bool loading)
+void sp_lines_load(struct sp_lines *lines, const char *name, const char *device, bool loading,
+		   int64_t since_us)
 {
 	(void)device; // each tells its changes only
 	for (size_t i = 0; i < lines->count; i++) {
@@ -180,7 +181,7 @@ void sp_lines_load(struct sp_lines *lines, const char *name, const char *device,
 		if (!hears(line, name) || (!loading && line->loads == 0))
 			continue;
 		line->loads = loading ? line->loads + 1 : line->loads - 1;
-		sp_ledger_load_line(line->ledger, line->loads > 0, sp_loop_now_us(lines->config.loop));
+		sp_ledger_load_line(line->ledger, line->loads > 0, since_us);
 		sp_line_judge_soon(line);
 	}
 }

@@ -45,7 +45,8 @@ void sp_lines_hub(struct sp_lines *lines, enum sp_rung_status status, int64_t si
 /// once, after the lines were added and before the first report.
 void sp_lines_silence(struct sp_lines *lines, const struct sp_silence *silence);
 /// A device fills the line by itself, or does so no longer.
-void sp_lines_load(struct sp_lines *lines, const char *line, const char *device, bool loading);
+void sp_lines_load(struct sp_lines *lines, const char *line, const char *device, bool loading,
+		   int64_t since_us);
 
 /// A device saw by which door the line leaves.
 void sp_lines_egress(struct sp_lines *lines, const char *line, const char *device,

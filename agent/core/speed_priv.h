@@ -65,6 +65,7 @@ struct sp_speed_job {
 	// running
 	void *child;
 	bool loading;
+	int64_t moved_us; ///< while loading: when it was last told that something moves
 	enum sp_speed_phase phase;
 	double done, bps;
 	struct sp_speed_load loads[SP_SPEED_DIRECTIONS];

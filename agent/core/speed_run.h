@@ -51,7 +51,9 @@ struct sp_speed_hooks {
 	bool (*usable)(void *arg, const char *line);
 	/// By configuration or because the month's bytes are used up.
 	bool (*frugal)(void *arg, const char *line);
-	void (*load)(void *arg, const char *line, const char *device, bool loading);
+	/// It fills the line since then, or does so no longer: also in the middle of a test when nothing
+	/// moves.
+	void (*load)(void *arg, const char *line, const char *device, bool loading, int64_t since_us);
 	/// Bytes that tests may still use this month: INT64_MAX: no cap; < 0: the account cannot be read.
 	int64_t (*left)(void *arg, const char *line);
 	/// Durably, before it is answered: done(done_arg, 0). -errno: never answered.

@@ -14,6 +14,9 @@ enum {
 	LEAVE_MS = 3000,      ///< from its last word to its end
 	GRACE_MS = 10 * 1000, ///< beyond the driver's deadline: the child ends itself before
 	DEADLINE_MS = 120 * 1000,
+	MOVES_BPS = 10 * 1000,
+	STILL_US = 3 * 1000 * 1000,
+	TOLD_LATE_US = 1000 * 1000, ///< drivers tell the rate of the last second
 };
 /// Nothing in a school carries more: what is told beyond is not true.
 static const double FASTEST_BYTES_PER_SECOND = 1.25e9;
@@ -23,13 +26,13 @@ static void keep(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text);
 }
 
-static void set_load(struct sp_speed_job *job, bool loading)
+static void set_load(struct sp_speed_job *job, bool loading, int64_t since_us)
 {
 	const struct sp_speed_hooks *hooks = job->run->config.hooks;
 	if (job->loading == loading)
 		return;
 	job->loading = loading;
-	hooks->load(hooks->arg, job->place->line.name, job->entry->device->name, loading);
+	hooks->load(hooks->arg, job->place->line.name, job->entry->device->name, loading, since_us);
 }
 
 // ---- processors -------------------------------------------------------------------------------------
@@ -65,7 +68,7 @@ static void leave(struct sp_speed_job *job)
 	job->child = NULL;
 	if (child)
 		hooks->kill(hooks->arg, child);
-	set_load(job, false);
+	set_load(job, false, sp_speed_now(job->run));
 	sp_speed_finish(job);
 }
 
@@ -96,7 +99,10 @@ static void progress(struct sp_speed_job *job, const struct sp_speed_message *me
 	if (load) {
 		load->to_us = now;
 		load->child_last = message->cpu_us;
-		set_load(job, true);
+		if (turn || message->bps >= MOVES_BPS) {
+			job->moved_us = now;
+			set_load(job, true, now);
+		}
 	}
 	sp_speed_tell(job);
 }
@@ -154,7 +160,7 @@ static void on_ended(void *arg, int status)
 			 status < 0 ? -status : status);
 		sp_warning("speed", "\"%s\": %s", job->entry->device->name, job->text);
 	}
-	set_load(job, false);
+	set_load(job, false, sp_speed_now(job->run));
 	sp_speed_finish(job);
 }
 
@@ -199,6 +205,9 @@ void sp_speed_test_step(struct sp_speed_job *job)
 	int64_t deadline_ms = job->entry->device->driver->deadline_ms;
 	int64_t most_ms = (deadline_ms > 0 ? deadline_ms : DEADLINE_MS) + GRACE_MS;
 	look_at_cores(job);
+	// What does not move fills no line: the probes that are lost now were lost by the line itself.
+	if (sp_speed_now(job->run) - job->moved_us >= STILL_US)
+		set_load(job, false, job->moved_us - TOLD_LATE_US);
 	if (job->ended)
 		leave(job); // it has said everything
 	else if (sp_speed_now(job->run) - job->started_us >= most_ms * 1000)

@@ -127,7 +127,7 @@ SCENARIOS = (
     Scenario("speed_self_loaded", "a speed test fills the line: no outage, its minutes are marked", speed_courses.self_loaded,
              "none", NO_OUTAGE, trials=2, agent=speed.agent()),
     Scenario("speed_cut", "the line dies while a speed test fills it", speed_courses.cut, "isp_access",
-             (30, 25),  # losses while our own test fills the line are no outage's: it begins when the test has given up
+             (10, 2),  # losses while our own test fills the line are no outage's, until nothing has moved for 3 s
              agent=speed.agent(test_length="20s")),
     Scenario("speed_budget", "the month's bytes are nearly used, and the agent is killed within tests", speed_courses.budget, "agent", (None, None),
              trials=5, agent=speed.agent(line_options=f"bought_down = 80\nbought_up = 40\nbudget = {speed_courses.CAP_MB}M"), judge=judges.judge_complaints),

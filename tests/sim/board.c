@@ -134,10 +134,10 @@ static bool on_usable(void *arg, const char *line)
 	return view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED;
 }
 
-static void on_load(void *arg, const char *line, const char *device, bool loading)
+static void on_load(void *arg, const char *line, const char *device, bool loading, int64_t since_us)
 {
 	struct sim_board *board = arg;
-	sp_lines_load(board->lines, line, device, loading);
+	sp_lines_load(board->lines, line, device, loading, since_us);
 }
 
 static void on_verdict(void *arg, const char *line, const struct sp_line_view *view)

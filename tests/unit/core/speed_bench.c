@@ -89,11 +89,13 @@ static bool frugal(void *arg, const char *line)
 	return bench.frugal;
 }
 
-static void load(void *arg, const char *line, const char *device, bool loading)
+static void load(void *arg, const char *line, const char *device, bool loading, int64_t since_us)
 {
 	(void)arg;
 	assert_string_equal(line, "main");
 	assert_string_equal(device, "nearby");
+	assert_true(since_us <= sp_loop_now_us(bench.loop));
+	bench.load_since_us = since_us;
 	assert_true(loading != bench.loading);
 	bench.loading = loading;
 	bench.loads += loading;

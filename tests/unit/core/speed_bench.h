@@ -22,6 +22,7 @@ struct speed_bench {
 	// what they were asked
 	int spawns, kills, loads, give_backs, set_asides;
 	bool loading;
+	int64_t load_since_us; ///< since when it is that
 	int64_t aside, spent;
 	char order[256];
 	char *mark; ///< durable

@@ -88,6 +88,27 @@ static void test_a_child_that_cannot_be_started_is_a_record(void **state)
 	assert_true(bench.aside == 0 && bench.spent == 0);
 }
 
+static void test_what_does_not_move_fills_no_line(void **state)
+{
+	(void)state;
+	begin_test();
+	bench_pass(1000);
+	bench_says("{\"is\":\"progress\",\"phase\":2,\"done\":0.1,\"bps\":8e7,\"cpu_us\":2}");
+	int64_t moved_us = sp_loop_now_us(bench.loop);
+	bench_pass(2900);
+	bench_says("{\"is\":\"progress\",\"phase\":2,\"done\":0.4,\"bps\":100,\"cpu_us\":3}");
+	assert_true(bench.loading);
+	bench_pass(1100);
+	assert_false(bench.loading);
+	assert_true(bench.load_since_us == moved_us - 1000000); // the rate is that of the last second
+	bench_says("{\"is\":\"progress\",\"phase\":2,\"done\":0.6,\"bps\":9e6,\"cpu_us\":4}");
+	assert_true(bench.loading);
+	assert_int_equal(bench.loads, 2);
+	bench_child_ends(-11);
+	bench_pass(100);
+	assert_false(bench.loading);
+}
+
 static void test_a_driver_that_failed_says_why(void **state)
 {
 	(void)state;
@@ -260,6 +281,7 @@ int main(void)
 	    TEST(test_a_child_that_hangs_is_killed),
 	    TEST(test_a_child_that_does_not_leave_is_killed_and_believed),
 	    TEST(test_a_child_that_cannot_be_started_is_a_record),
+	    TEST(test_what_does_not_move_fills_no_line),
 	    TEST(test_a_driver_that_failed_says_why),
 	    TEST(test_half_a_test_is_told_as_half),
 	    TEST(test_a_child_cannot_spend_more_than_a_line_carries),
