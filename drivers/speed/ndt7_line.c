@@ -26,15 +26,18 @@ enum {
 	TLS_PIECE = 16 * 1024, ///< a record; what is refused must be offered again as it was
 };
 
-static bool kernel_says(int fd, struct tcp_info *info, int *segment)
+static int segment_of(int fd)
 {
 	struct sockaddr_storage own = {0};
 	socklen_t size = sizeof(own);
+	return getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.ss_family == AF_INET6 ? SEGMENT_V6
+												 : SEGMENT_V4;
+}
+
+static bool kernel_says(int fd, struct tcp_info *info)
+{
+	socklen_t size = sizeof(*info);
 	*info = (struct tcp_info){0};
-	*segment = getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.ss_family == AF_INET6
-		       ? SEGMENT_V6
-		       : SEGMENT_V4;
-	size = sizeof(*info);
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
 }
 
@@ -47,11 +50,10 @@ static int64_t bytes_of_ip(const struct tcp_info *info, int segment)
 void sp_ndt7_line_tcp(const struct sp_ndt7_line *line, struct sp_ndt7_tcp *out)
 {
 	struct tcp_info info;
-	int segment;
 	*out = (struct sp_ndt7_tcp){.rtt_us = -1, .min_rtt_us = -1};
-	if (line->fd < 0 || !kernel_says(line->fd, &info, &segment))
+	if (line->fd < 0 || !kernel_says(line->fd, &info))
 		return;
-	out->wire_bytes = bytes_of_ip(&info, segment);
+	out->wire_bytes = bytes_of_ip(&info, line->segment);
 	out->acked = (int64_t)info.tcpi_bytes_acked;
 	out->sent = (int64_t)info.tcpi_bytes_sent;
 	out->retransmitted = (int64_t)info.tcpi_bytes_retrans;
@@ -69,9 +71,9 @@ static int on_close(void *arg, curl_socket_t fd)
 {
 	struct sp_ndt7_line *line = arg;
 	struct tcp_info info;
-	int segment;
+	int segment = segment_of(fd);
 	struct linger at_once = {.l_onoff = 1};
-	if (kernel_says(fd, &info, &segment))
+	if (kernel_says(fd, &info))
 		line->lost_bytes += bytes_of_ip(&info, segment) + FAREWELL * segment;
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	return close(fd);
@@ -166,6 +168,7 @@ static void take_note(struct sp_ndt7_line *line)
 	int unsent = UNSENT;
 	curl_easy_getinfo(line->easy, CURLINFO_ACTIVESOCKET, &fd);
 	line->fd = fd == CURL_SOCKET_BAD ? -1 : fd;
+	line->segment = segment_of(line->fd);
 	setsockopt(line->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	curl_easy_getinfo(line->easy, CURLINFO_PRIMARY_IP, &address);
 	snprintf(line->address, sizeof(line->address), "%s", address ? address : "");

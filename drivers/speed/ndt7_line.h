@@ -20,6 +20,7 @@ struct sp_ndt7_line_config {
 struct sp_ndt7_line {
 	void *easy;
 	int fd;
+	int segment; ///< bytes of its headers
 	bool tls;
 	const atomic_bool *cancel;
 	int64_t lost_bytes; ///< of IP, on sockets that are closed already

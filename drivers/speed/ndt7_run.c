@@ -17,7 +17,9 @@
 
 enum {
 	SECOND_US = 1000 * 1000,
-	LOOK_US = 20 * 1000,
+	LOOK_US = 50 * 1000,
+	LAST_LOOK_US = 1000, ///< while the last bytes of a limit arrive
+	LOOKS = 16,          ///< at least, on the way to a limit
 	READ = 256 * 1024,
 	SPINS = 16, ///< pieces or reads before it looks at the clock again
 };
@@ -26,7 +28,7 @@ struct work {
 	struct sp_ndt7_run *run;
 	struct sp_ndt7_line line;
 	struct sp_ndt7_session session;
-	int64_t began_us, looked_us;
+	int64_t looked_us, looked_bytes;
 	bool deaf; ///< the peer takes nothing any more
 	char key[SP_NDT7_KEY];
 	char request[SP_NDT7_REQUEST];
@@ -114,15 +116,28 @@ static bool listen_to_answer(struct work *w, int64_t until_us, size_t *rest, str
 
 // ---- the test ---------------------------------------------------------------------------------
 
-static void look(struct work *w, bool at_once)
+static int64_t moved(const struct work *w)
+{
+	return w->session.received + w->session.handed;
+}
+
+/// So much that a look's worth more could be too much.
+static bool moved_much(const struct work *w)
+{
+	const struct sp_ndt7_session *s = &w->session;
+	return s->max_wire > 0 && (s->used_up || moved(w) - w->looked_bytes >= s->max_wire / LOOKS);
+}
+
+static void look(struct work *w)
 {
 	struct sp_ndt7_session *s = &w->session;
 	struct sp_ndt7_run *run = w->run;
 	struct sp_ndt7_tcp tcp;
 	int64_t at = now();
-	if (!at_once && at - w->looked_us < LOOK_US)
+	if (at - w->looked_us < LOOK_US && !moved_much(w))
 		return;
 	w->looked_us = at;
+	w->looked_bytes = moved(w);
 	sp_ndt7_line_tcp(&w->line, &tcp);
 	sp_ndt7_session_look(s, &tcp, at);
 	if (atomic_load(&run->cancel))
@@ -154,7 +169,7 @@ static bool send_pieces(struct work *w)
 /// False when nothing was there.
 static bool receive_pieces(struct work *w)
 {
-	for (unsigned i = 0; i < SPINS && !w->session.over; i++) {
+	for (unsigned i = 0; i < SPINS && !w->session.over && (i == 0 || !moved_much(w)); i++) {
 		ssize_t got = sp_ndt7_line_read(&w->line, w->buffer, sizeof(w->buffer));
 		if (got == -EAGAIN)
 			return i > 0;
@@ -182,17 +197,19 @@ static void measure(struct work *w, size_t rest)
 	int64_t left = run->max_wire > 0 ? run->max_wire - run->wire_bytes : 0;
 	if (run->max_wire > 0 && left < 1)
 		left = 1;
+	w->looked_us = w->looked_bytes = 0;
 	sp_ndt7_session_begin(s, run->direction, &run->times, left, seed, &tcp, now());
 	atomic_store(&run->loading, true);
 	sp_ndt7_session_receive(s, w->buffer, rest, now());
 	for (bool more = true; !s->over;) {
 		bool full = send_pieces(w);
 		bool busy = run->direction == SP_SPEED_UP && !full && !w->deaf && s->end == SP_NDT7_RUNNING;
+		int64_t wait_us = s->used_up ? LAST_LOOK_US : busy ? 0 : LOOK_US;
 		if (!more && !s->over)
-			more = sp_ndt7_line_wait(&w->line, full, busy ? 0 : LOOK_US);
+			more = sp_ndt7_line_wait(&w->line, full, wait_us);
 		if (more)
 			more = receive_pieces(w);
-		look(w, false);
+		look(w);
 	}
 	sp_ndt7_line_tcp(&w->line, &s->tcp);
 	run->idle_s[0] = tcp.min_rtt_us > 0 ? (double)tcp.min_rtt_us / 1e6 : (double)NAN;

@@ -11,6 +11,7 @@
 enum {
 	SECOND_US = 1000 * 1000,
 	PONG_GAP_US = 20 * 1000, ///< who pings more often gets fewer answers
+	LAST_PIECE = 16 * 1024,  ///< of an upload that comes to its limit: one record of TLS
 	MEASUREMENTS = 400,      ///< ten a second for longer than any test; more are counted and not read
 	CLOSE_NORMAL = 1000,
 };
@@ -85,6 +86,14 @@ static void keep(int64_t *kept, int64_t told)
 		*kept = told;
 }
 
+/// The server's clock goes on when we have stopped, its bytes do not: that is no slower line.
+static bool of_silence(const struct sp_ndt7_session *s, int64_t elapsed_us)
+{
+	int64_t on_its_way_us = s->tcp.rtt_us > 0 ? s->tcp.rtt_us / 2 : 0;
+	return s->direction == SP_SPEED_UP && s->end != SP_NDT7_RUNNING &&
+	       elapsed_us > s->ended_us - s->began_us + on_its_way_us;
+}
+
 static void read_measurement(struct sp_ndt7_session *s)
 {
 	struct sp_ndt7_measurement m;
@@ -95,6 +104,8 @@ static void read_measurement(struct sp_ndt7_session *s)
 		s->first_min_rtt_us = m.min_rtt_us;
 	if (m.rtt_us > 0 && s->direction == SP_SPEED_DOWN)
 		sp_latency_add(&s->loaded, (double)m.rtt_us / 1e6);
+	if (of_silence(s, m.tcp_elapsed_us > 0 ? m.tcp_elapsed_us : m.app_elapsed_us))
+		return;
 	// Bytes without their time, or the other way round, are no rate.
 	if (m.tcp_elapsed_us > 0 && m.bytes_received >= 0) {
 		s->last.tcp_elapsed_us = m.tcp_elapsed_us;
@@ -289,6 +300,29 @@ static void choose(struct sp_ndt7_session *s, int64_t now_us)
 	}
 }
 
+/// What the limit leaves for, when all that was handed over has gone: with headers, and acknowledgements that
+/// come back, a twelfth on top.
+static int64_t room(const struct sp_ndt7_session *s)
+{
+	int64_t gone =
+	    (s->tcp.sent - s->tcp.retransmitted) - (s->tcp_first.sent - s->tcp_first.retransmitted);
+	int64_t waiting = s->handed > gone ? s->handed - gone : 0;
+	int64_t left = s->max_wire - s->tcp.wire_bytes;
+	return left - left / 12 - waiting;
+}
+
+/// Cuts the bulk's next piece; 0: the limit leaves for none.
+static size_t cut(struct sp_ndt7_session *s, int64_t length)
+{
+	if (s->offered == 0 && s->max_wire > 0 && room(s) < length) {
+		length = length < LAST_PIECE ? length : LAST_PIECE;
+		s->used_up |= room(s) < length;
+	}
+	if (s->offered == 0 && !s->used_up)
+		s->offered = (size_t)length;
+	return s->offered;
+}
+
 const uint8_t *sp_ndt7_session_piece(struct sp_ndt7_session *s, int64_t now_us, size_t *length)
 {
 	if (s->over)
@@ -303,12 +337,15 @@ const uint8_t *sp_ndt7_session_piece(struct sp_ndt7_session *s, int64_t now_us, 
 		return NULL;
 	int64_t at = s->message_sent < 0 ? s->message_sent : s->message_sent % SP_NDT7_BULK;
 	int64_t most = SP_NDT7_BULK - at, left = s->message_size - s->message_sent;
-	*length = (size_t)(left < most ? left : most);
+	*length = cut(s, left < most ? left : most);
+	if (*length == 0)
+		return NULL;
 	return s->bulk + SP_NDT7_FRAME_HEAD + at;
 }
 
 void sp_ndt7_session_wrote(struct sp_ndt7_session *s, size_t length)
 {
+	s->handed += (int64_t)length;
 	if (s->small_length > 0) {
 		s->small_sent += length;
 		if (s->small_sent < s->small_length)
@@ -318,6 +355,7 @@ void sp_ndt7_session_wrote(struct sp_ndt7_session *s, size_t length)
 		s->over |= s->close_sent;
 		return;
 	}
+	s->offered = 0;
 	int64_t before = s->message_sent < 0 ? 0 : s->message_sent;
 	s->message_sent += (int64_t)length;
 	if (s->message_sent > before)
@@ -328,16 +366,26 @@ void sp_ndt7_session_wrote(struct sp_ndt7_session *s, size_t length)
 
 // ---- when it is over --------------------------------------------------------------------------
 
-/// What will still arrive once we stop: what is in flight.
+/// What of a download will still arrive once we stop.
 static int64_t in_flight(const struct sp_ndt7_session *s)
 {
 	int64_t rtt_us = SECOND_US / 10;
-	int64_t told = s->direction == SP_SPEED_DOWN ? s->last.rtt_us : s->tcp.rtt_us;
-	if (told > rtt_us)
-		rtt_us = told < SECOND_US ? told : SECOND_US;
+	if (s->last.rtt_us > rtt_us)
+		rtt_us = s->last.rtt_us < SECOND_US ? s->last.rtt_us : SECOND_US;
 	int64_t most = s->max_wire / 4;
 	double bytes = sp_meter_now(&s->meter, SECOND_US / 4) / 8e6 * (double)rtt_us;
 	return bytes < (double)most ? (int64_t)bytes : most;
+}
+
+/// An upload knows what it has handed over, and is at its limit when that has arrived.
+static bool at_limit(const struct sp_ndt7_session *s)
+{
+	if (s->max_wire <= 0)
+		return false;
+	if (s->direction == SP_SPEED_DOWN)
+		return s->tcp.wire_bytes + in_flight(s) >= s->max_wire;
+	bool arrived = s->tcp.acked - s->tcp_first.acked >= s->handed;
+	return s->tcp.wire_bytes >= s->max_wire || (s->used_up && arrived);
 }
 
 void sp_ndt7_session_look(struct sp_ndt7_session *s, const struct sp_ndt7_tcp *tcp, int64_t now_us)
@@ -351,7 +399,7 @@ void sp_ndt7_session_look(struct sp_ndt7_session *s, const struct sp_ndt7_tcp *t
 	if (up && s->end == SP_NDT7_RUNNING && tcp->rtt_us > 0 &&
 	    now_us - s->began_us >= s->times.update_us * (int64_t)(s->loaded.count + 1))
 		sp_latency_add(&s->loaded, (double)tcp->rtt_us / 1e6);
-	if (s->max_wire > 0 && tcp->wire_bytes + in_flight(s) >= s->max_wire)
+	if (at_limit(s))
 		sp_ndt7_session_stop(s, SP_NDT7_LIMIT, now_us);
 	if (now_us - s->began_us >= (up ? s->times.up_us : s->times.down_us))
 		sp_ndt7_session_stop(s, SP_NDT7_TIME, now_us);

@@ -54,9 +54,12 @@ struct sp_ndt7_session {
 	int64_t message_size, message_sent,
 	    message_head; ///< of the bulk message under way, its head included
 	uint64_t dice;
+	size_t offered; ///< of the bulk: what was not taken is offered again as it was, for TLS
+	bool used_up;   ///< with what was handed over, the limit is reached
 
 	// ---- what was measured
 	int64_t received, sent; ///< payload of messages
+	int64_t handed;         ///< to the kernel, heads of frames included
 	struct sp_ndt7_tcp tcp_first, tcp;
 	unsigned measurements;           ///< that came and were read
 	struct sp_ndt7_measurement last; ///< each member the last that was told
@@ -74,10 +77,11 @@ void sp_ndt7_session_begin(struct sp_ndt7_session *session, enum sp_speed_direct
 			   const struct sp_ndt7_tcp *tcp, int64_t now_us);
 void sp_ndt7_session_receive(struct sp_ndt7_session *session, const uint8_t *data, size_t length,
 			     int64_t now_us);
-/// What to send next, the same until some of it was sent; NULL: nothing now.
+/// What to send next, the same until some of it was sent; NULL: nothing now. Never more than what the limit
+/// leaves for.
 const uint8_t *sp_ndt7_session_piece(struct sp_ndt7_session *session, int64_t now_us, size_t *length);
 void sp_ndt7_session_wrote(struct sp_ndt7_session *session, size_t length);
-/// Every 20 ms or so.
+/// Every 50 ms or so, and when a sixteenth of the limit has moved.
 void sp_ndt7_session_look(struct sp_ndt7_session *session, const struct sp_ndt7_tcp *tcp, int64_t now_us);
 /// The connection is gone.
 void sp_ndt7_session_lost(struct sp_ndt7_session *session, int64_t now_us);

@@ -137,7 +137,7 @@ static void test_texts_of_any_length_are_cut_between_characters(void **state)
 	(void)state;
 	char text[1024] = "";
 	for (size_t i = 0; i + 3 < sizeof(text); i += 2)
-		strcpy(text + i, "ệ" + 1); // not even UTF-8
+		strcpy(text + i, &"ệ"[1]); // not even UTF-8
 	struct sp_buf line = SP_BUF(SP_SPEED_LINE_MAX);
 	sp_speed_line_end(&line, false, "child", text);
 	assert_int_equal(read_again(&line), 0);

@@ -327,6 +327,66 @@ static void test_an_upload(void **state)
 	}
 }
 
+static void tell_received(int64_t bytes, int64_t elapsed_us, int64_t now_us)
+{
+	char told[100];
+	snprintf(told, sizeof(told), "{\"TCPInfo\":{\"BytesReceived\":%lld,\"ElapsedTime\":%lld}}",
+		 (long long)bytes, (long long)elapsed_us);
+	receive(SP_NDT7_TEXT, told, strlen(told), now_us);
+}
+
+/// A server that listens for longer than we send tells ever slower figures of the same bytes.
+static void test_silence_after_an_upload_is_not_slow(void **state)
+{
+	(void)state;
+	struct sp_speed_result result;
+	char text[200];
+	begin(SP_SPEED_UP, 0);
+	for (int64_t now = 0; now <= 10 * SECOND_US; now += 10 * 1000) {
+		const struct sp_ndt7_tcp tcp = {
+		    .acked = 700 + now / 10, .sent = 700 + now / 8, .rtt_us = 8000};
+		sp_ndt7_session_look(&session, &tcp, now);
+	}
+	tell_received(1000 * 1000, 10 * SECOND_US + 3000, 10 * SECOND_US + 4000);
+	tell_received(1000 * 1000, 10 * SECOND_US + 253000, 10 * SECOND_US + 254000);
+	tell_received(1000 * 1000, 10 * SECOND_US + 900000, 10 * SECOND_US + 901000);
+	sp_ndt7_session_result(&session, &result, text, sizeof(text));
+	assert_true(result.bytes == 1000 * 1000 && result.duration_us == 10 * SECOND_US + 3000);
+	assert_string_equal(text, "");
+}
+
+/// No more is offered than the limit leaves for when all of it has gone; once that has arrived it is over.
+static void test_an_upload_hands_over_no_more_than_its_limit(void **state)
+{
+	(void)state;
+	struct sp_speed_result result;
+	char text[200];
+	size_t length, handed = 0;
+	begin(SP_SPEED_UP, 300 * 1000);
+	while (sp_ndt7_session_piece(&session, 1000, &length)) {
+		size_t part = length > 5000 ? 5000 : length;
+		// What was refused is offered as it was, whatever has happened since.
+		const struct sp_ndt7_tcp tcp = {.acked = 700, .sent = 700, .wire_bytes = 9000};
+		sp_ndt7_session_look(&session, &tcp, 1000);
+		size_t again;
+		assert_non_null(sp_ndt7_session_piece(&session, 1000, &again));
+		assert_int_equal(again, length);
+		sp_ndt7_session_wrote(&session, part);
+		handed += part;
+	}
+	assert_true(handed > 230 * 1000 && handed < 291 * 1000);
+	struct sp_ndt7_tcp tcp = {.acked = 700 + (int64_t)handed - 1, .sent = 700 + (int64_t)handed};
+	tcp.wire_bytes = tcp.sent + 20 * 1000;
+	sp_ndt7_session_look(&session, &tcp, 50 * 1000);
+	assert_false(session.over);
+	tcp.acked++;
+	sp_ndt7_session_look(&session, &tcp, 100 * 1000);
+	assert_true(session.over);
+	sp_ndt7_session_result(&session, &result, text, sizeof(text));
+	assert_string_equal(result.reason, "byte_limit");
+	assert_true(result.bytes == (int64_t)handed && result.duration_us == 100 * 1000);
+}
+
 static void test_an_upload_is_random_and_masked(void **state)
 {
 	(void)state;
@@ -381,6 +441,8 @@ int main(void)
 	    cmocka_unit_test(test_what_an_end_is_worth),
 	    cmocka_unit_test(test_a_download),
 	    cmocka_unit_test(test_an_upload),
+	    cmocka_unit_test(test_silence_after_an_upload_is_not_slow),
+	    cmocka_unit_test(test_an_upload_hands_over_no_more_than_its_limit),
 	    cmocka_unit_test(test_an_upload_is_random_and_masked),
 	    cmocka_unit_test(test_stops_before_its_bytes_are_used_up),
 	};
