@@ -109,8 +109,7 @@ static void add_device(const struct reading *reading, const struct sp_config_sec
 	char interval[24];
 	sp_common_options(driver, common, interval);
 	int result = sp_options_apply(options, common, &out->config, section, device->conf, reading->errors);
-	if (apply_common(reading, common, section, &device->common) || result)
-		return;
+	device->whole = apply_common(reading, common, section, &device->common) == 0 && result == 0;
 }
 
 static void read_section(const struct reading *reading, const struct sp_config_section *section)

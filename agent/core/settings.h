@@ -72,6 +72,7 @@ struct sp_device_conf {
 	const struct sp_driver *driver;
 	const char *name; ///< the configuration's
 	unsigned at;      ///< line in the file
+	bool whole;       ///< each key could be read: only then the driver may look at `conf`
 	struct sp_device_common common;
 	void *conf;
 };

@@ -200,7 +200,9 @@ static void check_options(const struct check *check, const struct sp_device_conf
 {
 	const char *key = NULL;
 	char why[256] = "";
-	if (!device->driver->check || device->driver->check(device->conf, &key, why, sizeof(why)) == 0)
+	// Where a key is missing or cannot be read there is nothing in its place, not even an empty text.
+	if (!device->whole || !device->driver->check ||
+	    device->driver->check(device->conf, &key, why, sizeof(why)) == 0)
 		return;
 	const struct sp_config_section *found =
 	    sp_config_find(&check->settings->config, device->driver->name, device->name);

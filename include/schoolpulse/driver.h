@@ -93,7 +93,8 @@ struct sp_driver {
 		int64_t mean_s, least_s, most_s;
 	} pace;
 
-	/// Looks at parsed options for what a table cannot say; called by --check-config and before start.
+	/// Looks at parsed options for what a table cannot say; called by --check-config and before start,
+	/// once every key could be read.
 	/// Writes what is wrong to `why` and the key that it concerns to `key`. 0 or -EINVAL. May be NULL.
 	int (*check)(const void *conf, const char **key, char *why, size_t size);
 	/// Allocates what the device needs. 0 or -errno; the core retries with back-off. May not block.

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,19 @@ static const struct sp_option gear_options[] = {
     {0},
 };
 
+/// Believes, as drivers do, that what it gets is whole.
+static int gear_check(const void *of, const char **key, char *why, size_t size)
+{
+	const struct gear_conf *conf = of;
+	*key = "host";
+	if (strcmp(conf->host, "nobody") != 0 && conf->port != 0)
+		return 0;
+	snprintf(why, size, "%s at port %d", conf->host, (int)conf->port);
+	return -EINVAL;
+}
+
 static const struct sp_driver gear = {.name = "projector",
+				      .check = gear_check,
 				      .cls = SP_DRIVER_GEAR,
 				      .options = gear_options,
 				      .conf_size = sizeof(struct gear_conf),
@@ -240,6 +253,21 @@ static void test_all_mistakes_are_told_at_once(void **state)
 	assert_int_equal(errors.count, 3);
 }
 
+static void test_a_driver_sees_only_what_could_be_read(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text(BASE "[projector \"p\"]\nport = 5\n"), -EINVAL);
+	assert_int_equal(errors.count, 1);
+	assert_non_null(strstr(errors.lines[0], "lacks 'host'"));
+	assert_int_equal(read_text(BASE "[projector \"p\"]\nhost =\nport = x\n"), -EINVAL);
+	assert_int_equal(errors.count, 2);
+	assert_int_equal(read_text(BASE "[projector \"p\"]\nhost = h\ninterval = 7\n"), -EINVAL);
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(read_text(BASE "[projector \"p\"]\nhost = nobody\n"), -EINVAL);
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(line_of(&errors, 0), "5: [projector \"p\"] host: nobody at port 4352");
+}
+
 static void test_warnings(void **state)
 {
 	(void)state;
@@ -288,6 +316,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_mistakes_have_file_and_line, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_mistyped_key_is_named_with_its_line, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_all_mistakes_are_told_at_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_driver_sees_only_what_could_be_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_an_unreadable_file, set_up, tear_down),
 	    cmocka_unit_test(test_every_option_can_explain_itself),
