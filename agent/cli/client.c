@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/buf.h"
+#include "agent/cli/language.h"
 #include "schoolpulse/clock.h"
 
 enum { WHY = 512, PATIENCE_MS = 5000, ANSWER_MAX = 2 * 1024 * 1024, GLANCE_MS = 200 };
@@ -20,7 +21,7 @@ static enum sp_client_result open_socket(const char *path, int *fd, char *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		snprintf(why, WHY, "The socket's path is too long: %.400s", path);
+		snprintf(why, WHY, _("The socket's path is too long: %.400s"), path);
 		return SP_CLIENT_ABSENT;
 	}
 	strcpy(address.sun_path, path);
@@ -32,13 +33,14 @@ static enum sp_client_result open_socket(const char *path, int *fd, char *why)
 		close(*fd);
 	if (error == ENOENT || error == ECONNREFUSED) {
 		snprintf(why, WHY,
-			 "The agent is not running: nobody answers at %s.\n"
-			 "Start schoolpulsed, or name its socket with --socket.",
+			 _("The agent is not running: nobody answers at %s.\n"
+			   "Start schoolpulsed, or name its socket with --socket."),
 			 path);
 		return SP_CLIENT_ABSENT;
 	}
 	if (error == EACCES || error == EPERM) {
-		snprintf(why, WHY, "You may not ask the agent at %s: try as root, or join its group.", path);
+		snprintf(why, WHY, _("You may not ask the agent at %s: try as root, or join its group."),
+			 path);
 		return SP_CLIENT_DENIED;
 	}
 	snprintf(why, WHY, "%s: %s", path, strerror(error));
@@ -87,7 +89,7 @@ static enum sp_client_result take_answer(cJSON *json, cJSON **out, char *why)
 {
 	if (!cJSON_IsObject(json)) {
 		cJSON_Delete(json);
-		snprintf(why, WHY, "The agent's answer cannot be read.");
+		snprintf(why, WHY, _("The agent's answer cannot be read."));
 		return SP_CLIENT_BROKEN;
 	}
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"))) {
@@ -95,7 +97,7 @@ static enum sp_client_result take_answer(cJSON *json, cJSON **out, char *why)
 		return SP_CLIENT_OK;
 	}
 	const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "error"));
-	snprintf(why, WHY, "The agent says: %s", error ? error : "no");
+	snprintf(why, WHY, _("The agent says: %s"), error ? error : "no");
 	cJSON_Delete(json);
 	return SP_CLIENT_REFUSED;
 }
@@ -132,7 +134,7 @@ enum sp_client_result sp_client_ask(const char *socket_path, const char *command
 	if (!error)
 		error = receive_line(fd, &answer);
 	if (error) {
-		snprintf(why, WHY, "The agent does not answer: %s", strerror(-error));
+		snprintf(why, WHY, _("The agent does not answer: %s"), strerror(-error));
 		result = SP_CLIENT_BROKEN;
 	} else {
 		result = read_answer(&answer, out, why);
@@ -182,7 +184,7 @@ static enum sp_client_result follow(int fd, bool (*line)(void *arg, const struct
 		json = NULL;
 		int error = next_line(&text, &json) ? 0 : receive_some(fd, &text);
 		if (error) {
-			snprintf(why, WHY, "The agent does not answer: %s", strerror(-error));
+			snprintf(why, WHY, _("The agent does not answer: %s"), strerror(-error));
 			result = SP_CLIENT_BROKEN;
 			break;
 		}
@@ -210,7 +212,7 @@ enum sp_client_result sp_client_follow(const char *socket_path, const char *requ
 	if (!error)
 		error = send_all(fd, "\n", 1);
 	if (error) {
-		snprintf(why, WHY, "The agent does not answer: %s", strerror(-error));
+		snprintf(why, WHY, _("The agent does not answer: %s"), strerror(-error));
 		result = SP_CLIENT_BROKEN;
 	} else {
 		result = follow(fd, line, arg, out, why);

@@ -95,10 +95,10 @@ static void direction_row(struct sp_table *table, const cJSON *record)
 	sp_table_cell(table, SP_STYLE_DIM, "%s", direction_text(record));
 	sp_table_cell(table, SP_STYLE_BOLD, "%s", speed_text(record, speed));
 	if (!isnan(bought) && !isnan(bps))
-		sp_table_cell(table, SP_STYLE_PLAIN, _("of %.0f bought (%.0f %%)"), bought,
+		sp_table_cell(table, SP_STYLE_PLAIN, _("of %.0f Mbit/s bought (%.0f %%)"), bought,
 			      bps / bought / 1e4);
 	else if (!isnan(bought))
-		sp_table_cell(table, SP_STYLE_PLAIN, _("of %.0f bought"), bought);
+		sp_table_cell(table, SP_STYLE_PLAIN, _("of %.0f Mbit/s bought"), bought);
 	else
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", "");
 	sp_table_cell(table, style_of(validity), "%s%s%s%s%s%s", validity_text(validity),
