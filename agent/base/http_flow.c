@@ -55,9 +55,11 @@ static struct sp_http_flow *of(struct sp_http_job *job)
 static const char *field(const struct sp_http_flow *flow, const char *name)
 {
 	struct curl_header *header = NULL;
-	return curl_easy_header(flow->job.easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
-		   ? header->value
-		   : "";
+	CURLHcode code = curl_easy_header(flow->job.easy, name, 0, CURLH_HEADER, -1, &header);
+	// Where there are several, libcurl itself goes by the last.
+	if (code == CURLHE_OK && header->amount > 1)
+		code = curl_easy_header(flow->job.easy, name, header->amount - 1, CURLH_HEADER, -1, &header);
+	return code == CURLHE_OK ? header->value : "";
 }
 
 static int64_t announced(const struct sp_http_flow *flow)
@@ -106,6 +108,8 @@ static size_t on_head(char *data, size_t size, size_t count, void *arg)
 	if (flow->headed || length == 0 || (data[0] != '\r' && data[0] != '\n'))
 		return length;
 	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &head.status);
+	if (head.status == 101)
+		return 0; // nobody asked to switch, and libcurl takes what follows for a body
 	if (head.status < 200)
 		return length;
 	flow->headed = true;

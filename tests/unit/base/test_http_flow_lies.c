@@ -152,6 +152,17 @@ static void plain_ones_are_read(void **state)
 	assert_int_equal(pieces, 5);
 }
 
+/// What follows is no body of an answer that we asked for.
+static void nothing_is_switched(void **state)
+{
+	(void)state;
+	said = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello";
+	start(0);
+	finish();
+	assert_int_equal(end.result, -EPROTO);
+	assert_int_equal(pieces, 0);
+}
+
 // ---- uploads ----------------------------------------------------------------------------------------
 
 /// 200 at once, and never a byte read: what the kernel took is not what arrived.
@@ -206,10 +217,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-	    TEST(nothing_is_unfolded),
-	    TEST(plain_ones_are_read),
-	    TEST(answered_unread),
-	    TEST(answered_early),
+	    TEST(nothing_is_unfolded), TEST(plain_ones_are_read), TEST(nothing_is_switched),
+	    TEST(answered_unread),     TEST(answered_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
