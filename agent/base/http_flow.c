@@ -328,6 +328,11 @@ static void report(struct sp_http_job *job, CURLcode code)
 	describe(flow, &end);
 	end.result = sp_http_job_errno(job, code);
 	sp_http_job_describe(job, code, flow->max_bytes, error, sizeof(error));
+	if (end.result == 0 && !flow->headed) {
+		// For libcurl the end of the connection may end a head.
+		end.result = -ECONNRESET;
+		snprintf(error, sizeof(error), "the peer closed the connection within its head");
+	}
 	if (flow->coded && end.result < 0) {
 		end.result = -EPROTO;
 		snprintf(error, sizeof(error), "the body is coded");

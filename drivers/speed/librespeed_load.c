@@ -333,6 +333,14 @@ static void look(struct sp_librespeed_round *round, int64_t now)
 		start_meter(round, now, bytes);
 }
 
+/// When time is up: had all stood still by then? The limit of a stall is longer than what is left of a short
+/// test, and half of what counts without a byte is no measured rate.
+static bool ended_before(const struct sp_librespeed_round *round, int64_t end_us)
+{
+	const struct sp_librespeed_conf *conf = round->conf;
+	return end_us - sp_meter_moved_us(&round->load.meter) >= (conf->duration_ms - conf->warmup_ms) * 500;
+}
+
 static void tick(struct sp_device *dev, void *arg)
 {
 	struct sp_librespeed_round *round = arg;
@@ -353,9 +361,10 @@ static void tick(struct sp_device *dev, void *arg)
 	bool unsure = load->direction == SP_SPEED_UP && load->confirmed == 0 && left > -CONFIRM_US;
 	if (limit_reached(round))
 		conclude(round, "byte_limit", limit_text, now);
-	else if (load->moving && left <= 0 && !unsure)
+	else if (load->moving && left <= 0 && !unsure && !ended_before(round, start + duration))
 		conclude(round, NULL, NULL, start + duration);
-	else if (load->moving && now - sp_meter_moved_us(&load->meter) >= STALL_MS * 1000)
+	else if (load->moving &&
+		 (now - sp_meter_moved_us(&load->meter) >= STALL_MS * 1000 || (left <= 0 && !unsure)))
 		conclude(round, "stalled", "nothing moved any more", sp_meter_moved_us(&load->meter));
 	else if (!load->moving && now - start >= round->conf->timeout_ms * 1000 + STALL_MS * 1000)
 		conclude(round, "timeout", "no byte moved", now);

@@ -132,14 +132,14 @@ void sp_librespeed_judge(const struct sp_librespeed_answer *answer, struct sp_li
 	} else if (status >= 300 && status < 400) {
 		out->reason = "redirected";
 		snprintf(out->text, sizeof(out->text), "the server answers %ld: elsewhere", status);
-	} else if (status != 0 && status != 200) {
+	} else if (status >= 200 && status != 200) {
 		out->reason = "http_status";
 		snprintf(out->text, sizeof(out->text), "the server answers %ld", status);
 	} else if (answer->result < 0) {
 		out->reason = reason_of_result(answer->result, answer->moved);
 		snprintf(out->text, sizeof(out->text), "%s", answer->error ? answer->error : "");
-	} else if (status == 0) {
-		out->reason = "protocol";
+	} else if (status != 200) {
+		out->reason = "protocol"; // what begins with 1 is no answer yet
 		snprintf(out->text, sizeof(out->text), "no status");
 	}
 }

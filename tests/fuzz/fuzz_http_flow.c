@@ -33,7 +33,7 @@ enum {
 enum {
 	FDS = 1024,
 	MOST_BODY = 20000,
-	STALL_MS = 20,
+	STALL_MS = 8,
 	PATIENCE_MS = 3000, ///< of one request: limits are far below
 	REQUESTS = 2,
 	SENT = 90000,

@@ -163,6 +163,29 @@ static void nothing_is_switched(void **state)
 	assert_int_equal(pieces, 0);
 }
 
+static void serve_a_part(int fd)
+{
+	if (!answered)
+		say_and_close(fd, said);
+	answered = true;
+}
+
+/// A head that breaks off says nothing, not even by its status.
+static void no_part_of_a_head_is_an_answer(void **state)
+{
+	(void)state;
+	static const char *const parts[] = {"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+					    "HTTP/1.1 200 OK\r\nX: y", "HTTP/1.1 200 OK"};
+	for (size_t i = 0; i < SP_COUNT(parts); i++) {
+		said = parts[i];
+		start(0);
+		world->serve = serve_a_part;
+		finish();
+		if (end.result >= 0)
+			fail_msg("%s: %d", parts[i], end.result);
+	}
+}
+
 // ---- uploads ----------------------------------------------------------------------------------------
 
 /// 200 at once, and never a byte read: what the kernel took is not what arrived.
@@ -217,7 +240,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-	    TEST(nothing_is_unfolded), TEST(plain_ones_are_read), TEST(nothing_is_switched),
+	    TEST(nothing_is_unfolded), TEST(plain_ones_are_read),
+	    TEST(nothing_is_switched), TEST(no_part_of_a_head_is_an_answer),
 	    TEST(answered_unread),     TEST(answered_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
