@@ -28,6 +28,26 @@ static bool usable(void *arg, const char *name)
 	       (view.state == SP_LINE_UP || view.state == SP_LINE_DEGRADED || unmeasured);
 }
 
+static void hush(void *arg, bool hushed)
+{
+	struct sp_agent *agent = arg;
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	if (publisher)
+		sp_publisher_hush(publisher, hushed);
+}
+
+static int64_t own(void *arg, const char *line, const char *interface)
+{
+	struct sp_agent *agent = arg;
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	struct sp_publisher_status status;
+	int64_t bytes = sp_budgets_probes(agent->budgets, line);
+	if (!publisher)
+		return bytes;
+	sp_publisher_status(publisher, &status);
+	return strcmp(status.interface, interface) == 0 ? bytes + status.traffic_bytes : bytes;
+}
+
 // ---- books ------------------------------------------------------------------------------------------
 
 static int64_t left(void *arg, const char *line)
@@ -142,14 +162,14 @@ static void add_all(struct sp_agent *agent)
 		if (device->driver->cls != SP_DRIVER_SPEED)
 			continue;
 		const char *interface = nonempty(sp_device_conf_interface(device));
-		sp_speed_add_device(
-		    agent->speed,
-		    &(struct sp_speed_device){.name = device->name,
-					      .line = device->common.line,
-					      .driver = device->driver,
-					      .conf = device->conf,
-					      .interface = strcmp(interface, "auto") == 0 ? "" : interface,
-					      .enabled = device->common.enabled});
+		struct sp_speed_device item = {.name = device->name,
+					       .line = device->common.line,
+					       .driver = device->driver,
+					       .conf = device->conf,
+					       .interface = strcmp(interface, "auto") == 0 ? "" : interface,
+					       .enabled = device->common.enabled};
+		sp_device_conf_scope(device, item.scope);
+		sp_speed_add_device(agent->speed, &item);
 	}
 }
 
@@ -160,6 +180,8 @@ void sp_agent_open_speed(struct sp_agent *agent)
 	agent->speed_hooks = (struct sp_speed_hooks){.usable = usable,
 						     .frugal = sp_agent_frugal,
 						     .load = sp_agent_load,
+						     .hush = hush,
+						     .own = own,
 						     .left = left,
 						     .set_aside = set_aside,
 						     .spent = spent,

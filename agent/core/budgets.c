@@ -12,6 +12,7 @@ struct sp_budgets {
 	const struct sp_settings *settings;
 	struct sp_journal *journal;
 	struct sp_budget **items; ///< as settings->lines
+	int64_t *probes;          ///< of each, since start
 	size_t count;
 	size_t carrier;    ///< the line that telemetry went over last
 	bool late;         ///< the journal could not be read at start
@@ -57,6 +58,7 @@ struct sp_budgets *sp_budgets_new(const struct sp_settings *settings, struct sp_
 	budgets->settings = settings;
 	budgets->journal = journal;
 	budgets->items = sp_alloc((settings->line_count + 1) * sizeof(*budgets->items));
+	budgets->probes = sp_alloc((settings->line_count + 1) * sizeof(*budgets->probes));
 	for (size_t i = 0; i < settings->line_count; i++) {
 		const struct sp_line_conf *line = &settings->lines[i];
 		struct sp_budget_config config = {.line = line->name,
@@ -79,24 +81,41 @@ void sp_budgets_free(struct sp_budgets *budgets)
 	for (size_t i = 0; i < budgets->count; i++)
 		sp_budget_free(budgets->items[i]);
 	free(budgets->items);
+	free(budgets->probes);
 	free(budgets);
+}
+
+/// budgets->count: there is no such line.
+static size_t index_of(const struct sp_budgets *budgets, const char *line)
+{
+	size_t at = 0;
+	while (at < budgets->count && strcmp(budgets->settings->lines[at].name, line) != 0)
+		at++;
+	return at;
 }
 
 static struct sp_budget *budget_of(const struct sp_budgets *budgets, const char *line)
 {
-	for (size_t i = 0; i < budgets->count; i++)
-		if (strcmp(budgets->settings->lines[i].name, line) == 0)
-			return budgets->items[i];
-	return NULL;
+	size_t at = index_of(budgets, line);
+	return at < budgets->count ? budgets->items[at] : NULL;
 }
 
 void sp_budgets_spent(struct sp_budgets *budgets, const char *line, enum sp_spending what, int64_t bytes)
 {
-	struct sp_budget *budget = budget_of(budgets, line);
+	size_t at = index_of(budgets, line);
 	struct sp_clock_reading now = sp_clock_now();
-	if (budget)
-		sp_budget_spend(budget, what == SP_SPENT_TESTS ? SP_BUDGET_TESTS : SP_BUDGET_PROBES, bytes,
-				&now);
+	if (at == budgets->count)
+		return;
+	sp_budget_spend(budgets->items[at], what == SP_SPENT_TESTS ? SP_BUDGET_TESTS : SP_BUDGET_PROBES,
+			bytes, &now);
+	if (what == SP_SPENT_PROBES)
+		budgets->probes[at] += bytes;
+}
+
+int64_t sp_budgets_probes(const struct sp_budgets *budgets, const char *line)
+{
+	size_t at = index_of(budgets, line);
+	return at < budgets->count ? budgets->probes[at] : 0;
 }
 
 bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line)

@@ -20,6 +20,8 @@ void sp_budgets_free(struct sp_budgets *budgets);
 
 /// A device of the line used it.
 void sp_budgets_spent(struct sp_budgets *budgets, const char *line, enum sp_spending what, int64_t bytes);
+/// What sp_budgets_spent() was told of the line's probes since start.
+int64_t sp_budgets_probes(const struct sp_budgets *budgets, const char *line);
 bool sp_budgets_frugal(const struct sp_budgets *budgets, const char *line);
 /// budget.h: for one test on that line at a time. A line that does not exist has nothing left.
 int64_t sp_budgets_left(const struct sp_budgets *budgets, const char *line);

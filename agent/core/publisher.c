@@ -165,6 +165,12 @@ void sp_publisher_doubt(struct sp_publisher *p)
 		wake(p);
 }
 
+void sp_publisher_hush(struct sp_publisher *p, bool hushed)
+{
+	if (atomic_exchange(&p->hushed, hushed) != hushed)
+		wake(p);
+}
+
 int64_t sp_publisher_received_us(struct sp_publisher *p)
 {
 	return atomic_load(&p->received_us);
@@ -275,6 +281,7 @@ static void take_answers(struct sp_publisher *p)
 
 static void take_flags(struct sp_publisher *p, int64_t now)
 {
+	p->window.hushed = atomic_load(&p->hushed);
 	if (atomic_exchange(&p->news, false))
 		sp_window_news(&p->window);
 	if (atomic_exchange(&p->hurry, false) && p->phase == SP_PUBLISHER_DOWN) {

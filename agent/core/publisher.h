@@ -58,6 +58,9 @@ void sp_publisher_news(struct sp_publisher *publisher);
 void sp_publisher_hurry(struct sp_publisher *publisher);
 /// Something on the line fell silent: the broker is asked whether it lives. Any thread, as often as you like.
 void sp_publisher_doubt(struct sp_publisher *publisher);
+/// Until it is told otherwise the backlog waits, bulk with it: a speed test has the line. Facts go. Any
+/// thread.
+void sp_publisher_hush(struct sp_publisher *publisher, bool hushed);
 void sp_publisher_status(struct sp_publisher *publisher, struct sp_publisher_status *out);
 /// When bytes of a broker beyond the gateway came in last, monotonic; 0: not yet. Any thread.
 int64_t sp_publisher_received_us(struct sp_publisher *publisher);

@@ -45,7 +45,7 @@ struct sp_publisher {
 	// Any thread.
 	int wake_fd;
 	struct sp_queue *answers;
-	_Atomic bool news, hurry, doubt, stop;
+	_Atomic bool news, hurry, doubt, hushed, stop;
 	_Atomic int64_t flush_ms;
 	_Atomic unsigned asked; ///< generation of the question that is open
 	pthread_mutex_t mutex;

@@ -70,6 +70,11 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static bool backlog_waits(const struct sp_window *w)
+{
+	return w->hold_backlog || w->hushed;
+}
+
 /// How many more batches of the kind may go now.
 static size_t room(const struct sp_window *w, enum sp_lane lane, bool repeat)
 {
@@ -80,7 +85,7 @@ static size_t room(const struct sp_window *w, enum sp_lane lane, bool repeat)
 		most = least(most, SP_WINDOW_REPEATS - least(repeats, SP_WINDOW_REPEATS));
 	if (lane == SP_LANE_LIVE)
 		return most;
-	if (w->hold_backlog)
+	if (backlog_waits(w))
 		return 0;
 	most = least(most, SP_WINDOW_BACKLOG - least(backlog, SP_WINDOW_BACKLOG));
 	return least(most, w->tokens > 0 ? (size_t)w->tokens : 0);
@@ -216,7 +221,7 @@ void sp_window_expire(struct sp_window *w, int64_t now_us, bool *mute)
 bool sp_window_idle(const struct sp_window *w, bool taken)
 {
 	for (int lane = 0; lane < SP_LANES; lane++) {
-		bool held = lane == SP_LANE_BACKLOG && w->hold_backlog;
+		bool held = lane == SP_LANE_BACKLOG && backlog_waits(w);
 		if (!w->lanes[lane].exhausted && !held)
 			return false;
 	}
@@ -236,7 +241,7 @@ int64_t sp_window_next_us(const struct sp_window *w, int64_t now_us)
 	}
 	for (int i = 0; i < SP_LANES; i++) {
 		const struct sp_window_lane *lane = &w->lanes[i];
-		bool stopped = i == SP_LANE_BACKLOG && w->hold_backlog;
+		bool stopped = i == SP_LANE_BACKLOG && backlog_waits(w);
 		if (!stopped && lane->high > 0 && !lane->sweeping && lane->sweep_us < next)
 			next = lane->sweep_us;
 		// Waiting for a token.

@@ -45,6 +45,7 @@ struct sp_window {
 	int64_t resend_min_us, resend_max_us, per_second;
 	double (*chance)(void); ///< uniform in [0, 1)
 	bool hold_backlog;      ///< the hub is away
+	bool hushed;            ///< a speed test has the line: the backlog waits, too
 	double tokens;
 	int64_t tokens_us;
 	struct sp_window_slot slots[SP_WINDOW_SLOTS];

@@ -3,6 +3,7 @@
 // From a file to settings: each section to its table.
 #include "agent/core/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
@@ -191,4 +192,20 @@ const char *sp_device_conf_interface(const struct sp_device_conf *device)
 		return text;
 	}
 	return NULL;
+}
+
+const char *sp_device_conf_scope(const struct sp_device_conf *device, char room[SP_SCOPE_WORD_MAX])
+{
+	room[0] = '\0';
+	for (const struct sp_option *option = device->driver->options; option && option->key; option++) {
+		int index;
+		if (strcmp(option->key, "scope") != 0 || option->type != SP_OPTION_ENUM)
+			continue;
+		memcpy(&index, (const char *)device->conf + option->offset, sizeof(index));
+		const char *word = option->choices;
+		for (int i = 0; i < index; i++)
+			word += strcspn(word, " ") + (word[strcspn(word, " ")] == ' ');
+		snprintf(room, SP_SCOPE_WORD_MAX, "%.*s", (int)strcspn(word, " "), word);
+	}
+	return room;
 }

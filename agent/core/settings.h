@@ -68,6 +68,8 @@ struct sp_line_conf {
 	int64_t egress_adopt_ms;
 };
 
+enum { SP_SCOPE_WORD_MAX = 16 }; ///< with its end
+
 struct sp_device_conf {
 	const struct sp_driver *driver;
 	const char *name; ///< the configuration's
@@ -103,6 +105,8 @@ bool sp_settings_frugal(const struct sp_settings *settings);
 
 /// What a device's option `interface` says, whichever driver it is of; NULL without.
 const char *sp_device_conf_interface(const struct sp_device_conf *device);
+/// The word of its option "scope"; "": it has none. `room` holds it.
+const char *sp_device_conf_scope(const struct sp_device_conf *device, char room[SP_SCOPE_WORD_MAX]);
 
 /// Where a key stands: its line, that of its section without it, 0 without either.
 unsigned sp_settings_line(const struct sp_settings *settings, const char *section, const char *key);

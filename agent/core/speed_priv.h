@@ -72,6 +72,9 @@ struct sp_speed_job {
 	struct sp_board_cores last_cores;
 	int64_t looked_us;
 	int64_t told_bytes; ///< spent, as the child says
+	int64_t paid_bytes; ///< of them, by the budget
+	int64_t own_bytes;  ///< of probes and telemetry meanwhile
+	bool way_known;     ///< `interface` is the one by which the server was reached
 	bool reported, ended;
 	struct sp_speed_tale tale;
 	char reason[SP_SPEED_WORD_MAX + 1], text[SP_SPEED_TEXT_MAX + 1]; ///< why it ended as it did

@@ -71,11 +71,17 @@ static void add_curve(struct draft *draft, const struct sp_speed_result *result)
 		add(draft, SP_LIST("curve_bps", draft->curve, result->curve_count));
 }
 
-static void add_server(struct draft *draft, const struct sp_speed_report *report)
+/// Also of a test that reached no server: it belongs to one kind of test all the same.
+static void add_scope(struct draft *draft, const struct sp_speed_fact *fact)
 {
-	const char *scope = report->scope ? report->scope : "";
+	const char *scope =
+	    fact->report && fact->report->scope && fact->report->scope[0] ? fact->report->scope : fact->scope;
 	if (strcmp(scope, "domestic") == 0 || strcmp(scope, "international") == 0)
 		add(draft, SP_TEXT("scope", scope));
+}
+
+static void add_server(struct draft *draft, const struct sp_speed_report *report)
+{
 	add(draft, text_or_null("server", report->server));
 	add(draft, text_or_null("address", report->address));
 	add(draft, report->family == SP_FAMILY_ANY
@@ -149,6 +155,7 @@ void sp_speed_record(struct sp_recorder *recorder, const struct sp_speed_fact *f
 	add(&draft, SP_TEXT("validity", sp_speed_validity_name(fact->verdict.validity)));
 	add_text(&draft, "reason", fact->verdict.reason);
 	add_text(&draft, "text", fact->text);
+	add_scope(&draft, fact);
 	if (fact->report)
 		add_report(&draft, fact);
 	if (fact->first && fact->wire_bytes >= 0)

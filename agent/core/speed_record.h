@@ -9,6 +9,7 @@
 /// All that is told of one direction. Texts "" and numbers NAN are left out.
 struct sp_speed_fact {
 	const char *test, *device, *line, *method;
+	const char *scope; ///< of the server as configured; "" not told. A report's own stands before it
 	enum sp_speed_direction direction;
 	enum sp_speed_trigger trigger;
 	struct sp_speed_verdict verdict;

@@ -12,16 +12,27 @@
 enum {
 	READING_MS = 500,                ///< between looks whether the last reading has come
 	REMEMBERED_US = 4 * 1000 * 1000, ///< net-snmp keeps its counters for 3 s
+	HEADERS_PART = 20, ///< of what a port counts: headers that it may not, when it cuts segments itself
 };
 
 // ---- money ------------------------------------------------------------------------------------------
+
+/// What its kernel sent and the board's own queue dropped never left: no more counts than the port carried.
+static int64_t that_left(const struct sp_speed_job *job, int64_t bytes, int64_t carried)
+{
+	const struct sp_speed_result *results = job->tale.report.results;
+	int64_t most = carried + carried / HEADERS_PART;
+	bool believed = job->way_known && carried > results[SP_SPEED_DOWN].bytes + results[SP_SPEED_UP].bytes;
+	return believed && most < bytes ? most : bytes;
+}
 
 /// What the child did not tell before it died is taken from the port's counters: more than it was at worst.
 static int64_t cost(const struct sp_speed_job *job, int64_t carried)
 {
 	int64_t told = job->told_bytes;
 	if (job->reported)
-		return job->tale.report.wire_bytes > told ? job->tale.report.wire_bytes : told;
+		return that_left(job, job->tale.report.wire_bytes > told ? job->tale.report.wire_bytes : told,
+				 carried);
 	if (job->ended)
 		return told;
 	int64_t most = carried >= 0 && carried < job->set_aside ? carried : job->set_aside;
@@ -33,21 +44,22 @@ static void settle(struct sp_speed_job *job)
 	const struct sp_speed_hooks *hooks = job->run->config.hooks;
 	const char *line = job->place->line.name;
 	job->wire_bytes = cost(job, sp_speed_carried(job, job->interface));
-	if (job->wire_bytes > job->told_bytes)
-		hooks->spent(hooks->arg, line, job->wire_bytes - job->told_bytes);
+	if (job->wire_bytes > job->paid_bytes)
+		hooks->spent(hooks->arg, line, job->wire_bytes - job->paid_bytes);
+	job->paid_bytes = job->wire_bytes;
 	sp_speed_unpay(job);
 	sp_speed_unmark(job->run);
 }
 
 // ---- others -----------------------------------------------------------------------------------------
 
-/// Byte/s that the port carried beside the test; NAN: not known.
+/// Byte/s that the port carried beside the test, our probes and our telemetry; NAN: not known.
 static double beside(const struct sp_speed_job *job)
 {
 	int64_t carried = sp_speed_carried(job, job->interface), took = job->to.at_us - job->from.at_us;
 	if (carried < 0 || took <= 0 || !job->reported)
 		return NAN;
-	double rest = (double)(carried - job->tale.report.wire_bytes);
+	double rest = (double)(carried - job->tale.report.wire_bytes - job->own_bytes);
 	return rest > 0 ? rest * 1e6 / (double)took : 0;
 }
 
@@ -112,6 +124,7 @@ static struct sp_speed_fact fact_of(struct sp_speed_job *job, enum sp_speed_dire
 	    .device = job->entry->device->name,
 	    .line = job->place->line.name,
 	    .method = job->entry->device->driver->name,
+	    .scope = job->entry->device->scope,
 	    .direction = direction,
 	    .trigger = job->request.trigger,
 	    .report = job->reported ? &job->tale.report : NULL,
@@ -247,8 +260,10 @@ static void follow_way(struct sp_speed_job *job)
 	char name[SP_BOARD_PORT_NAME] = "";
 	if (hooks->way && job->reported && job->tale.report.address)
 		hooks->way(hooks->arg, job->tale.report.address, name);
+	job->way_known = name[0] != '\0';
 	if (!name[0] || strcmp(name, job->interface) == 0)
 		return;
+	job->own_bytes = 0; // which of it went there is not known
 	memcpy(job->interface, name, sizeof(name));
 	job->watched = false; // what was seen before was another port's
 	job->before = NAN;
@@ -256,7 +271,10 @@ static void follow_way(struct sp_speed_job *job)
 
 void sp_speed_finish(struct sp_speed_job *job)
 {
+	const struct sp_speed_hooks *hooks = job->run->config.hooks;
 	sp_speed_take(job->run, &job->to);
+	job->own_bytes += hooks->own(hooks->arg, job->place->line.name, job->interface);
+	hooks->hush(hooks->arg, false);
 	follow_way(job);
 	settle(job);
 	job->stage = SP_SPEED_STAGE_RECORDING;

@@ -35,6 +35,7 @@ struct sp_speed_device {
 	const struct sp_driver *driver;
 	const void *conf;
 	const char *interface; ///< by which it leaves; "": the one of the default route
+	char scope[16];        ///< of its server, as configured: "domestic", "international"; "": not told
 	bool enabled;
 };
 
@@ -54,6 +55,11 @@ struct sp_speed_hooks {
 	/// It fills the line since then, or does so no longer: also in the middle of a test when nothing
 	/// moves.
 	void (*load)(void *arg, const char *line, const char *device, bool loading, int64_t since_us);
+	/// A test has the line: whoever can wait sends nothing over it.
+	void (*hush)(void *arg, bool hushed);
+	/// Bytes of IP, both ways, that the agent's probes of that line and its telemetry over that
+	/// interface used since start.
+	int64_t (*own)(void *arg, const char *line, const char *interface);
 	/// Bytes that tests may still use this month: INT64_MAX: no cap; < 0: the account cannot be read.
 	int64_t (*left)(void *arg, const char *line);
 	/// Durably, before it is answered: done(done_arg, 0). -errno: never answered.

@@ -115,7 +115,12 @@ static void spent(struct sp_speed_job *job, int64_t bytes)
 	if ((double)bytes > room)
 		bytes = room > 0 ? (int64_t)room : 0;
 	job->told_bytes += bytes;
-	hooks->spent(hooks->arg, job->place->line.name, bytes);
+	// What was set aside no power cut forgets: it is paid at the end, when more is known of what left
+	// the board. What goes beyond is paid at once.
+	if (job->told_bytes <= job->set_aside)
+		return;
+	hooks->spent(hooks->arg, job->place->line.name, job->told_bytes - job->paid_bytes);
+	job->paid_bytes = job->told_bytes;
 }
 
 static void on_line(void *arg, const char *line, size_t length)
@@ -181,6 +186,8 @@ void sp_speed_test_start(struct sp_speed_job *job)
 	job->waits_for = "";
 	job->phase = SP_SPEED_PREPARE;
 	job->bps = -1;
+	hooks->hush(hooks->arg, true);
+	job->own_bytes = -hooks->own(hooks->arg, job->place->line.name, job->interface);
 	sp_speed_take(run, &job->from);
 	job->started_us = job->looked_us = job->from.at_us;
 	job->last_cores = job->from.cores;

@@ -101,6 +101,21 @@ static void load(void *arg, const char *line, const char *device, bool loading, 
 	bench.loads += loading;
 }
 
+static void hush(void *arg, bool hushed)
+{
+	(void)arg;
+	assert_true(hushed != bench.hushed);
+	bench.hushed = hushed;
+}
+
+static int64_t own(void *arg, const char *line, const char *interface)
+{
+	(void)arg;
+	assert_string_equal(line, "main");
+	assert_string_equal(interface, "eth0");
+	return bench.own;
+}
+
 static int64_t left(void *arg, const char *line)
 {
 	(void)arg;
@@ -213,10 +228,12 @@ static void start_run(void)
 	sp_speed_add_line(bench.run,
 			  &(struct sp_speed_line){
 			      .name = "main", .provider = "VNPT", .plan = "", .bought_mbps = {100, 50}});
-	sp_speed_add_device(
-	    bench.run,
-	    &(struct sp_speed_device){
-		.name = "nearby", .line = "main", .driver = &driver, .interface = "", .enabled = true});
+	sp_speed_add_device(bench.run, &(struct sp_speed_device){.name = "nearby",
+								 .line = "main",
+								 .driver = &driver,
+								 .interface = "",
+								 .scope = "international",
+								 .enabled = true});
 }
 
 int speed_bench_begin(void **state)
@@ -226,6 +243,8 @@ int speed_bench_begin(void **state)
 	bench.hooks = (struct sp_speed_hooks){.usable = usable,
 					      .frugal = frugal,
 					      .load = load,
+					      .hush = hush,
+					      .own = own,
 					      .left = left,
 					      .set_aside = set_aside,
 					      .spent = spent,
@@ -246,7 +265,7 @@ int speed_bench_end(void **state)
 {
 	sp_speed_run_stop(bench.run);
 	assert_null(bench.child);
-	assert_false(bench.loading);
+	assert_false(bench.loading || bench.hushed);
 	assert_true(bench.aside == 0);
 	if (bench.done)
 		bench_card(-EIO);

@@ -23,7 +23,8 @@ struct speed_bench {
 	int spawns, kills, loads, give_backs, set_asides;
 	bool loading;
 	int64_t load_since_us; ///< since when it is that
-	int64_t aside, spent;
+	int64_t aside, spent, own;
+	bool hushed;
 	char order[256];
 	char *mark; ///< durable
 	sp_journal_done_fn done;

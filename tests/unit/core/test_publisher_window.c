@@ -214,6 +214,22 @@ static void test_backlog_waits_while_the_hub_is_away(void **state)
 	assert_int_equal(t.batch[10].sent, 1);
 }
 
+static void test_backlog_waits_while_a_test_has_the_line(void **state)
+{
+	(void)state;
+	begin(100);
+	t.window.hushed = true;
+	add(SP_LANE_BACKLOG, 1, 10);
+	add(SP_LANE_LIVE, 11, 12);
+	int wakes = pass(t.now + 30 * S);
+	assert_int_equal(t.batch[1].sent, 0);
+	assert_int_equal(t.batch[12].sent, 1); // facts go
+	assert_true(wakes < 100);
+	t.window.hushed = false;
+	work();
+	assert_int_equal(t.batch[10].sent, 1);
+}
+
 static void test_news_between_question_and_answer_is_not_lost(void **state)
 {
 	(void)state;
@@ -432,6 +448,7 @@ int main(void)
 	    cmocka_unit_test(test_live_goes_first),
 	    cmocka_unit_test(test_backlog_keeps_its_rate),
 	    cmocka_unit_test(test_backlog_waits_while_the_hub_is_away),
+	    cmocka_unit_test(test_backlog_waits_while_a_test_has_the_line),
 	    cmocka_unit_test(test_news_between_question_and_answer_is_not_lost),
 	    cmocka_unit_test(test_idle_window_sleeps),
 	    cmocka_unit_test(test_resend_comes_after_one_to_five_minutes),

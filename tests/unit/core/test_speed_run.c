@@ -29,6 +29,7 @@ static void test_a_quiet_line_is_tested(void **state)
 	assert_int_equal(bench.spawns, 1);
 	assert_string_equal(bench.order, "{\"down\":true,\"up\":true,\"max_bytes\":0,\"unattended\":false}");
 	assert_false(bench.loading); // latency without load comes first
+	assert_true(bench.hushed);   // but nothing of ours that can wait comes between
 	bench_good_test();
 	assert_int_equal(bench.loads, 1);
 	assert_int_equal(bench.records.count, 2);
@@ -92,6 +93,7 @@ static void test_a_line_that_stays_busy_is_a_record(void **state)
 	assert_int_equal(bench.records.count, 2);
 	assert_string_equal(bench_down("validity"), "skipped");
 	assert_string_equal(bench_up("reason"), "busy");
+	assert_string_equal(bench_up("scope"), "international"); // as configured: no server told its own
 	assert_true(bench_down_number("deferrals") == 40);
 	assert_true(bench_down_number("start_mono_us") > 0);
 }
@@ -199,6 +201,46 @@ static void test_what_the_board_moves_beside_its_test_contends_too(void **state)
 	bench_good_test();
 	assert_string_equal(bench_down("validity"), "contended");
 	assert_string_equal(bench_up("validity"), "contended");
+}
+
+static void test_our_probes_and_telemetry_are_not_others(void **state)
+{
+	(void)state;
+	bench.own = 5000000; // of before
+	assert_int_equal(bench_ask(), 0);
+	bench_pass(10000);
+	bench_carry(26 * 600000);
+	bench.own += 26 * 590000;
+	bench_good_test();
+	assert_string_equal(bench_down("validity"), "valid");
+	assert_true(bench_others("during_bytes_per_second") > 10000 &&
+		    bench_others("during_bytes_per_second") < 12000);
+}
+
+static void test_what_the_own_queue_dropped_never_left(void **state)
+{
+	(void)state;
+	bench.way = "eth0";
+	assert_int_equal(bench_ask(), 0);
+	bench_pass(10000);
+	bench_says("{\"is\":\"spent\",\"bytes\":30000000}");
+	bench_pass(9000);
+	bench_carry(20000000);
+	bench_report(1, "", 9000000, 1, "", 9000000, 30000000);
+	bench_says("{\"is\":\"end\",\"ok\":true,\"reason\":\"\",\"text\":\"\"}");
+	bench_child_ends(0);
+	bench_pass(100);
+	// What the port carried, and the headers that it may not have counted.
+	assert_true(bench_down_number("wire_bytes") == 21000000 && bench.spent == 21000000);
+	// A port that carried less than was received is another's.
+	assert_int_equal(bench_ask(), 0);
+	bench_pass(19000);
+	bench_carry(10000000);
+	bench_report(1, "", 9000000, 1, "", 9000000, 30000000);
+	bench_says("{\"is\":\"end\",\"ok\":true,\"reason\":\"\",\"text\":\"\"}");
+	bench_child_ends(0);
+	bench_pass(100);
+	assert_true(bench_down_number("wire_bytes") == 30000000 && bench.spent == 51000000);
 }
 
 static void test_a_processor_that_is_out_of_breath_limits(void **state)
@@ -337,6 +379,8 @@ int main(void)
 	    TEST(test_others_are_seen_by_the_capture_only),
 	    TEST(test_a_source_that_remembers_sees_nobody_else),
 	    TEST(test_what_the_board_moves_beside_its_test_contends_too),
+	    TEST(test_our_probes_and_telemetry_are_not_others),
+	    TEST(test_what_the_own_queue_dropped_never_left),
 	    TEST(test_a_processor_that_is_out_of_breath_limits),
 	    TEST(test_the_port_by_which_it_really_went_counts),
 	    TEST(test_a_line_that_is_down_is_not_tested),
