@@ -14,10 +14,16 @@
 /// Of a value in the journal's small state, with some room.
 enum { TEXT_MAX = 60 * 1024 };
 
+/// As text: a test's tree of JSON takes ten times as much.
+struct kept {
+	char *test, *device;
+	char *records; ///< a list
+};
+
 struct sp_speed_list {
 	struct sp_recorder base;
 	struct sp_speed_list_config config;
-	cJSON *tests[SP_SPEED_LIST_MAX]; ///< the latest first: {"test":…,"device":…,"records":[…]}
+	struct kept tests[SP_SPEED_LIST_MAX]; ///< the latest first
 	size_t count;
 };
 
@@ -27,24 +33,22 @@ static const char *text_of(const cJSON *json, const char *name)
 	return text ? text : "";
 }
 
-static cJSON *records_of(const cJSON *test)
-{
-	return cJSON_GetObjectItemCaseSensitive(test, "records");
-}
-
 static void take_out(struct sp_speed_list *list, size_t index)
 {
-	cJSON_Delete(list->tests[index]);
+	struct kept *test = &list->tests[index];
+	free(test->test);
+	free(test->device);
+	free(test->records);
 	list->count--;
-	memmove(&list->tests[index], &list->tests[index + 1], (list->count - index) * sizeof(list->tests[0]));
+	memmove(test, test + 1, (list->count - index) * sizeof(*test));
 }
 
-/// Puts it before the others, and drops the oldest that is too many of its device, or of all.
-static void put_first(struct sp_speed_list *list, cJSON *test)
+/// Drops the oldest that is one too many of its device, or of all, and makes room before the others.
+static struct kept *put_first(struct sp_speed_list *list, const char *test, const char *device)
 {
 	size_t of_device = 0;
 	for (size_t i = 0; i < list->count; i++) {
-		if (strcmp(text_of(list->tests[i], "device"), text_of(test, "device")) != 0)
+		if (strcmp(list->tests[i].device, device) != 0)
 			continue;
 		if (++of_device == SP_SPEED_LIST_KEPT)
 			take_out(list, i);
@@ -52,38 +56,68 @@ static void put_first(struct sp_speed_list *list, cJSON *test)
 	if (list->count == SP_SPEED_LIST_MAX)
 		take_out(list, list->count - 1);
 	memmove(&list->tests[1], &list->tests[0], list->count * sizeof(list->tests[0]));
-	list->tests[0] = test;
+	list->tests[0] =
+	    (struct kept){.test = sp_strdup(test), .device = sp_strdup(device), .records = sp_strdup("[]")};
 	list->count++;
+	return &list->tests[0];
 }
 
-/// Without curves; NULL: too much.
-static char *kept_text(const struct sp_speed_list *list)
+static void set_records(struct kept *test, const cJSON *records)
 {
-	cJSON *root = cJSON_CreateArray();
-	for (size_t i = 0; i < list->count; i++) {
-		cJSON *test = cJSON_Duplicate(list->tests[i], true), *record;
-		cJSON_ArrayForEach(record, records_of(test))
-		{
-			cJSON_DeleteItemFromObjectCaseSensitive(record, "curve_bps");
-		}
-		cJSON_AddItemToArray(root, test);
-	}
-	char *text = cJSON_PrintUnformatted(root);
-	cJSON_Delete(root);
-	if (text && strlen(text) <= TEXT_MAX)
-		return text;
+	char *text = cJSON_PrintUnformatted(records);
+	if (!text)
+		return;
+	free(test->records);
+	test->records = sp_strdup(text);
 	cJSON_free(text);
-	return NULL;
+}
+
+static cJSON *test_json(const struct kept *test)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "test", test->test);
+	cJSON_AddStringToObject(json, "device", test->device);
+	cJSON_AddItemToObject(json, "records", cJSON_Parse(test->records));
+	return json;
+}
+
+/// Without curves; one tree at a time.
+static void add_kept_text(struct sp_buf *out, const struct kept *test)
+{
+	cJSON *json = test_json(test), *record;
+	cJSON_ArrayForEach(record, cJSON_GetObjectItemCaseSensitive(json, "records"))
+	{
+		cJSON_DeleteItemFromObjectCaseSensitive(record, "curve_bps");
+	}
+	char *text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	sp_buf_text(out, text ? text : "{}");
+	cJSON_free(text);
+}
+
+/// False: too much.
+static bool kept_text(const struct sp_speed_list *list, struct sp_buf *out)
+{
+	sp_buf_text(out, "[");
+	for (size_t i = 0; i < list->count; i++) {
+		sp_buf_text(out, i > 0 ? "," : "");
+		add_kept_text(out, &list->tests[i]);
+	}
+	sp_buf_text(out, "]");
+	return !out->overflowed;
 }
 
 static void keep(struct sp_speed_list *list)
 {
-	char *text;
-	while (!(text = kept_text(list)) && list->count > 1)
-		take_out(list, list->count - 1);
-	if (text)
-		list->config.put(list->config.arg, KEY, text);
-	cJSON_free(text);
+	for (bool fits = false; !fits && list->count > 0;) {
+		struct sp_buf text = SP_BUF(TEXT_MAX);
+		fits = kept_text(list, &text);
+		if (fits)
+			list->config.put(list->config.arg, KEY, text.data);
+		else
+			take_out(list, list->count - 1);
+		sp_buf_free(&text);
+	}
 }
 
 static void note(struct sp_speed_list *list, const char *device, const struct sp_field *fields, size_t count)
@@ -97,16 +131,13 @@ static void note(struct sp_speed_list *list, const char *device, const struct sp
 	if (!record)
 		return;
 	const char *id = text_of(record, "test");
-	cJSON *test =
-	    list->count > 0 && strcmp(text_of(list->tests[0], "test"), id) == 0 ? list->tests[0] : NULL;
-	if (!test) {
-		test = cJSON_CreateObject();
-		cJSON_AddStringToObject(test, "test", id);
-		cJSON_AddStringToObject(test, "device", text_of(record, "device"));
-		cJSON_AddArrayToObject(test, "records");
-		put_first(list, test);
-	}
-	cJSON_AddItemToArray(records_of(test), record);
+	struct kept *test = list->count > 0 && strcmp(list->tests[0].test, id) == 0
+				? &list->tests[0]
+				: put_first(list, id, text_of(record, "device"));
+	cJSON *records = cJSON_Parse(test->records);
+	cJSON_AddItemToArray(records, record);
+	set_records(test, records);
+	cJSON_Delete(records);
 	keep(list);
 }
 
@@ -130,11 +161,16 @@ static void load(struct sp_speed_list *list)
 	char *text = list->config.get(list->config.arg, KEY);
 	cJSON *root = text ? cJSON_Parse(text) : NULL;
 	free(text);
-	for (cJSON *test; list->count < SP_SPEED_LIST_MAX && (test = cJSON_DetachItemFromArray(root, 0));) {
-		if (text_of(test, "test")[0] && cJSON_IsArray(records_of(test)))
-			list->tests[list->count++] = test;
-		else
-			cJSON_Delete(test);
+	const cJSON *test;
+	cJSON_ArrayForEach(test, root)
+	{
+		const cJSON *records = cJSON_GetObjectItemCaseSensitive(test, "records");
+		if (list->count == SP_SPEED_LIST_MAX || !text_of(test, "test")[0] || !cJSON_IsArray(records))
+			continue;
+		list->tests[list->count] = (struct kept){.test = sp_strdup(text_of(test, "test")),
+							 .device = sp_strdup(text_of(test, "device")),
+							 .records = sp_strdup("[]")};
+		set_records(&list->tests[list->count++], records);
 	}
 	cJSON_Delete(root);
 }
@@ -152,8 +188,8 @@ void sp_speed_list_free(struct sp_speed_list *list)
 {
 	if (!list)
 		return;
-	for (size_t i = 0; i < list->count; i++)
-		cJSON_Delete(list->tests[i]);
+	while (list->count > 0)
+		take_out(list, list->count - 1);
 	free(list);
 }
 
@@ -166,14 +202,14 @@ cJSON *sp_speed_list_json(const struct sp_speed_list *list)
 {
 	cJSON *root = cJSON_CreateArray();
 	for (size_t i = 0; i < list->count; i++)
-		cJSON_AddItemToArray(root, cJSON_Duplicate(list->tests[i], true));
+		cJSON_AddItemToArray(root, test_json(&list->tests[i]));
 	return root;
 }
 
 cJSON *sp_speed_list_test(const struct sp_speed_list *list, const char *test)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(text_of(list->tests[i], "test"), test) == 0)
-			return cJSON_Duplicate(records_of(list->tests[i]), true);
+		if (strcmp(list->tests[i].test, test) == 0)
+			return cJSON_Parse(list->tests[i].records);
 	return cJSON_CreateArray();
 }
