@@ -216,6 +216,10 @@ static bool shrink(struct sp_librespeed_lane *lane, const struct sp_http_stream_
 		load->post_most = lane->size / 2;
 	if (load->post_size > load->post_most)
 		load->post_size = load->post_most;
+	// Between two small POSTs a connection waits for an answer: others fill the line meanwhile.
+	load->lanes_wanted = (unsigned)lane->round->conf->upload_streams * 2;
+	if (load->lanes_wanted > SP_LIBRESPEED_STREAMS)
+		load->lanes_wanted = SP_LIBRESPEED_STREAMS;
 	load->moving = false;
 	memset(&load->loaded, 0, sizeof(load->loaded));
 	snprintf(lane->round->texts[SP_SPEED_UP], SP_LIBRESPEED_TEXT, "%s: %lld bytes", too_large,
@@ -382,7 +386,7 @@ void sp_librespeed_load(struct sp_librespeed_round *round, enum sp_speed_directi
 	load->direction = direction;
 	load->lanes_wanted =
 	    (unsigned)(direction == SP_SPEED_DOWN ? conf->download_streams : conf->upload_streams);
-	for (unsigned i = 0; i < load->lanes_wanted; i++)
+	for (unsigned i = 0; i < SP_LIBRESPEED_STREAMS; i++)
 		load->lanes[i].round = round;
 	load->post_most = conf->upload_size;
 	load->post_size = POST_FIRST < load->post_most ? POST_FIRST : load->post_most;
