@@ -43,7 +43,6 @@ static const char *reason_text(const char *reason)
 	    {"missed", N_("the agent or its clock was not there")},
 	    {"no_capacity", N_("the server has no room for us now")},
 	    {"no_route", N_("there is no way to the server")},
-	    {"pace", N_("the method does not allow it yet")},
 	    {"port_speed", N_("the figure reaches what the port can carry")},
 	    {"protocol", N_("the server did not keep to its protocol")},
 	    {"redirected", N_("the server sent us elsewhere")},

@@ -34,7 +34,7 @@ static const struct {
     {"nothing moved", {GOOD, .goodput_bps = 0}, SP_SPEED_IS_VALID, ""},
     {"port not known", {GOOD, .link_mbps = 0}, SP_SPEED_IS_VALID, ""},
     {"processor not known", {GOOD, .cpu_ratio = NAN}, SP_SPEED_IS_VALID, ""},
-    {"skipped", {GOOD, .outcome = SP_SPEED_SKIPPED, .reason = "pace"}, SP_SPEED_IS_SKIPPED, "pace"},
+    {"skipped", {GOOD, .outcome = SP_SPEED_SKIPPED, .reason = "disabled"}, SP_SPEED_IS_SKIPPED, "disabled"},
     {"skipped by the server", {GOOD, .outcome = SP_SPEED_SKIPPED}, SP_SPEED_IS_SKIPPED, "no_capacity"},
     {"failed", {GOOD, .outcome = SP_SPEED_FAILED, .reason = "dns"}, SP_SPEED_IS_FAILED, "dns"},
     {"failed without a word", {GOOD, .outcome = SP_SPEED_FAILED}, SP_SPEED_IS_FAILED, "child"},

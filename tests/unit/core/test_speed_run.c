@@ -314,9 +314,9 @@ static void test_requests_are_refused_with_a_reason(void **state)
 	assert_int_equal(bench_ask(), -EALREADY);
 	assert_int_equal(sp_speed_cancel(bench.run, "no such test"), -ENOENT);
 	sp_speed_skip(bench.run, &(struct sp_speed_request){.device = "nearby", .wanted = {false, true}},
-		      "pace", "");
+		      "missed", "");
 	assert_int_equal(bench.records.count, 1);
-	assert_string_equal(bench_up("reason"), "pace");
+	assert_string_equal(bench_up("reason"), "missed");
 	assert_string_equal(bench_up("trigger"), "schedule");
 	assert_int_equal(sp_speed_count(bench.run), 1);
 }
