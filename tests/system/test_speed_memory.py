@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: The SchoolPulse authors
 # SPDX-License-Identifier: Apache-2.0
 """A real agent that tests its line again and again keeps the same memory: what a test takes, its child takes with it."""
+import os
+
 import pytest
 import test_speed
 
@@ -14,6 +16,7 @@ def school(run_dir):
     yield from test_speed.stage(run_dir)
 
 
+@pytest.mark.skipif(os.environ.get("SP_LAB") != "all", reason="takes five minutes: tools/test --lab")
 def test_many_tests_leave_no_memory_behind(school):
     # What still stands in the shaped queue of the last test is no reason to wait.
     school.start(busy=10_000_000)
