@@ -323,7 +323,7 @@ static void test_a_speed_test_beside_what_was_bought(void **state)
 	sp_show_speedtest(&page, records);
 	cJSON_Delete(records);
 	assert_contains("Line main (VNPT): neo, librespeed");
-	assert_contains("93.4 Mbit/s  of 100 bought (93 %)  contended: others used the line");
+	assert_contains("93.4 Mbit/s  of 100 Mbit/s bought (93 %)  contended: others used the line");
 	assert_contains("not done: the month's bytes do not allow it");
 	assert_contains("3.00 ms without load, 20.0 ms during the download");
 	assert_contains("1.0 kB/s before, 60.0 kB/s during (counted by the router)");
