@@ -76,31 +76,34 @@ static int64_t last_loaded_us(const struct sp_speed_job *job)
 	return up > down ? up : down;
 }
 
-/// Many routers tell what they remembered some seconds ago, so that one direction's last bytes are seen in
-/// the other's time, as if they were another's. Over the whole test, and a while around it, they are not.
-static double bounded_by_the_whole(const struct sp_speed_job *job, const struct sp_speed_load *load,
-				   const struct sp_guard_rate *rate)
-{
-	int64_t from_us = first_loaded_us(job) - REMEMBERED_US, to_us = last_loaded_us(job) + REMEMBERED_US;
-	struct sp_guard_rate whole;
-	if (!sp_guard_rate(job->place->guard, from_us, to_us, &whole) || whole.source != rate->source)
-		return rate->others;
-	return fmin(rate->others,
-		    whole.others * (double)(to_us - from_us) / (double)(load->to_us - load->from_us));
-}
-
 /// While that direction was loaded, by the best that saw it.
+/// Many routers tell what they remembered some seconds ago: one direction's last bytes are seen in the
+/// other's time, as if they were another's, or hide another's as if they were ours. Over the whole test, and
+/// a while around it, they do neither. So what a router tells of the whole counts against both directions,
+/// and what another source tells of one is no more than that.
 static double others_of(struct sp_speed_job *job, enum sp_speed_direction direction, double besides,
 			enum sp_traffic_source *source)
 {
 	const struct sp_speed_load *load = &job->loads[direction];
-	struct sp_guard_rate rate;
+	const struct sp_guard *guard = job->place->guard;
+	int64_t first_us = first_loaded_us(job), last_us = last_loaded_us(job);
+	int64_t from_us = first_us - REMEMBERED_US, to_us = last_us + REMEMBERED_US;
+	struct sp_guard_rate rate, whole;
 	*source = SP_TRAFFIC_INTERFACE;
-	if (load->from_us == 0 || load->to_us <= load->from_us ||
-	    !sp_guard_rate(job->place->guard, load->from_us, load->to_us, &rate))
+	if (load->from_us == 0 || load->to_us <= load->from_us)
+		return besides;
+	bool known = sp_guard_rate(guard, from_us, to_us, &whole);
+	double bytes = known ? whole.others * (double)(to_us - from_us) : NAN;
+	if (known && whole.source == SP_TRAFFIC_GATEWAY) {
+		*source = whole.source;
+		return bytes / (double)(last_us - first_us);
+	}
+	if (!sp_guard_rate(guard, load->from_us, load->to_us, &rate))
 		return besides;
 	*source = rate.source;
-	return bounded_by_the_whole(job, load, &rate);
+	if (!known || whole.source != rate.source)
+		return rate.others;
+	return fmin(rate.others, bytes / (double)(load->to_us - load->from_us));
 }
 
 /// The busiest of a core and of the process, whose one thread may wander from core to core.

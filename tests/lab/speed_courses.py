@@ -110,6 +110,23 @@ def busy(source):
     return run
 
 
+def busy_short(lab, scenario):
+    """One test that is deferred by a download and, once it has begun, disturbed by another."""
+    with speed.anchor(lab), speed.counting_router(lab), contextlib.ExitStack() as stack:
+        lab.wait(lambda: _device(lab, "router's").get("state") == "up", "the router's counters", 90)
+        with lab.unnoticed("download", speed.download(lab, int(10 ** lab.random.uniform(4.8, 6)))):
+            lab.hold(5)
+            asked = stack.enter_context(speed.Asked(lab))
+            lab.wait(lambda: asked.over() or speed.loads(lab) or speed.view(lab).get("deferrals"), "a deferral", 30)
+            lab.expect(not speed.loads(lab) and not asked.over(), "the test was not deferred")
+        lab.wait(lambda: speed.loads(lab) or asked.over(), "the test to load the line", TEST_S)
+        with lab.unnoticed("download in the test", speed.download(lab, 500000)):
+            records = asked.wait(TEST_S)
+    up = records.get("up", {})
+    lab.expect(up.get("validity") == "contended" and up.get("deferrals", 0) > 0, f"deferred and disturbed, up is {up}")
+    _check_hub(lab, records)
+
+
 def self_loaded(lab, scenario):
     """A test that fills the line is no outage, and its time is marked."""
     with speed.anchor(lab):

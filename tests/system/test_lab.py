@@ -14,7 +14,7 @@ import support
 LAB = support.SOURCE / "tests/lab/run"
 # Near, far, on top of a working line, a silence, and no outage at all.
 SOME = ("cable", "dhcp", "access", "core", "router_hijack", "dns_lies", "ipv6", "two_lines", "power", "operator",
-        "loss_short")
+        "loss_short", "speed_busy_short")
 IMPOSSIBLE = 77
 ALL = os.environ.get("SP_LAB") == "all"
 
@@ -31,7 +31,7 @@ SCENARIOS = names()
 
 @pytest.fixture(scope="module")
 def results():
-    done = subprocess.run([LAB, *SCENARIOS, "--build", support.BUILD], capture_output=True, text=True, timeout=1400)
+    done = subprocess.run([LAB, *SCENARIOS, "--build", support.BUILD], capture_output=True, text=True, timeout=2400)
     if done.returncode == IMPOSSIBLE:
         pytest.skip(done.stderr.strip())
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -124,6 +124,16 @@ static void capture(int64_t bytes)
 	sp_speed_traffic(bench.run, "another", &traffic);
 }
 
+static void gateway(int64_t bytes)
+{
+	struct sp_traffic traffic = {.source = SP_TRAFFIC_GATEWAY,
+				     .to_us = sp_loop_now_us(bench.loop),
+				     .from_us = sp_loop_now_us(bench.loop) - SECOND,
+				     .down_bytes = bytes};
+	sp_speed_traffic(bench.run, "main", &traffic);
+	sp_speed_traffic(bench.run, "another", &traffic);
+}
+
 static void test_others_are_seen_by_the_capture_only(void **state)
 {
 	(void)state;
@@ -190,6 +200,38 @@ static void test_a_source_that_remembers_sees_nobody_else(void **state)
 	}
 	assert_string_equal(bench_down("validity"), "valid");
 	assert_string_equal(bench_up("validity"), "valid");
+}
+
+static void test_others_are_not_hidden_by_a_router_that_remembers(void **state)
+{
+	(void)state;
+	enum { LATE = 3, LOADED = 6 };
+	int64_t moved[LATE + 2 * LOADED + 9] = {0};
+	assert_int_equal(bench_ask(), 0);
+	for (int i = 0; i < 10; i++) {
+		bench_pass(1000);
+		gateway(1000);
+	}
+	assert_int_equal(bench.spawns, 1);
+	// Somebody moves 1.5 MB/s all the time; told late, they are fewer than ours that are not told yet.
+	for (int i = 0; i < 2 * LOADED; i++) {
+		bool down = i < LOADED;
+		bench_says(down ? "{\"is\":\"progress\",\"phase\":2,\"done\":0.5,\"bps\":8e7,\"cpu_us\":1}"
+				: "{\"is\":\"progress\",\"phase\":3,\"done\":0.5,\"bps\":8e6,\"cpu_us\":1}");
+		moved[LATE + i] = down ? 10000000 : 1000000;
+		bench_pass(1000);
+		bench_carry(moved[LATE + i]);
+		gateway(moved[i] + (i >= LATE && i < LATE + 2 * LOADED ? 1500000 : 0));
+	}
+	bench_report(1, "", 60000000, 1, "", 6000000, 66000000);
+	bench_says("{\"is\":\"end\",\"ok\":true,\"reason\":\"\",\"text\":\"\"}");
+	bench_child_ends(0);
+	for (int i = 2 * LOADED; i < LATE + 2 * LOADED + 9; i++) {
+		bench_pass(1000);
+		gateway(moved[i] + (i >= LATE && i < LATE + 2 * LOADED ? 1500000 : 0));
+	}
+	assert_string_equal(bench_down("validity"), "contended");
+	assert_string_equal(bench_up("validity"), "contended");
 }
 
 static void test_what_the_board_moves_beside_its_test_contends_too(void **state)
@@ -378,6 +420,7 @@ int main(void)
 	    TEST(test_a_busy_board_is_waited_for),
 	    TEST(test_others_are_seen_by_the_capture_only),
 	    TEST(test_a_source_that_remembers_sees_nobody_else),
+	    TEST(test_others_are_not_hidden_by_a_router_that_remembers),
 	    TEST(test_what_the_board_moves_beside_its_test_contends_too),
 	    TEST(test_our_probes_and_telemetry_are_not_others),
 	    TEST(test_what_the_own_queue_dropped_never_left),
