@@ -112,6 +112,7 @@ static bool address_towards(const char *address, struct sockaddr_storage *out)
 {
 	struct sp_endpoint peer;
 	socklen_t length = sizeof(*out);
+	*out = (struct sockaddr_storage){0};
 	if (sp_endpoint_parse(&peer, address, 9))
 		return false;
 	int fd = socket(peer.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

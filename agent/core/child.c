@@ -112,20 +112,24 @@ static void readable(void *arg, int fd, unsigned events)
 
 // ---- the end --------------------------------------------------------------------------------------
 
+static void release(struct sp_child_process *child)
+{
+	close_output(child);
+	sp_loop_watch_free(child->owner->loop, child->watch);
+	close(child->pidfd);
+	sp_loop_timer_free(child->owner->loop, child->kill);
+	free(child);
+}
+
 static void dispose(struct sp_child_process *child)
 {
-	struct sp_children *owner = child->owner;
-	close_output(child);
-	sp_loop_watch_free(owner->loop, child->watch);
-	close(child->pidfd);
-	sp_loop_timer_free(owner->loop, child->kill);
 	if (child->prev)
 		child->prev->next = child->next;
 	else
-		owner->first = child->next;
+		child->owner->first = child->next;
 	if (child->next)
 		child->next->prev = child->prev;
-	free(child);
+	release(child);
 }
 
 /// False while it runs.
@@ -336,8 +340,7 @@ void sp_children_free(struct sp_children *children)
 	for (struct sp_child_process *child = children->first; child; child = child->next)
 		sp_child_process_stop(child);
 	int64_t until_us = sp_loop_now_us(children->loop) + FREE_WAIT_US;
-	while (children->first) {
-		struct sp_child_process *child = children->first;
+	for (struct sp_child_process *child = children->first, *next; child; child = next) {
 		int64_t wait_us = until_us - sp_loop_now_us(children->loop);
 		struct pollfd end = {.fd = child->pidfd, .events = POLLIN};
 		poll(&end, 1, wait_us > 0 ? (int)(wait_us / 1000) : 0);
@@ -345,7 +348,8 @@ void sp_children_free(struct sp_children *children)
 		if (!reap(child, &status))
 			sp_warning("child", "process %d hangs in the kernel and is left behind",
 				   (int)child->pid);
-		dispose(child);
+		next = child->next;
+		release(child);
 	}
 	free(children);
 }

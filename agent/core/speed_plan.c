@@ -59,7 +59,7 @@ static unsigned cell_of_day(const struct sp_speed_plan *plan, const struct sp_sp
 			    int64_t day, size_t window, size_t sample, unsigned *cells)
 {
 	int64_t monday = day - ((day + 3) % 7 + 7) % 7;
-	unsigned order[7], count = 0, today = 0;
+	unsigned order[7] = {0}, count = 0, today = 0;
 	for (int64_t it = monday; it < monday + 7; it++) {
 		if (it == day)
 			today = count;

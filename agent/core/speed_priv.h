@@ -46,27 +46,27 @@ struct sp_speed_job {
 	struct sp_speed_place *place;
 	struct sp_speed_request request;
 	char test[SP_ID_LENGTH + 1];
+	bool cancelled, looking, watched, loading;
+	bool reported, ended; ///< the child
+	bool way_known;       ///< `interface` is the one by which the server was reached
 	char *command;
-	enum sp_speed_stage stage;
 	const char *waits_for;
-	bool cancelled, looking;
+	enum sp_speed_stage stage;
+	unsigned deferrals;
 	struct sp_loop_timer *timer; ///< of the stage: its next step
 	int64_t asked_us, started_us;
-	unsigned deferrals;
 	char interface[SP_BOARD_PORT_NAME];
 	struct sp_speed_moment from, to; ///< of the look; then of the test
-	bool watched;
-	enum sp_traffic_source source;
 	double before;
+	enum sp_traffic_source source;
 	// paying
 	struct sp_speed_bill *bill;
 	int64_t set_aside; ///< 0: nothing
 	int64_t max_bytes;
 	// running
-	void *child;
-	bool loading;
-	int64_t moved_us; ///< while loading: when it was last told that something moves
 	enum sp_speed_phase phase;
+	void *child;
+	int64_t moved_us; ///< while loading: when it was last told that something moves
 	double done, bps;
 	struct sp_speed_load loads[SP_SPEED_DIRECTIONS];
 	struct sp_board_cores last_cores;
@@ -74,8 +74,6 @@ struct sp_speed_job {
 	int64_t told_bytes; ///< spent, as the child says
 	int64_t paid_bytes; ///< of them, by the budget
 	int64_t own_bytes;  ///< of probes and telemetry meanwhile
-	bool way_known;     ///< `interface` is the one by which the server was reached
-	bool reported, ended;
 	struct sp_speed_tale tale;
 	char reason[SP_SPEED_WORD_MAX + 1], text[SP_SPEED_TEXT_MAX + 1]; ///< why it ended as it did
 	int64_t wire_bytes;                                              ///< < 0: not known

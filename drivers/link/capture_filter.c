@@ -75,7 +75,7 @@ enum {
 	IMMEDIATE_X = BPF_LDX | BPF_IMM,
 	FROM_M = BPF_LD | BPF_MEM,
 	FROM_M_X = BPF_LDX | BPF_MEM,
-	ADD = BPF_ALU | BPF_ADD | BPF_K,
+	ADD = BPF_ALU | BPF_ADD | BPF_K, // NOLINT(misc-redundant-expression): both are 0
 	ADD_X = BPF_ALU | BPF_ADD | BPF_X,
 	AND = BPF_ALU | BPF_AND | BPF_K,
 	SHIFT = BPF_ALU | BPF_LSH | BPF_K,

@@ -212,7 +212,8 @@ int64_t sp_ndt7_line_close(struct sp_ndt7_line *line)
 bool sp_ndt7_line_wait(const struct sp_ndt7_line *line, bool write, int64_t timeout_us)
 {
 	struct pollfd pollfd = {.fd = line->fd, .events = (short)(POLLIN | (write ? POLLOUT : 0))};
-	struct timespec timeout = {timeout_us / 1000000, timeout_us % 1000000 * 1000};
+	struct timespec timeout = {.tv_sec = (time_t)(timeout_us / 1000000),
+				   .tv_nsec = (long)(timeout_us % 1000000 * 1000)};
 	// An error and the peer's end are read like bytes.
 	return ppoll(&pollfd, 1, &timeout, NULL) > 0 && (pollfd.revents & ~POLLOUT);
 }
