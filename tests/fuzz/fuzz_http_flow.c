@@ -5,7 +5,6 @@
 // said too much on it. The first byte chooses (see enum), each 0xff in the rest ends what is said to one
 // request.
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -20,6 +19,15 @@
 #include "schoolpulse/clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/// Also where assert() is compiled away, as in the build that looks for something new.
+#define SHALL(condition)                                                                        \
+	do {                                                                                    \
+		if (!(condition)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                                \
+		}                                                                               \
+	} while (0)
 
 enum {
 	POSTS = 1,      ///< else GET
@@ -63,7 +71,7 @@ static struct {
 static void watch(void *arg, int fd, unsigned events)
 {
 	(void)arg;
-	assert(fd >= 0 && fd < FDS);
+	SHALL(fd >= 0 && fd < FDS);
 	world.wanted[fd] = events;
 }
 
@@ -80,7 +88,7 @@ static const struct sp_http_loop loop = {watch, timer};
 static bool on_head(void *arg, const struct sp_http_head *head)
 {
 	(void)arg;
-	assert(head->status >= 200 && head->length >= -1 && head->location && head->retry_after);
+	SHALL(head->status >= 200 && head->length >= -1 && head->location && head->retry_after);
 	world.heads++;
 	world.announced = head->length;
 	return true;
@@ -89,7 +97,7 @@ static bool on_head(void *arg, const struct sp_http_head *head)
 static bool on_received(void *arg, const uint8_t *data, size_t length)
 {
 	(void)arg, (void)data;
-	assert(world.heads == 1 && length > 0);
+	SHALL(world.heads == 1 && length > 0);
 	world.received += (int64_t)length;
 	return true;
 }
@@ -103,7 +111,7 @@ static void on_fill(void *arg, uint8_t *data, size_t size)
 static void on_done(void *arg, const struct sp_http_stream_end *end)
 {
 	(void)arg;
-	assert((end->result == 0) == (end->error[0] == '\0'));
+	SHALL((end->result == 0) == (end->error[0] == '\0'));
 	world.done++;
 	world.end = *end;
 }
@@ -113,14 +121,14 @@ static const struct sp_http_flow_events events = {on_head, on_received, on_fill,
 static void judge(void)
 {
 	const struct sp_http_stream_end *end = &world.end;
-	assert(world.done == 1 && world.heads <= 1);
-	assert(end->result != 0 || world.heads == 1);
-	assert(end->received_bytes <= MOST_BODY || end->result == -EMSGSIZE);
+	SHALL(world.done == 1 && world.heads <= 1);
+	SHALL(end->result != 0 || world.heads == 1);
+	SHALL(end->received_bytes <= MOST_BODY || end->result == -EMSGSIZE);
 	// No more came out than was ever said, and of a whole body neither more nor less than it announced.
-	assert(world.received <= end->received_bytes && world.received <= (int64_t)world.said_all);
+	SHALL(world.received <= end->received_bytes && world.received <= (int64_t)world.said_all);
 	if (end->result == 0 && end->status == 200 && world.announced >= 0 && world.received > 0)
-		assert(world.received == world.announced);
-	assert(end->sent_bytes <= SENT && end->acked_bytes <= REQUESTS * SENT);
+		SHALL(world.received == world.announced);
+	SHALL(end->sent_bytes <= SENT && end->acked_bytes <= REQUESTS * SENT);
 }
 
 // ---- the server -------------------------------------------------------------------------------------
@@ -220,7 +228,7 @@ static void request(const uint8_t *said, size_t size)
 	world.received = 0;
 	world.flow = sp_http_flow_start(world.client, &config, &ask, &events, NULL);
 	for (int64_t until = sp_clock_mono_us() + PATIENCE_MS * 1000; !world.done;) {
-		assert(sp_clock_mono_us() < until);
+		SHALL(sp_clock_mono_us() < until);
 		turn();
 		if (!world.done) {
 			struct sp_http_stream_end now;
@@ -238,8 +246,7 @@ static void open_listener(void)
 	world.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int failed = bind(world.listener, (struct sockaddr *)&here, size) || listen(world.listener, 16) ||
 		     getsockname(world.listener, (struct sockaddr *)&here, &size);
-	assert(!failed);
-	(void)failed;
+	SHALL(!failed);
 	world.port = ntohs(here.sin_port);
 }
 
@@ -263,7 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	sp_http_client_free(world.client);
 	for (int i = 0; i < FDS; i++)
-		assert(world.wanted[i] == 0);
+		SHALL(world.wanted[i] == 0);
 	for (unsigned i = 0; i < world.peer_count; i++)
 		if (world.peers[i] >= 0)
 			close(world.peers[i]);
