@@ -3,6 +3,7 @@
 // schoolpulsed: command line, configuration, privileges; the rest is agent/core.
 #include <cap-ng.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,13 +31,14 @@ static const char help[] =
 
 struct arguments {
 	const char *config, *check;
-	const char *speed_child, *speed_order; ///< from the agent to itself: speed_child.h
+	const char *speed_child, *speed_order, *speed_config; ///< from the agent to itself: speed_child.h
 };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"check-config", required_argument, NULL, 'k'},
     {"speed-child", required_argument, NULL, 's'},
+    {"speed-config", required_argument, NULL, 'f'},
     {"speed-order", required_argument, NULL, 'o'},
     {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -60,6 +62,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 			break;
 		case 'o':
 			out->speed_order = optarg;
+			break;
+		case 'f':
+			out->speed_config = optarg;
 			break;
 		case 'v':
 			puts("schoolpulsed " SP_VERSION);
@@ -89,7 +94,15 @@ static int test_speed(const struct arguments *arguments)
 	struct sp_settings settings;
 	int code = SP_EXIT_CONFIG;
 	sp_log_setup(SP_LOG_WARNING, sp_log_wants_sd_prefix(), NULL);
-	if (sp_settings_read(&settings, arguments->config, sp_driver_registry, &errors, &warnings) == 0)
+	int result = sp_settings_read(&settings, arguments->config, sp_driver_registry, &errors, &warnings);
+	char fingerprint[17];
+	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, settings.config.fingerprint);
+	// What was set aside for the test, and what is told of it, is by what the agent read when it started.
+	if (arguments->speed_config && strcmp(fingerprint, arguments->speed_config) != 0)
+		sp_speed_child_refuse("the configuration was changed since the agent was started");
+	else if (result)
+		sp_speed_child_refuse("the configuration has mistakes");
+	else
 		code = (int)sp_speed_child_run(&settings, arguments->speed_child,
 					       arguments->speed_order ? arguments->speed_order : "");
 	sp_config_errors_free(&errors);

@@ -150,6 +150,14 @@ static int read_all(const char *file, char *text, size_t *length)
 	return result;
 }
 
+static uint64_t fingerprint(const char *text, size_t length)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 int sp_config_read(struct sp_config *out, const char *file, struct sp_config_errors *errors)
 {
 	*out = (struct sp_config){0};
@@ -166,6 +174,7 @@ int sp_config_read(struct sp_config *out, const char *file, struct sp_config_err
 		out->file = sp_strdup(file);
 	else
 		result = sp_config_parse(out, file, text, length, errors);
+	out->fingerprint = fingerprint(text, length);
 	free(text);
 	return result;
 }

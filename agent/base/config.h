@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "schoolpulse/driver.h"
 
@@ -36,6 +37,7 @@ struct sp_config_section {
 
 struct sp_config {
 	char *file;
+	uint64_t fingerprint; ///< of the file's bytes: tells whether it was changed since (FNV-1a)
 	struct sp_config_section *sections;
 	size_t count;
 };

@@ -3,6 +3,7 @@
 // What speed tests need of the agent: its lines, its books, a process to run in.
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,9 +81,11 @@ static void *spawn(void *arg, const char *device, const char *order,
 		   const struct sp_child_process_events *events, void *child_arg)
 {
 	struct sp_agent *agent = arg;
-	const char *const argv[] = {"schoolpulsed",  "--config", agent->settings->config.file,
-				    "--speed-child", device,     "--speed-order",
-				    order,           NULL};
+	const struct sp_config *config = &agent->settings->config;
+	char fingerprint[17];
+	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, config->fingerprint);
+	const char *const argv[] = {"schoolpulsed",  "--config", config->file,     "--speed-child", device,
+				    "--speed-order", order,      "--speed-config", fingerprint,     NULL};
 	// By this name it is the program that runs, also after an upgrade has put another in its place.
 	return sp_child_process_start(agent->children, "/proc/self/exe", argv, 0, events, child_arg);
 }

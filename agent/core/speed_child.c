@@ -189,3 +189,10 @@ enum sp_agent_exit sp_speed_child_run(const struct sp_settings *settings, const 
 	sp_loop_uv_free(child.loop);
 	return SP_EXIT_CLEAN;
 }
+
+void sp_speed_child_refuse(const char *text)
+{
+	struct sp_buf line = SP_BUF(SP_SPEED_LINE_MAX);
+	sp_speed_line_end(&line, false, "child", text);
+	say(&line);
+}

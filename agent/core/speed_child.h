@@ -9,3 +9,5 @@
 /// `device` names an instance of a speed driver, `order` is the agent's line. Returns an exit code.
 enum sp_agent_exit sp_speed_child_run(const struct sp_settings *settings, const char *device,
 				      const char *order);
+/// Says instead that no test is done, and why.
+void sp_speed_child_refuse(const char *text);

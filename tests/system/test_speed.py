@@ -321,3 +321,13 @@ def test_a_child_that_is_killed_is_a_record(school):
     assert {(record["validity"], record["reason"]) for record in records} == {("failed", "child")}
     assert school.budget()["spent"]["tests"] > 0
     school.until(lambda: school.records("line")[-1]["self_loaded"] is False, "the mark to end")
+
+
+def test_no_test_by_a_configuration_that_the_agent_has_not_read(school):
+    school.start()
+    with open(school.run / "agent.conf", "a", encoding="utf-8") as conf:
+        conf.write("# edited\n")
+    school.test()
+    records = school.until(lambda: school.records("speedtest"), "records")
+    assert {(record["validity"], record["reason"], record["text"]) for record in records} == {
+        ("failed", "child", "the configuration was changed since the agent was started")}
