@@ -25,9 +25,9 @@ struct sp_ndt7_tcp {
 
 struct sp_ndt7_session {
 	enum sp_speed_direction direction;
-	struct sp_ndt7_times times;
-	int64_t max_wire; ///< 0: no limit
 	enum sp_ndt7_end end;
+	struct sp_ndt7_times times;
+	int64_t max_wire;  ///< 0: no limit
 	bool over;         ///< nothing more to send or to receive
 	const char *fault; ///< of SP_NDT7_PROTOCOL; for people
 	int64_t began_us, ended_us, moved_us;
@@ -35,9 +35,9 @@ struct sp_ndt7_session {
 	// ---- what comes
 	uint8_t head[SP_NDT7_FRAME_HEAD];
 	size_t head_length;
-	bool in_frame;
 	struct sp_ndt7_frame frame;
-	uint64_t left;               ///< of the frame's payload
+	uint64_t left; ///< of the frame's payload
+	bool in_frame;
 	enum sp_ndt7_opcode message; ///< of which fragments come; SP_NDT7_CONTINUATION: none
 	uint64_t message_bytes;
 	uint8_t control[SP_NDT7_CONTROL];
@@ -46,8 +46,9 @@ struct sp_ndt7_session {
 	char text[SP_NDT7_MEASUREMENT];
 
 	// ---- what goes
-	bool close_due, close_sent, pong_due;
 	uint8_t pong[SP_NDT7_CONTROL];
+	bool close_due, close_sent, pong_due;
+	bool used_up; ///< with what was handed over, the limit is reached
 	size_t pong_length;
 	int64_t ponged_us, told_us;
 	size_t small_length, small_sent;
@@ -55,7 +56,6 @@ struct sp_ndt7_session {
 	    message_head; ///< of the bulk message under way, its head included
 	uint64_t dice;
 	size_t offered; ///< of the bulk: what was not taken is offered again as it was, for TLS
-	bool used_up;   ///< with what was handed over, the limit is reached
 
 	// ---- what was measured
 	int64_t received, sent; ///< payload of messages
