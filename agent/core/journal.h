@@ -35,7 +35,11 @@ struct sp_journal_status {
 		SP_JOURNAL_READ_ONLY,
 		SP_JOURNAL_FAILED
 	} state;
-	int error;                            ///< errno behind FULL, READ_ONLY, FAILED
+	int error; ///< errno behind FULL, READ_ONLY, FAILED
+	/// How often it became FULL or READ_ONLY since the start, and the errno behind the last time: who
+	/// looks now and then misses nothing.
+	unsigned stumbles;
+	int stumble;
 	int64_t unsettled[SP_RECORD_CLASSES]; ///< records not yet settled by the hub
 	int64_t waiting;                      ///< records in memory, not yet committed
 	int64_t bytes, cap_bytes;

@@ -113,6 +113,10 @@ void sp_journal_set_status(struct sp_journal *j)
 {
 	pthread_mutex_lock(&j->mutex);
 	struct sp_journal_status *s = &j->status;
+	if (s->error != -j->error && (j->error == -ENOSPC || j->error == -EROFS)) {
+		s->stumbles++;
+		s->stumble = -j->error;
+	}
 	switch (j->error) {
 	case 0:
 		s->state = j->store ? SP_JOURNAL_WRITABLE : SP_JOURNAL_OPENING;

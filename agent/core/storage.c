@@ -3,6 +3,7 @@
 // Storage facts.
 #include "agent/core/storage.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "schoolpulse/log.h"
@@ -29,14 +30,12 @@ static enum sp_storage_state judge(const struct sp_journal_status *journal,
 	return journal->state == SP_JOURNAL_FULL ? SP_STORAGE_FULL : SP_STORAGE_WRITABLE;
 }
 
-void sp_storage_look(struct sp_storage *storage, const struct sp_journal_status *journal,
-		     const struct sp_board_reading *board)
+static void turn(struct sp_storage *storage, enum sp_storage_state state, int error)
 {
-	enum sp_storage_state state = judge(journal, board);
 	if (state == storage->state)
 		return;
 	storage->state = state;
-	const char *text = journal->error ? strerror(journal->error) : NULL;
+	const char *text = error ? strerror(error) : NULL;
 	struct sp_field fields[] = {
 	    SP_TEXT("event", sp_storage_state_name(state)),
 	    text ? SP_TEXT("text", text) : SP_NULL("text"),
@@ -46,4 +45,16 @@ void sp_storage_look(struct sp_storage *storage, const struct sp_journal_status 
 		sp_notice("storage", "the journal can be written again");
 	else
 		sp_warning("storage", "the journal's storage is %s", sp_storage_state_name(state));
+}
+
+void sp_storage_look(struct sp_storage *storage, const struct sp_journal_status *journal,
+		     const struct sp_board_reading *board)
+{
+	enum sp_storage_state state = judge(journal, board);
+	// It came and went between two looks.
+	if (journal->stumbles != storage->stumbles && state == SP_STORAGE_WRITABLE)
+		turn(storage, journal->stumble == EROFS ? SP_STORAGE_READ_ONLY : SP_STORAGE_FULL,
+		     journal->stumble);
+	storage->stumbles = journal->stumbles;
+	turn(storage, state, journal->error);
 }

@@ -13,6 +13,7 @@ enum sp_storage_state { SP_STORAGE_WRITABLE, SP_STORAGE_FULL, SP_STORAGE_READ_ON
 struct sp_storage {
 	struct sp_recorder *recorder;
 	enum sp_storage_state state;
+	unsigned stumbles; ///< of the journal that were told
 };
 
 /// The board's mount table and the journal's own experience; either is enough.

@@ -98,6 +98,14 @@ static void test_storage_facts_on_edges_only(void **unused)
 	sp_storage_look(&storage, &journal, &board);
 	assert_string_equal(recorder_text(&records, 2, "event"), "writable");
 	assert_int_equal(records.count, 3);
+	// Full and writable again between two looks: told all the same, once.
+	journal.stumbles = 1;
+	journal.stumble = ENOSPC;
+	sp_storage_look(&storage, &journal, &board);
+	sp_storage_look(&storage, &journal, &board);
+	assert_string_equal(recorder_text(&records, 3, "event"), "full");
+	assert_string_equal(recorder_text(&records, 4, "event"), "writable");
+	assert_int_equal(records.count, 5);
 	recorder_list_clear(&records);
 }
 
