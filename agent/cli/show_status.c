@@ -164,7 +164,9 @@ static void path_row(struct sp_table *table, const cJSON *device, const char *ta
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "name"));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", target);
 	if (isnan(seconds)) {
-		sp_table_cell(table, SP_STYLE_DIM, _("no answer"));
+		// Who asks rarely is not told that nobody answered where nobody was asked.
+		bool asked = !loss || !isnan(sp_json_number(loss, "mean"));
+		sp_table_cell(table, SP_STYLE_DIM, "%s", asked ? _("no answer") : _("not measured"));
 		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
 	} else {
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_text_rtt(seconds, mean));

@@ -93,7 +93,7 @@ static void print_table(struct sp_evidence *evidence, const struct sp_speed_requ
 	printf("Speed from %.16s up to %.16s (+07:00)\n"
 	       "Kept: the mean of valid domestic tests is at least %.0f %% of what was bought, in both "
 	       "directions;\n"
-	       "rated from %" PRId64 " tests in each direction on (QCVN 34:2022/BTTTT).\n",
+	       "rated from %" PRId64 " tests in each direction on (QCVN 34:2022/BTTTT). Speeds in Mbit/s.\n",
 	       sp_local_time(request->period.from_ms, from), sp_local_time(request->period.to_ms, to),
 	       rules->kept_ratio * 100, rules->min_samples);
 	for (size_t i = 0; i < count; i++) {

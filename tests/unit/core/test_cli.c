@@ -118,7 +118,8 @@ static const char status_text[] =
     "{\"metric\":\"rtt_seconds\",\"target\":\"domestic\",\"known\":true,\"mean\":0.0123,\"min\":0.011,"
     "\"max\":0.015},{\"metric\":\"loss_ratio\",\"target\":\"domestic\",\"known\":true,\"mean\":0.25},"
     "{\"metric\":\"loss_ratio\",\"target\":\"domestic/ipv4\",\"known\":true,\"mean\":0.25},"
-    "{\"metric\":\"loss_ratio\",\"target\":\"international\",\"known\":true,\"mean\":1}]},"
+    "{\"metric\":\"loss_ratio\",\"target\":\"international\",\"known\":true,\"mean\":1},"
+    "{\"metric\":\"loss_ratio\",\"target\":\"rare\",\"known\":false,\"mean\":null}]},"
     "{\"name\":\"old\",\"driver\":\"gateway\",\"enabled\":false,\"state\":\"unknown\"}],"
     "\"board\":{\"name\":\"generic\",\"model\":\"\",\"storage\":\"sd\",\"storage_state\":\"read_only\","
     "\"reading\":{\"temperature_celsius\":null,\"undervoltage_now\":null}},"
@@ -142,6 +143,7 @@ static void test_the_status_page(void **state)
 	assert_contains("  domestic  IPv4  silent           4 of 4 anchors silent");
 	assert_contains("12.3 ms  11.0 ms … 15.0 ms   25.0 %");
 	assert_contains("international  no answer");
+	assert_contains("rare           not measured");
 	assert_contains("100.0 %");
 	assert_contains("degraded  5 s  2 of 4 silent");
 	assert_contains("disabled");
