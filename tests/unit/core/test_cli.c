@@ -141,9 +141,9 @@ static void test_the_status_page(void **state)
 	assert_contains("domestic hosts do not [isp_core], the provider's");
 	assert_contains("  gateway   IPv4  ok      0.50 ms  192.0.2.1");
 	assert_contains("  domestic  IPv4  silent           4 of 4 anchors silent");
-	assert_contains("12.3 ms  11.0 ms … 15.0 ms   25.0 %");
-	assert_contains("international  no answer");
-	assert_contains("rare           not measured");
+	assert_contains("12.3 ms  11.0 ms … 15.0 ms     25.0 %");
+	assert_contains("international     no answer");
+	assert_contains("rare           not measured                     not known");
 	assert_contains("100.0 %");
 	assert_contains("degraded  5 s  2 of 4 silent");
 	assert_contains("disabled");
