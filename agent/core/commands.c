@@ -13,6 +13,7 @@
 #include "schoolpulse/log.h"
 
 #define KEY           "commands"
+#define HELD_KEY      "commands_held"
 #define DAY_MS        (24 * INT64_C(3600000))
 #define KEEP_MS       (2 * DAY_MS)
 #define EXPIRY_MAX_MS (30 * DAY_MS)
@@ -44,7 +45,10 @@ struct sp_commands {
 	_Atomic int queued;
 	struct entry entries[SP_COMMANDS_KEPT];
 	size_t count;
-	struct sp_command held[SP_COMMANDS_HELD];
+	struct held {
+		struct sp_command command;
+		char *message; ///< as it came: who reads it again asks for the signature again
+	} held[SP_COMMANDS_HELD];
 	size_t held_count;
 };
 
@@ -217,16 +221,79 @@ static void take(struct sp_commands *commands, const struct sp_command *command,
 		on_card(pending, result);
 }
 
-static void hold(struct sp_commands *commands, const struct sp_command *command)
+// ---- until the clock is known ----------------------------------------------------------------------------
+
+static bool hold(struct sp_commands *commands, const struct sp_command *command, const void *message,
+		 size_t length)
 {
 	for (size_t i = 0; i < commands->held_count; i++)
-		if (strcmp(commands->held[i].id, command->id) == 0)
-			return;
+		if (strcmp(commands->held[i].command.id, command->id) == 0)
+			return false;
 	if (commands->held_count == SP_COMMANDS_HELD) {
 		sp_warning("commands", "%s is dropped: too many wait for the clock", command->id);
-		return;
+		return false;
 	}
-	commands->held[commands->held_count++] = *command;
+	struct held *held = &commands->held[commands->held_count++];
+	held->command = *command;
+	held->message = sp_alloc(length + 1);
+	memcpy(held->message, message, length);
+	return true;
+}
+
+/// The broker has forgotten them: a restart must not.
+static void keep_held(struct sp_commands *commands)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < commands->held_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(commands->held[i].message));
+	char *text = commands->held_count > 0 ? cJSON_PrintUnformatted(list) : NULL;
+	cJSON_Delete(list);
+	if (commands->config.put(commands->config.arg, HELD_KEY, text, NULL, NULL))
+		sp_warning("commands", "what waits for the clock is not kept");
+	cJSON_free(text);
+}
+
+static void free_held(struct sp_commands *commands)
+{
+	for (size_t i = 0; i < commands->held_count; i++)
+		free(commands->held[i].message);
+	commands->held_count = 0;
+}
+
+// ---- messages --------------------------------------------------------------------------------------------
+
+/// False when it is nothing to this board.
+static bool read_message(const struct sp_commands *commands, const void *message, size_t length,
+			 struct sp_command *out)
+{
+	int result = sp_command_open(out, commands->config.key, message, length);
+	if (result) {
+		sp_info("commands", "dropped: %s",
+			result == -EPERM ? "not signed by the key" : "cannot be read");
+		return false;
+	}
+	if (strcmp(out->shard, commands->config.shard) != 0 ||
+	    strcmp(out->dev, commands->config.device) != 0) {
+		sp_info("commands", "dropped: for %s/%s", out->shard, out->dev);
+		return false;
+	}
+	return true;
+}
+
+static void load_held(struct sp_commands *commands)
+{
+	char *text = commands->config.get(commands->config.arg, HELD_KEY);
+	cJSON *list = text ? cJSON_Parse(text) : NULL;
+	const cJSON *it;
+	cJSON_ArrayForEach(it, list)
+	{
+		struct sp_command command;
+		const char *message = cJSON_GetStringValue(it);
+		if (message && read_message(commands, message, strlen(message), &command))
+			hold(commands, &command, message, strlen(message));
+	}
+	cJSON_Delete(list);
+	free(text);
 }
 
 static void deliver(void *arg, void *arg2, int unused)
@@ -234,25 +301,15 @@ static void deliver(void *arg, void *arg2, int unused)
 	struct sp_commands *commands = arg;
 	struct message *message = arg2;
 	struct sp_command command;
+	struct sp_clock_reading now = sp_clock_now();
 	(void)unused;
 	atomic_fetch_sub(&commands->queued, 1);
-	int result = sp_command_open(&command, commands->config.key, message->payload, message->length);
-	free(message);
-	if (result) {
-		sp_info("commands", "dropped: %s",
-			result == -EPERM ? "not signed by the key" : "cannot be read");
-		return;
-	}
-	if (strcmp(command.shard, commands->config.shard) != 0 ||
-	    strcmp(command.dev, commands->config.device) != 0) {
-		sp_info("commands", "dropped: for %s/%s", command.shard, command.dev);
-		return;
-	}
-	struct sp_clock_reading now = sp_clock_now();
-	if (now.synced)
+	bool ours = read_message(commands, message->payload, message->length, &command);
+	if (ours && now.synced)
 		take(commands, &command, now.wall_ms);
-	else
-		hold(commands, &command);
+	else if (ours && hold(commands, &command, message->payload, message->length))
+		keep_held(commands);
+	free(message);
 }
 
 void sp_commands_message(struct sp_commands *commands, const void *payload, size_t length)
@@ -273,12 +330,12 @@ void sp_commands_message(struct sp_commands *commands, const void *payload, size
 void sp_commands_look(struct sp_commands *commands)
 {
 	struct sp_clock_reading now = sp_clock_now();
-	if (!now.synced)
+	if (!now.synced || commands->held_count == 0)
 		return;
-	size_t count = commands->held_count;
-	commands->held_count = 0;
-	for (size_t i = 0; i < count; i++)
-		take(commands, &commands->held[i], now.wall_ms);
+	for (size_t i = 0; i < commands->held_count; i++)
+		take(commands, &commands->held[i].command, now.wall_ms);
+	free_held(commands);
+	keep_held(commands);
 }
 
 void sp_commands_over(struct sp_commands *commands, const char *id, bool done, const char *reason,
@@ -299,6 +356,7 @@ struct sp_commands *sp_commands_new(const struct sp_commands_config *config)
 	bool interrupted = false;
 	commands->config = *config;
 	load(commands);
+	load_held(commands);
 	for (size_t i = 0; i < commands->count; i++) {
 		struct entry *it = &commands->entries[i];
 		if (!it->running)
@@ -314,5 +372,8 @@ struct sp_commands *sp_commands_new(const struct sp_commands_config *config)
 
 void sp_commands_free(struct sp_commands *commands)
 {
+	if (!commands)
+		return;
+	free_held(commands);
 	free(commands);
 }

@@ -15,7 +15,7 @@ struct sp_commands;
 
 enum {
 	SP_COMMANDS_KEPT = 256, ///< ids on the card
-	SP_COMMANDS_HELD = 8,   ///< in memory while the clock is not synchronised
+	SP_COMMANDS_HELD = 8,   ///< waiting for a synchronised clock, on the card as well
 	SP_COMMANDS_QUEUE = 16, ///< messages that the main thread has not seen yet
 };
 
