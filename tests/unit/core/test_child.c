@@ -110,7 +110,8 @@ static bool have_raw(void)
 	return syscall(SYS_capget, &header, data) == 0 && (data[0].permitted & (1U << CAP_NET_RAW));
 }
 
-static void assert_says(const struct heard *heard, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void assert_says(const struct heard *heard, const char *format,
+							      ...)
 {
 	char wanted[128];
 	va_list args;
