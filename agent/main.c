@@ -11,8 +11,8 @@
 
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
-#include "agent/core/agent.h"
-#include "agent/core/speed_child.h"
+#include "agent/core/agent/agent.h"
+#include "agent/core/speed/child.h"
 
 static const char help[] =
     "Usage: schoolpulsed --config FILE\n"
@@ -31,7 +31,7 @@ static const char help[] =
 
 struct arguments {
 	const char *config, *check;
-	const char *speed_child, *speed_order, *speed_config; ///< from the agent to itself: speed_child.h
+	const char *speed_child, *speed_order, *speed_config; ///< from the agent to itself: speed/child.h
 };
 
 static const struct option long_options[] = {

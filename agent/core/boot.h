@@ -25,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/core/ledger.h"
+#include "agent/core/ledger/ledger.h"
 #include "agent/core/recorder.h"
 #include "schoolpulse/board.h"
 #include "schoolpulse/clock.h"

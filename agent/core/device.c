@@ -8,7 +8,7 @@
 
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
-#include "agent/core/child.h"
+#include "agent/core/io/process.h"
 
 enum { BURST_GAP_US = 3 * 1000 * 1000 };
 

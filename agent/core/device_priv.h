@@ -50,7 +50,7 @@ struct sp_burst {
 	int64_t last_us;
 };
 
-struct sp_http_pool; ///< io_http.h
+struct sp_http_pool; ///< io/http.h
 struct sp_children;  ///< child.h
 
 struct sp_devices {

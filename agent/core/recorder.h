@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/core/journal.h"
+#include "agent/core/journal/journal.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/err.h"
 #include "schoolpulse/record.h"

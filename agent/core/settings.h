@@ -6,7 +6,7 @@
 
 #include "agent/base/config.h"
 #include "agent/core/device.h"
-#include "agent/core/speed_times.h"
+#include "agent/core/speed/times.h"
 
 struct sp_agent_conf {
 	char *state_dir, *socket;

@@ -8,8 +8,8 @@
 
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
-#include "agent/core/egress.h"
-#include "agent/core/lines.h"
+#include "agent/core/ledger/egress.h"
+#include "agent/core/ledger/lines.h"
 
 struct check {
 	struct sp_settings *settings;

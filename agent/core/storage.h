@@ -4,7 +4,7 @@
 // nothing can be written, and say afterwards what it was like.
 #pragma once
 
-#include "agent/core/journal.h"
+#include "agent/core/journal/journal.h"
 #include "agent/core/recorder.h"
 #include "schoolpulse/board.h"
 

@@ -7,8 +7,8 @@
 
 #include "agent/core/board_watch.h"
 #include "agent/core/device.h"
-#include "agent/core/ledger.h"
-#include "agent/core/minute.h"
+#include "agent/core/ledger/ledger.h"
+#include "agent/core/ledger/minute.h"
 
 struct sp_summaries;
 

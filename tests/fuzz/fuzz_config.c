@@ -8,7 +8,7 @@
 
 #include "agent/base/config.h"
 #include "agent/base/utf8.h"
-#include "agent/core/speed_times.h"
+#include "agent/core/speed/times.h"
 
 struct conf {
 	char *host, *note;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/speed_line.h"
+#include "agent/core/speed/line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// What agent.c and agent_beat.c do, in their order.
+// What agent.c and agent/beat.c do, in their order.
 #include "tests/sim/board.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "agent/core/clocks.h"
 #include "agent/core/device.h"
-#include "agent/core/lines.h"
+#include "agent/core/ledger/lines.h"
 #include "agent/core/summaries.h"
 #include "tests/sim/card.h"
 #include "tests/sim/clock.h"

@@ -4,7 +4,7 @@
 // rhythm (facts and small state at once, bulk every five minutes), and everything that power can do to it.
 #pragma once
 
-#include "agent/core/journal_store.h"
+#include "agent/core/journal/store.h"
 #include "agent/core/loop.h"
 #include "agent/core/recorder.h"
 #include "tests/sim/rng.h"

@@ -4,7 +4,7 @@
 // how soon and how exactly they must be found.
 #pragma once
 
-#include "agent/core/ledger_judge.h"
+#include "agent/core/ledger/judge.h"
 #include "tests/sim/world.h"
 
 struct sim_stretch {

@@ -3,7 +3,7 @@
 // What the board said, in true time: the simulation knows when each of its monotonic moments was.
 #pragma once
 
-#include "agent/core/ledger.h"
+#include "agent/core/ledger/ledger.h"
 #include "tests/sim/clock.h"
 
 struct sim_said {

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#include "agent/core/journal.h"
+#include "agent/core/journal/journal.h"
 #include "tests/unit/core/journal_util.h"
 
 enum { PATIENCE_US = 60 * 1000 * 1000 };

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/core/journal_store.h"
+#include "agent/core/journal/store.h"
 
 #define TEST_BOOT "11111111-2222-3333-4444-555555555555"
 

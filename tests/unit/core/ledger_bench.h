@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/core/ledger.h"
+#include "agent/core/ledger/ledger.h"
 
 #define CABLE     SP_RUNG_CABLE
 #define ADDRESS   SP_RUNG_ADDRESS

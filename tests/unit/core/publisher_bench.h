@@ -4,7 +4,7 @@
 // starts the broker and opens the journal.
 #pragma once
 
-#include "agent/core/publisher.h"
+#include "agent/core/publisher/publisher.h"
 #include "tests/unit/base/mqtt_peer.h"
 #include "tests/unit/core/fake_hub.h"
 #include "tests/unit/core/journal_util.h"

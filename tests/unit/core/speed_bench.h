@@ -4,7 +4,7 @@
 // remember what was asked of them. The child is whatever the test says it says.
 #pragma once
 
-#include "agent/core/speed_run.h"
+#include "agent/core/speed/run.h"
 #include "tests/unit/core/loop_virtual.h"
 #include "tests/unit/core/recorder_list.h"
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "agent/core/budget.h"
+#include "agent/core/ledger/budget.h"
 #include "tests/unit/core/recorder_list.h"
 
 enum { WAITING = 64 };

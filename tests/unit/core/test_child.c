@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/core/child.h"
+#include "agent/core/io/process.h"
 #include "agent/core/device.h"
 #include "tests/unit/core/recorder_list.h"
 

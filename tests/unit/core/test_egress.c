@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "agent/core/egress.h"
+#include "agent/core/ledger/egress.h"
 #include "tests/unit/core/ledger_bench.h"
 
 static const int64_t week_ms = 7LL * 24 * 3600 * 1000;

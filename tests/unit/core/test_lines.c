@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/lines_evidence.h"
+#include "agent/core/ledger/lines_evidence.h"
 #include "schoolpulse/clock.h"
 #include "tests/unit/core/loop_virtual.h"
 #include "tests/unit/core/recorder_list.h"

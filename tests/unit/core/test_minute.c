@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/minute.h"
+#include "agent/core/ledger/minute.h"
 #include "tests/unit/core/recorder_list.h"
 
 #define S INT64_C(1000000)

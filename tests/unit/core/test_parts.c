@@ -16,7 +16,7 @@
 #include "agent/base/ids.h"
 #include "agent/core/clocks.h"
 #include "agent/core/identity.h"
-#include "agent/core/lines.h"
+#include "agent/core/ledger/lines.h"
 #include "agent/core/storage.h"
 #include "agent/core/watchdog.h"
 #include "tests/unit/core/loop_virtual.h"

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/core/publisher_backoff.h"
-#include "agent/core/publisher_window.h"
+#include "agent/core/publisher/backoff.h"
+#include "agent/core/publisher/window.h"
 
 enum { BATCHES = 400 };
 #define S 1000000LL

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "agent/core/speed_guard.h"
+#include "agent/core/speed/guard.h"
 
 #define SECOND INT64_C(1000000)
 

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "agent/core/speed_label.h"
+#include "agent/core/speed/label.h"
 
 /// A good test: 80 of 100 Mbit/s bought, on a port of 1000.
 #define GOOD                                                                                    \

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/core/speed_line.h"
+#include "agent/core/speed/line.h"
 
 static struct sp_speed_message message;
 static struct sp_speed_tale tale;

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/speed_draw.h"
-#include "agent/core/speed_plan.h"
+#include "agent/core/speed/draw.h"
+#include "agent/core/speed/plan.h"
 
 #define MONDAY_MS INT64_C(1795366800000) // 2026-11-23T00:00+07:00
 #define DAY_MS    SP_SPEED_DAY_MS

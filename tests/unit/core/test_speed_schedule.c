@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "agent/core/speed_list.h"
-#include "agent/core/speed_schedule.h"
+#include "agent/core/speed/list.h"
+#include "agent/core/speed/schedule.h"
 #include "tests/unit/core/loop_virtual.h"
 #include "tests/unit/core/recorder_list.h"
 
