@@ -245,25 +245,32 @@ struct sp_http_stream;
 
 struct sp_http_session_config {
 	const char *resolve, *interface, *ca_file; ///< as in struct sp_http_request
-	enum sp_family family;                     ///< SP_FAMILY_ANY: whichever answers first
+	/// For HTTP digest (never basic), from the second request on without being asked again; NULL: none.
+	/// Wiped.
+	const char *user, *password;
+	/// The only certificate that is trusted, by the SHA-256 of its DER form in 64 hexadecimal digits,
+	/// whoever signed it and whatever its name; NULL or "": by the authorities.
+	const char *fingerprint;
+	enum sp_family family; ///< SP_FAMILY_ANY: whichever answers first
 	int64_t connect_timeout_ms;
 };
 
 struct sp_http_stream_request {
-	const char *method; ///< "GET" or "POST"
-	const char *url;    ///< http or https
-	int64_t send_bytes; ///< of a POST's body; its Content-Length
-	int64_t max_bytes;  ///< of the answer's body; more ends it with -EMSGSIZE
-	int64_t timeout_ms; ///< of the whole; it then ends with -ETIMEDOUT
-	int64_t stall_ms;   ///< connected, and no byte of answer or of acknowledged body moved for so long:
-			    ///< -ETIMEDOUT, too. 0: no such limit
-	bool fresh;         ///< a connection of its own, not one that was kept alive
+	const char *method;       ///< "GET" or "POST"
+	const char *url;          ///< http or https
+	const char *content_type; ///< of a POST's body; NULL: application/octet-stream
+	int64_t send_bytes;       ///< of a POST's body; its Content-Length
+	int64_t max_bytes;        ///< of the answer's body; more ends it with -EMSGSIZE
+	int64_t timeout_ms;       ///< of the whole; it then ends with -ETIMEDOUT
+	int64_t stall_ms; ///< connected, and no byte of answer or of acknowledged body moved for so long:
+			  ///< -ETIMEDOUT, too. 0: no such limit
+	bool fresh;       ///< a connection of its own, not one that was kept alive
 };
 
 struct sp_http_head {
 	long status;
-	int64_t length;                     ///< of the body as announced; -1: not announced
-	const char *location, *retry_after; ///< "" without
+	int64_t length;                                    ///< of the body as announced; -1: not announced
+	const char *location, *retry_after, *content_type; ///< "" without
 };
 
 struct sp_http_stream_end {
@@ -313,6 +320,80 @@ int64_t sp_http_stream_cancel(struct sp_http_stream *stream);
 /// Bytes of an upload's body that the peer's kernel has acknowledged, not only ours taken; -1: not known, as
 /// once the connection is gone.
 int64_t sp_http_stream_acked(const struct sp_http_stream *stream);
+
+// ---- HTTP, as a server ----------------------------------------------------------------------------
+
+/// Requests from the school's network. Devices that name the same address and port share one listener: each
+/// is asked whose a request is, by its head alone. Bodies come in pieces; the answer may be given any time
+/// later (a kiosk's only after the commit).
+struct sp_http_listener;
+struct sp_http_inbound; ///< one request; lives until gone()
+
+enum sp_http_claim {
+	SP_HTTP_NOT_MINE,
+	SP_HTTP_IF_NOBODY, ///< mine unless another device says SP_HTTP_MINE
+	SP_HTTP_MINE,
+};
+
+struct sp_http_reply {
+	unsigned status;
+	const char *content_type; ///< NULL: none
+	const void *body;         ///< copied
+	size_t length;
+	/// With a Date:, if this board's clock is known. Terminals set their clock by it; without this there
+	/// is none.
+	bool date;
+	int64_t retry_after_s; ///< Retry-After:, if > 0
+};
+
+struct sp_http_service {
+	/// Whose it is, by method, path, query and header alone. May reply at once (the body is then not
+	/// read).
+	enum sp_http_claim (*claim)(struct sp_device *dev, const struct sp_http_inbound *in);
+	/// It is this device's now. NULL: nothing to do.
+	void (*begin)(struct sp_device *dev, struct sp_http_inbound *in);
+	/// A piece of the body, of any length. NULL: thrown away.
+	void (*piece)(struct sp_device *dev, struct sp_http_inbound *in, const uint8_t *data, size_t length);
+	/// The body is over: sp_http_inbound_reply(), now or later.
+	void (*whole)(struct sp_device *dev, struct sp_http_inbound *in);
+	/// Always last, in whatever way it ended; `in` is freed then. Not after sp_http_listener_free().
+	void (*gone)(struct sp_device *dev, struct sp_http_inbound *in);
+};
+
+/// Zeros mean the defaults, which are for a school's few dozen kiosks.
+struct sp_http_listener_config {
+	const char *address; ///< a literal; NULL or "": every address, both families
+	uint16_t port;
+	const char *cert_file, *key_file; ///< PEM; NULL or "": plain HTTP
+	int64_t max_body;                 ///< 413 beyond
+	int64_t stall_ms;                 ///< no byte of a request for so long: cut
+};
+
+/// NULL and errno with a line for people in `why` (the port is taken, its certificate cannot be read, another
+/// device wants the same port with another certificate).
+struct sp_http_listener *sp_http_listen(struct sp_device *dev, const struct sp_http_listener_config *config,
+					const struct sp_http_service *service, char why[256]);
+/// Ends this device's requests without gone(); the port is closed with its last device. NULL is fine.
+void sp_http_listener_free(struct sp_http_listener *listener);
+/// As bound: what port 0 became.
+uint16_t sp_http_listener_port(const struct sp_http_listener *listener);
+
+const char *sp_http_inbound_method(const struct sp_http_inbound *in);
+const char *sp_http_inbound_path(const struct sp_http_inbound *in);                     ///< decoded
+const char *sp_http_inbound_query(const struct sp_http_inbound *in, const char *name);  ///< decoded; NULL
+const char *sp_http_inbound_header(const struct sp_http_inbound *in, const char *name); ///< NULL
+const char *sp_http_inbound_peer(const struct sp_http_inbound *in); ///< an address literal
+/// The driver's own, NULL at first.
+void sp_http_inbound_set(struct sp_http_inbound *in, void *context);
+void *sp_http_inbound_get(const struct sp_http_inbound *in);
+/// No further piece until resumed: what the driver cannot take yet waits in the peer. Within piece() or
+/// later.
+void sp_http_inbound_pause(struct sp_http_inbound *in);
+void sp_http_inbound_resume(struct sp_http_inbound *in);
+/// Once. Before the body is over it ends the request there.
+void sp_http_inbound_reply(struct sp_http_inbound *in, const struct sp_http_reply *reply);
+/// Cuts the connection without an answer: the peer keeps what it has.
+void sp_http_inbound_cut(struct sp_http_inbound *in);
 
 // ---- helper programs ------------------------------------------------------------------------
 
