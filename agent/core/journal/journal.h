@@ -23,8 +23,13 @@ struct sp_journal_config {
 	int64_t cap_bytes;       ///< of the database's pages in use
 	int64_t bulk_commit_ms;  ///< how long bulk may wait in memory
 	int64_t group_commit_ms; ///< how long attendance may wait for company, ≤ 50
-	int64_t keep_acked_ms;   ///< how long settled batches stay recyclable
-	const char *boot;        ///< this boot's id
+	int64_t keep_acked_ms;   ///< how long settled batches stay recyclable, but for attendance
+	/// How long attendance stays: a published event after the hub's commit, a local one after it came.
+	int64_t keep_attendance_ms;
+	int64_t unsent_attendance_ms; ///< published and not acknowledged for so long: dropped, with a fact
+	/// The school does not publish events (any more): what was not sent stays on the card until then.
+	bool withhold_attendance;
+	const char *boot; ///< this boot's id
 };
 
 struct sp_journal_status {
@@ -86,6 +91,62 @@ int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms);
 /// there with the reason (not a loss: the kiosk still has it).
 int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, const char *record,
 		      sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
+
+// ---- attendance -------------------------------------------------------------------------------------
+
+struct sp_journal_event {
+	const char *record; ///< sp_feed_record()'s text
+	const char *kiosk;  ///< its section's name, 1 to SP_JOURNAL_KIOSK_MAX bytes
+	/// Days since 1970 by the kiosk's own time: the same each time the kiosk sends the event, as the key
+	/// is. Neighbours in time are neighbours on the card.
+	int32_t day;
+	uint8_t key[16];  ///< what tells it from every other event of this kiosk, for ever
+	bool has_key;     ///< false: it is always new
+	bool publish;     ///< false: it stays on the card, in no stream that the hub hears of
+	int64_t capacity; ///< how many events the kiosk can store; 0: not known
+};
+enum { SP_JOURNAL_KIOSK_MAX = 255 };
+
+/// The event was on the card before, or was in this very commit: `done` gets this instead of 0.
+#define SP_JOURNAL_KNOWN 1
+
+/// From any thread. Event and key are committed together, all or nothing. `done`: 0, SP_JOURNAL_KNOWN, or
+/// -errno, and then the kiosk still has it: it is refused while the file cannot be written (-ENOSPC when
+/// the disk is really full, -EROFS, -EIO); keys are never given up to make room.
+///
+/// -ENOBUFS: SP_JOURNAL_WAITING_MAX bytes (1 MiB, some 2,000 events) wait for their commit, `done` does not
+/// run. No loss: stop reading from the kiosk (io.h lets a driver pause a connection), go on when the last of
+/// its own events in flight has answered, and offer the refused event again. A driver that keeps no more
+/// than some hundred events in flight never sees it.
+int sp_journal_append_event(struct sp_journal *journal, const struct sp_journal_event *event,
+			    sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
+
+/// On main, as sp_journal_done_fn. `result` 0 or -errno; `count` is 0 then.
+typedef void (*sp_journal_count_fn)(void *arg, int result, int64_t count);
+/// How many distinct events with a key came from that kiosk on that day: by its keys, so beyond the events'
+/// retention. 0 or -EINVAL.
+int sp_journal_seen(struct sp_journal *journal, const char *kiosk, int32_t day, sp_journal_count_fn done,
+		    void *arg) SP_MUST_CHECK;
+/// Every attendance event on the card, published or not, settled or not, as it was appended: `event` is
+/// called on the journal's thread, false ends the walk with -ECANCELED. What is appended meanwhile may
+/// be among them. Goes in portions, so that punches are committed in between. 0 or -errno.
+int sp_journal_events(struct sp_journal *journal, bool (*event)(void *arg, const char *record),
+		      sp_journal_done_fn done, void *arg) SP_MUST_CHECK;
+/// Erases every event of these pseudonyms that was appended before; `done` tells how many. In a stream each
+/// becomes {"type":"forgotten"} of the same seq, its batch gets a new digest and a higher `redacted`. 0 to
+/// `done`: the old text is nowhere in the journal's file, its WAL, or what was set aside (whole files are
+/// deleted for that, but for a stranger's). What the file system and the card's controller keep in blocks
+/// that they count as free is beyond it. -errno: call it again, to which it is indifferent; so after a
+/// restart before `done`.
+///
+/// A batch that was handed to the publisher before may still go out with the old text for as long as its
+/// session to the broker takes to deliver or to give it up (minutes); what is fetched later has the new one.
+/// That does no harm: the hub refuses events of whom it must forget, whenever they come, and its
+/// acknowledgement names seqs, not digests, so it settles the batch with the new text, which has nothing to
+/// add.
+int sp_journal_erase(struct sp_journal *journal, const char *const *persons, size_t count,
+		     sp_journal_count_fn done, void *arg) SP_MUST_CHECK;
+
 /// Durable small state (open outages, budgets, boot marks): committed together with the next facts,
 /// or at once. `value` NULL deletes. Values ≤ 64 KiB. `done` may be NULL.
 int sp_journal_put(struct sp_journal *journal, const char *key, const char *value, sp_journal_done_fn done,
