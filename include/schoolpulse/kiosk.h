@@ -52,6 +52,9 @@ struct sp_punch {
 	const char *person; ///< bytes, not text: `person_length` of them, 1 to SP_PERSON_MAX
 	size_t person_length;
 	int64_t kiosk_ms; ///< when, by the kiosk's clock and zone, as UTC; SP_PUNCH_NO_TIME: it has no clock
+	/// What the kiosk's own dial is ahead of Vietnam's time, +07:00, by its zone (3600 at +08:00):
+	/// kiosk_ms with both is what it said.
+	int32_t zone_ahead_s;
 	bool live; ///< as far as the protocol tells it has just happened; false: out of the kiosk's memory
 	enum sp_punch_direction direction;
 	enum sp_punch_method method;

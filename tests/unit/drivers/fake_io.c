@@ -565,6 +565,7 @@ void fake_free(struct sp_device *dev)
 		sp_watch_free(dev->watches);
 	if (dev->driver->options)
 		sp_options_free(dev->driver->options, dev->conf);
+	fake_kiosk_free(&dev->kiosk);
 	free(dev->conf);
 	free(dev->state);
 	free(dev);

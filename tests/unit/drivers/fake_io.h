@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fake_kiosk.h"
 #include "schoolpulse/driver.h"
 #include "schoolpulse/io.h"
 
@@ -56,6 +57,7 @@ struct sp_device {
 	int event_result;    ///< of sp_event()
 	bool usable, frugal; ///< what the core says of the line; usable at first
 	bool suspected;      ///< the round was begun by fake_suspect()
+	struct fake_kiosk kiosk;
 	// ---- what the driver said
 	unsigned rounds_ok, rounds_failed, rounds_unmeasured, suspects;
 	int64_t spent[SP_SPENDINGS];
