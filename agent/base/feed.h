@@ -50,7 +50,8 @@ struct sp_feed_envelope {
 	char boot[SP_FEED_BOOT_LENGTH + 1]; ///< the boot in which the records were made
 	char digest[SP_DIGEST_LENGTH + 1];  ///< of the batch text, made when it was journalled
 	enum sp_record_class cls;
-	int64_t first, last;                    ///< seq of the first and last record; contiguous
+	int64_t first, last; ///< seq of the first and last record; contiguous
+	int64_t redacted;    ///< how often the board has erased something of this batch; 0: never
 	char clk_boot[SP_FEED_BOOT_LENGTH + 1]; ///< the sender's boot when it sent
 	struct sp_clock_reading clk;            ///< the sender's clocks when it sent
 };
@@ -148,6 +149,7 @@ struct sp_feed_hub {
 	char hub_epoch[SP_ID_LENGTH + 1];
 	bool online;
 	int64_t reconnect_window_seconds; ///< boards spread their returns over it
+	int64_t attendance_days;          ///< how long it holds events of kiosks; 0: it does not say
 };
 
 int sp_feed_hub_encode(struct sp_buf *out, const struct sp_feed_hub *hub) SP_MUST_CHECK;

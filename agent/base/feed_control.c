@@ -10,7 +10,7 @@
 #include "agent/base/feed_json.h"
 #include "agent/base/feed_read.h"
 
-enum { WINDOW_MAX_SECONDS = 24 * 3600 };
+enum { WINDOW_MAX_SECONDS = 24 * 3600, ATTENDANCE_MAX_DAYS = 36500 };
 
 static const char *const presences[] = {"online", "stopped", "lost"};
 
@@ -248,7 +248,10 @@ int sp_feed_hub_encode(struct sp_buf *out, const struct sp_feed_hub *hub)
 	sp_buf_printf(out, "{\"v\":%d", SP_FEED_VERSION);
 	member_text(out, "hub_epoch", hub->hub_epoch);
 	member_text(out, "presence", presences[hub->online ? SP_FEED_ONLINE : SP_FEED_LOST]);
-	sp_buf_printf(out, ",\"reconnect_window_seconds\":%" PRId64 "}", hub->reconnect_window_seconds);
+	sp_buf_printf(out, ",\"reconnect_window_seconds\":%" PRId64, hub->reconnect_window_seconds);
+	if (hub->attendance_days > 0)
+		sp_buf_printf(out, ",\"attendance_days\":%" PRId64, hub->attendance_days);
+	sp_buf_text(out, "}");
 	return finish(out, start);
 }
 
@@ -270,6 +273,10 @@ enum sp_feed_fault sp_feed_hub_decode(struct sp_feed_hub *out, const void *paylo
 			      &out->reconnect_window_seconds) ||
 		 out->reconnect_window_seconds > WINDOW_MAX_SECONDS)
 		fault = wrong(why, "reconnect_window_seconds");
+	else if (!sp_feed_unknown(sp_feed_member(root, "attendance_days")) &&
+		 (!sp_feed_int(sp_feed_member(root, "attendance_days"), 1, &out->attendance_days) ||
+		  out->attendance_days > ATTENDANCE_MAX_DAYS))
+		fault = wrong(why, "attendance_days");
 	out->online = presence == SP_FEED_ONLINE;
 	cJSON_Delete(root);
 	return fault;

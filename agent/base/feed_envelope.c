@@ -29,6 +29,8 @@ static void write_header(struct sp_buf *out, const struct sp_feed_envelope *e)
 	sp_json_text(out, e->boot);
 	sp_buf_text(out, ",\"digest\":");
 	sp_json_text(out, e->digest);
+	if (e->redacted > 0)
+		sp_buf_printf(out, ",\"redacted\":%" PRId64, e->redacted);
 	sp_buf_text(out, ",");
 	sp_feed_clk_write(out, &e->clk, e->clk_boot);
 	sp_buf_text(out, ",\"ev\":");
@@ -129,6 +131,9 @@ static enum sp_feed_fault read_envelope(struct sp_feed_envelope *e, const cJSON 
 	else if (!sp_feed_text(sp_feed_member(root, "digest"), sp_feed_is_digest, e->digest,
 			       sizeof(e->digest)))
 		wrong = "digest";
+	else if (!sp_feed_unknown(sp_feed_member(root, "redacted")) &&
+		 !sp_feed_int(sp_feed_member(root, "redacted"), 1, &e->redacted))
+		wrong = "redacted";
 	else if (!sp_feed_clk(sp_feed_member(root, "clk"), &e->clk, e->clk_boot))
 		wrong = "clk";
 	if (wrong)

@@ -243,7 +243,10 @@ static void the_hub_there_and_back(void **state)
 	struct sp_buf text = SP_BUF(SP_FEED_PAYLOAD_MAX);
 	char why[128];
 	for (int online = 0; online <= 1; online++) {
-		struct sp_feed_hub in = {.hub_epoch = A, .online = online, .reconnect_window_seconds = 300},
+		struct sp_feed_hub in = {.hub_epoch = A,
+					 .online = online,
+					 .reconnect_window_seconds = 300,
+					 .attendance_days = online ? 400 : 0},
 				   out;
 		sp_buf_reset(&text);
 		assert_int_equal(sp_feed_hub_encode(&text, &in), 0);
@@ -251,6 +254,14 @@ static void the_hub_there_and_back(void **state)
 		assert_string_equal(out.hub_epoch, A);
 		assert_int_equal(out.online, online);
 		assert_int_equal(out.reconnect_window_seconds, 300);
+		assert_int_equal(out.attendance_days, online ? 400 : 0);
+	}
+	static const char *const days[] = {"0", "-1", "36501", "4.5", "\"400\""};
+	for (size_t i = 0; i < SP_COUNT(days); i++) {
+		struct sp_feed_hub out;
+		char *bad = changed(text.data, "400", days[i]);
+		assert_int_equal(sp_feed_hub_decode(&out, bad, strlen(bad), why), SP_FEED_MALFORMED);
+		free(bad);
 	}
 	static const char *const windows[] = {"-1", "86401", "1e9", "null", "\"300\""};
 	for (size_t i = 0; i < SP_COUNT(windows); i++) {

@@ -63,6 +63,7 @@ static void there_and_back(bool deflate)
 {
 	char *batch = make_batch(41, 50, 200), why[128];
 	struct sp_feed_envelope e = sample(SP_RECORD_ATTENDANCE);
+	e.redacted = deflate ? 3 : 0;
 	sp_digest(batch, strlen(batch), e.digest);
 	struct sp_buf out = SP_BUF(SP_FEED_PAYLOAD_MAX);
 	assert_int_equal(sp_feed_envelope_encode(&out, &e, batch, deflate), 0);
@@ -80,6 +81,7 @@ static void there_and_back(bool deflate)
 	assert_int_equal(m.envelope.cls, SP_RECORD_ATTENDANCE);
 	assert_int_equal(m.envelope.first, 41);
 	assert_int_equal(m.envelope.last, 90);
+	assert_int_equal(m.envelope.redacted, e.redacted);
 	assert_true(m.envelope.clk.synced);
 	assert_int_equal(m.envelope.clk.wall_ms, 1795226102000);
 	assert_int_equal(m.envelope.clk.err_ms, 15);
@@ -278,6 +280,9 @@ static void the_envelope_is_checked(void **state)
 	assert_int_equal(with("\"t_ms\":1795226102000,", ""), SP_FEED_MALFORMED);
 	assert_int_equal(with("\"mono_us\":9000000", "\"mono_us\":1e300"), SP_FEED_MALFORMED);
 	assert_int_equal(with("\"clk\":{", "\"clk\":7,\"was\":{"), SP_FEED_MALFORMED);
+	assert_int_equal(with("\"clk\":{", "\"redacted\":1,\"clk\":{"), SP_FEED_OK);
+	assert_int_equal(with("\"clk\":{", "\"redacted\":0,\"clk\":{"), SP_FEED_MALFORMED);
+	assert_int_equal(with("\"clk\":{", "\"redacted\":true,\"clk\":{"), SP_FEED_MALFORMED);
 	assert_int_equal(with("\"ev\":", "\"ew\":"), SP_FEED_MALFORMED);
 }
 
