@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Random identities and digests (OpenSSL lives here, in sign.c and in tls.c, nowhere else).
+// Random identities and digests (OpenSSL lives here, in seal.c, sign.c and tls.c, nowhere else).
 #pragma once
 
 #include <stdbool.h>
