@@ -19,8 +19,8 @@ enum {
 	SP_SEAL_GROUPS = 7, ///< of five characters, the last of which is a check
 	SP_SEAL_CODE_TEXT = 41,
 	SP_SEAL_MARK_TEXT = 9,
-	SP_SEAL_OVERHEAD = 85,       ///< a blob's length beyond that of what is in it
-	SP_SEAL_DATA_MAX = 8 * 1024, ///< so that it is a record also in base64
+	SP_SEAL_OVERHEAD = 85,        ///< a blob's length beyond that of what is in it
+	SP_SEAL_DATA_MAX = 11 * 1024, ///< so that it is a record also in base64
 };
 
 /// 28 characters of 5 bits. Whoever holds one wipes it (explicit_bzero) when done.

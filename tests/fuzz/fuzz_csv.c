@@ -9,7 +9,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/ids.h"
 #include "agent/base/utf8.h"
-#include "tools/hub/csv.h"
+#include "agent/base/csv.h"
 #include "tools/hub/register.h"
 
 #define CHECK(condition)                                                                \

@@ -12,7 +12,7 @@
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
-#include "tools/hub/csv.h"
+#include "agent/base/csv.h"
 #include "tools/hub/timetable.h"
 
 enum kind {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/csv.h"
+#include "agent/base/csv.h"
 
 /// Rows as "1:a|b 2:c|d", faults as "3!text".
 static const char *read_all(const char *text, size_t length)

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The CSV parser: pure functions over bytes, fuzzed (tests/fuzz/fuzz_csv.c).
-#include "tools/hub/csv.h"
+#include "agent/base/csv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +65,9 @@ int sp_csv_start(struct sp_csv *csv, const char *text, size_t length, char why[1
 
 void sp_csv_end(struct sp_csv *csv)
 {
+	// A list of people may have stood there.
+	if (csv->row)
+		explicit_bzero(csv->row, (size_t)SP_CSV_CELLS_MAX * (SP_CSV_CELL_MAX + 1));
 	free(csv->row);
 	csv->row = NULL;
 }
