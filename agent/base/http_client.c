@@ -100,6 +100,7 @@ void sp_http_client_free(struct sp_http_client *client)
 		return;
 	while (client->jobs)
 		sp_http_job_cancel(client->jobs);
+	curl_easy_cleanup(client->known);
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
 	client->loop->timer(client->arg, -1);
@@ -111,6 +112,7 @@ void sp_http_job_add(struct sp_http_client *client, struct sp_http_job *job)
 	if (!client->multi)
 		open_multi(client);
 	job->client = client;
+	job->previous = NULL;
 	job->next = client->jobs;
 	if (job->next)
 		job->next->previous = job;
@@ -122,6 +124,12 @@ void sp_http_job_add(struct sp_http_client *client, struct sp_http_job *job)
 	client->failed_early |= !job->added;
 	if (!job->added || job->check_us >= 0)
 		arm(client);
+}
+
+void sp_http_job_wake(struct sp_http_job *job)
+{
+	job->check_us = sp_clock_mono_us();
+	arm(job->client);
 }
 
 struct sp_http_transfer *sp_http_transfer_get(struct sp_http_client *client,
@@ -164,8 +172,14 @@ void sp_http_transfer_cancel(struct sp_http_transfer *transfer)
 
 static void finish(struct sp_http_job *job, CURLcode code)
 {
+	struct sp_http_client *client = job->client;
 	job->reporting = true;
 	unlink_job(job);
+	if (job->kind->again && job->kind->again(job, code)) {
+		job->reporting = false;
+		sp_http_job_add(client, job);
+		return;
+	}
 	job->kind->report(job, code);
 	job->kind->free(job);
 }

@@ -4,16 +4,15 @@
 // counted, and time, head and body are bounded whatever the peer does.
 #include "agent/base/http_flow.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
-#include "agent/base/http_job.h"
+#include "agent/base/http_flow_priv.h"
+#include "agent/base/http_login.h"
 #include "agent/base/http_socket.h"
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
@@ -21,7 +20,9 @@
 enum {
 	RECEIVE_BUFFER = 512 * 1024, ///< the most that libcurl grants
 	SEND_BUFFER = 512 * 1024,
-	KEEP = 64, ///< connections
+	DEVICE_BUFFER = 16 * 1024,   ///< a device's answers are short, and nobody measures how fast they come
+	KEEP = 64,                   ///< connections
+	CONNECT_MOST_MS = 30 * 1000, ///< where nothing else ends it
 	CHECK_LEAST_US = 5 * 1000,
 	CHECK_MOST_US = 50 * 1000,
 	/// A fast answer is read in pieces of this part of what came between two checks, so some twenty
@@ -31,110 +32,9 @@ enum {
 	PIECE_MOST = 128 * 1024,
 };
 
-struct sp_http_flow {
-	struct sp_http_job job;
-	const struct sp_http_flow_events *events;
-	void *arg;
-	struct curl_slist *headers;
-	int64_t send_bytes, filled, received, max_bytes;
-	int64_t stall_us, moved_us, progress;
-	int piece;                     ///< of SO_RCVLOWAT
-	int64_t acked;                 ///< when its connection went; -1: not gone, or never there
-	int64_t asked_us, answered_us; ///< the request's last byte handed out, the answer's first; 0: not yet
-	bool posts, headed, cancelled, coded;
-	struct sp_wire wire;
-};
-
 static struct sp_http_flow *of(struct sp_http_job *job)
 {
 	return (struct sp_http_flow *)job;
-}
-
-// ---- the answer -------------------------------------------------------------------------------
-
-static const char *field(const struct sp_http_flow *flow, const char *name)
-{
-	struct curl_header *header = NULL;
-	CURLHcode code = curl_easy_header(flow->job.easy, name, 0, CURLH_HEADER, -1, &header);
-	// Where there are several, libcurl itself goes by the last.
-	if (code == CURLHE_OK && header->amount > 1)
-		code = curl_easy_header(flow->job.easy, name, header->amount - 1, CURLH_HEADER, -1, &header);
-	return code == CURLHE_OK ? header->value : "";
-}
-
-static int64_t announced(const struct sp_http_flow *flow)
-{
-	const char *text = field(flow, "Content-Length");
-	char *end;
-	errno = 0;
-	long long length = strtoll(text, &end, 10);
-	return *text && !*end && !errno && length >= 0 ? length : -1;
-}
-
-/// A field that has the body coded. libcurl unfolds what is compressed for the way, asked or not, and then
-/// more bytes come out of it than ever moved. Every line is looked at, those of 1xx included, as libcurl
-/// does.
-static bool is_coding(const char *data, size_t length)
-{
-	static const struct {
-		const char *name, *plain; ///< what it may say instead of "identity"
-	} fields[] = {{"Transfer-Encoding:", "chunked"}, {"Content-Encoding:", "identity"}};
-	for (size_t i = 0; i < SP_COUNT(fields); i++) {
-		char word[12] = "";
-		size_t from = strlen(fields[i].name);
-		if (length < from || strncasecmp(data, fields[i].name, from) != 0)
-			continue;
-		while (from < length && isspace((unsigned char)data[from]))
-			from++;
-		while (length > from && isspace((unsigned char)data[length - 1]))
-			length--;
-		snprintf(word, sizeof(word), "%.*s", (int)(length - from), data + from);
-		return strcasecmp(word, "identity") != 0 && strcasecmp(word, fields[i].plain) != 0;
-	}
-	return false;
-}
-
-static size_t on_head(char *data, size_t size, size_t count, void *arg)
-{
-	struct sp_http_flow *flow = arg;
-	size_t length = size * count;
-	struct sp_http_head head = {0};
-	if (!flow->answered_us)
-		flow->answered_us = sp_clock_mono_us();
-	flow->coded |= is_coding(data, length);
-	if (!sp_http_job_head(&flow->job, length) || flow->coded)
-		return 0;
-	// The empty line ends it; those of 1xx are none, and what comes after the body is a trailer.
-	if (flow->headed || length == 0 || (data[0] != '\r' && data[0] != '\n'))
-		return length;
-	curl_easy_getinfo(flow->job.easy, CURLINFO_RESPONSE_CODE, &head.status);
-	if (head.status == 101)
-		return 0; // nobody asked to switch, and libcurl takes what follows for a body
-	if (head.status < 200)
-		return length;
-	flow->headed = true;
-	head.length = announced(flow);
-	head.location = field(flow, "Location");
-	head.retry_after = field(flow, "Retry-After");
-	if (!flow->events->head || flow->events->head(flow->arg, &head))
-		return length;
-	flow->cancelled = true;
-	return 0;
-}
-
-static size_t on_body(char *data, size_t size, size_t count, void *arg)
-{
-	struct sp_http_flow *flow = arg;
-	size_t length = size * count;
-	flow->received += (int64_t)length;
-	if (flow->received > flow->max_bytes) {
-		flow->job.body_too_long = true;
-		return 0;
-	}
-	if (!flow->events->received || flow->events->received(flow->arg, (const uint8_t *)data, length))
-		return length;
-	flow->cancelled = true;
-	return 0;
 }
 
 // ---- the body that we send ----------------------------------------------------------------------
@@ -277,18 +177,29 @@ static CURLcode check(struct sp_http_job *job, int64_t now_us)
 {
 	struct sp_http_flow *flow = of(job);
 	curl_off_t ready_us = 0;
+	if (flow->resumes) {
+		flow->resumes = false;
+		flow->moved_us = now_us;
+		CURLcode code = curl_easy_pause(job->easy, CURLPAUSE_CONT);
+		if (code != CURLE_OK)
+			return code;
+	}
+	if (flow->stall_us == 0) {
+		job->check_us = -1;
+		return CURLE_OK;
+	}
 	int64_t acked = flow->posts ? sp_http_flow_acked(flow) : 0;
 	int64_t progress = flow->received + (int64_t)flow->job.head_length + (acked > 0 ? acked : 0);
 	curl_easy_getinfo(job->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-	if (!flow->posts)
+	if (!flow->posts && !flow->login)
 		adapt_piece(flow, progress - flow->progress);
 	// Until the connection stands its own limit holds.
-	if (progress != flow->progress || ready_us == 0) {
+	if (progress != flow->progress || ready_us == 0 || flow->paused) {
 		flow->progress = progress;
 		flow->moved_us = now_us;
 	}
-	int64_t step = flow->stall_us / 8;
-	step = step < CHECK_LEAST_US ? CHECK_LEAST_US : step > CHECK_MOST_US ? CHECK_MOST_US : step;
+	int64_t step = flow->stall_us / 8, most = flow->endless ? step : CHECK_MOST_US;
+	step = step < CHECK_LEAST_US ? CHECK_LEAST_US : step > most ? most : step;
 	job->check_us = now_us + step;
 	return now_us - flow->moved_us >= flow->stall_us ? CURLE_OPERATION_TIMEDOUT : CURLE_OK;
 }
@@ -325,6 +236,8 @@ static void report(struct sp_http_job *job, CURLcode code)
 	struct sp_http_flow *flow = of(job);
 	struct sp_http_stream_end end;
 	char error[CURL_ERROR_SIZE];
+	if (flow->challenged && code == CURLE_OK)
+		sp_http_flow_tell(flow); // it had no body
 	describe(flow, &end);
 	end.result = sp_http_job_errno(job, code);
 	sp_http_job_describe(job, code, flow->max_bytes, error, sizeof(error));
@@ -345,9 +258,30 @@ static void report(struct sp_http_job *job, CURLcode code)
 	flow->events->done(flow->arg, &end);
 }
 
+/// The peer has forgotten the nonce, and does not say so by "stale" as it should: once more with a new one.
+/// A login that is wrong in truth so fails twice, the first time that it does.
+static bool again(struct sp_http_job *job, CURLcode code)
+{
+	struct sp_http_flow *flow = of(job);
+	CURL *fresh =
+	    code == CURLE_OK && sp_http_flow_forgotten(flow) ? curl_easy_duphandle(job->easy) : NULL;
+	if (!fresh)
+		return false;
+	curl_easy_cleanup(job->easy);
+	job->easy = fresh;
+	job->head_length = 0;
+	flow->reused = flow->challenged = flow->coded = false;
+	flow->filled = flow->progress = flow->answered_us = 0;
+	flow->acked = -1;
+	flow->moved_us = sp_clock_mono_us();
+	return true;
+}
+
 static void release(struct sp_http_job *job)
 {
 	struct sp_http_flow *flow = of(job);
+	if (flow->login && flow->headed)
+		sp_http_login_keep(job);
 	sp_http_job_clear(job);
 	curl_slist_free_all(flow->headers);
 	free(flow);
@@ -359,6 +293,25 @@ void sp_http_flow_cancel(struct sp_http_flow *flow)
 		sp_http_job_cancel(&flow->job);
 }
 
+void sp_http_flow_pause(struct sp_http_flow *flow)
+{
+	if (!flow->paused && flow->job.added)
+		curl_easy_pause(flow->job.easy, CURLPAUSE_RECV);
+	flow->paused = true;
+	flow->resumes = false;
+}
+
+void sp_http_flow_resume(struct sp_http_flow *flow)
+{
+	if (!flow->paused)
+		return;
+	flow->paused = false;
+	flow->resumes = flow->job.added;
+	// Not here: libcurl hands over at once what it holds.
+	if (flow->resumes)
+		sp_http_job_wake(&flow->job);
+}
+
 // ---- its beginning --------------------------------------------------------------------------------
 
 #define SET(option, value)                                                          \
@@ -368,12 +321,14 @@ void sp_http_flow_cancel(struct sp_http_flow *flow)
 			return set;                                                 \
 	} while (0)
 
-static CURLcode set_body(struct sp_http_flow *flow)
+static CURLcode set_body(struct sp_http_flow *flow, const char *type)
 {
+	char *line = sp_asprintf("Content-Type: %s", type ? type : "application/octet-stream");
 	// No waiting for a "100 Continue" that many servers never say; no other coding than the bytes
 	// themselves.
 	flow->headers = curl_slist_append(flow->headers, "Expect:");
-	flow->headers = curl_slist_append(flow->headers, "Content-Type: application/octet-stream");
+	flow->headers = curl_slist_append(flow->headers, line);
+	free(line);
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)flow->send_bytes);
 	SET(CURLOPT_HTTPHEADER, flow->headers);
@@ -381,20 +336,19 @@ static CURLcode set_body(struct sp_http_flow *flow)
 	SET(CURLOPT_READDATA, flow);
 	SET(CURLOPT_SEEKFUNCTION, on_seek);
 	SET(CURLOPT_SEEKDATA, flow);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)(flow->login ? DEVICE_BUFFER : SEND_BUFFER));
 	return CURLE_OK;
 }
 
 static CURLcode set_answer(struct sp_http_flow *flow)
 {
-	SET(CURLOPT_HEADERFUNCTION, on_head);
+	SET(CURLOPT_HEADERFUNCTION, sp_http_flow_on_head);
 	SET(CURLOPT_HEADERDATA, flow);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEFUNCTION, sp_http_flow_on_body);
 	SET(CURLOPT_WRITEDATA, flow);
-	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
-	// Refuses what announces itself as too long; on_body() sees to the rest.
-	if (flow->max_bytes > 0)
-		SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)flow->max_bytes);
+	SET(CURLOPT_BUFFERSIZE, (long)(flow->login ? DEVICE_BUFFER : RECEIVE_BUFFER));
+	// Refuses what announces itself as too long; sp_http_flow_on_body() sees to the rest.
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)flow->max_bytes);
 	return CURLE_OK;
 }
 
@@ -418,12 +372,14 @@ static CURLcode set_connection(struct sp_http_flow *flow, struct sp_http_client 
 static CURLcode set_limits(struct sp_http_flow *flow, const struct sp_http_session_config *config,
 			   const struct sp_http_stream_request *request)
 {
-	if (request->timeout_ms <= 0 || request->timeout_ms > INT_MAX || request->max_bytes < 0 ||
+	if (request->timeout_ms < 0 || request->timeout_ms > INT_MAX || request->max_bytes < 0 ||
 	    config->connect_timeout_ms < 0 || config->connect_timeout_ms > INT_MAX)
 		return CURLE_BAD_FUNCTION_ARGUMENT;
+	int64_t connect_ms = config->connect_timeout_ms;
+	if (connect_ms == 0)
+		connect_ms = request->timeout_ms ? request->timeout_ms : CONNECT_MOST_MS;
 	SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	SET(CURLOPT_CONNECTTIMEOUT_MS,
-	    (long)(config->connect_timeout_ms > 0 ? config->connect_timeout_ms : request->timeout_ms));
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	return CURLE_OK;
 }
 
@@ -435,11 +391,13 @@ static CURLcode set_up(struct sp_http_flow *flow, struct sp_http_client *client,
 {
 	CURLcode code = set_limits(flow, config, request);
 	if (code == CURLE_OK)
+		code = sp_http_login_set(&flow->job, config);
+	if (code == CURLE_OK)
 		code = set_connection(flow, client, config, request->fresh);
 	if (code == CURLE_OK)
 		code = set_answer(flow);
 	if (code == CURLE_OK && flow->posts)
-		code = set_body(flow);
+		code = set_body(flow, request->content_type);
 	return code;
 }
 
@@ -448,7 +406,8 @@ static const struct sp_http_job_kind kind = {.report = report,
 					     .released = released,
 					     .watched = watched,
 					     .leaving = leaving,
-					     .check = check};
+					     .check = check,
+					     .again = again};
 
 struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
 					const struct sp_http_session_config *config,
@@ -464,14 +423,19 @@ struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
 	flow->events = events;
 	flow->arg = arg;
 	flow->posts = strcmp(request->method, "POST") == 0;
+	flow->login = config->user && *config->user;
+	flow->endless = request->timeout_ms == 0;
 	flow->send_bytes = request->send_bytes;
 	flow->max_bytes = request->max_bytes;
 	flow->stall_us = request->stall_ms * 1000;
 	flow->moved_us = sp_clock_mono_us();
 	flow->piece = 1;
 	flow->acked = -1;
-	sp_http_job_init(&flow->job, &kind, &way);
 	flow->job.client = client;
+	if (flow->login)
+		flow->job.easy = sp_http_login_reuse(client);
+	flow->reused = flow->job.easy != NULL;
+	sp_http_job_init(&flow->job, &kind, &way);
 	if (flow->job.early == CURLE_OK)
 		flow->job.early = set_up(flow, client, config, request);
 	if (flow->job.early == CURLE_OK && flow->stall_us > 0)

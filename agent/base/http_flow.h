@@ -25,5 +25,8 @@ struct sp_http_flow *sp_http_flow_start(struct sp_http_client *client,
 void sp_http_flow_look(struct sp_http_flow *flow, struct sp_http_stream_end *out);
 /// Ends it without done(); NULL is fine, and so is the flow whose done() is running.
 void sp_http_flow_cancel(struct sp_http_flow *flow);
+/// As io.h's sp_http_stream_pause() and _resume().
+void sp_http_flow_pause(struct sp_http_flow *flow);
+void sp_http_flow_resume(struct sp_http_flow *flow);
 /// Bytes of the request's body that the peer has acknowledged; -1: not known.
 int64_t sp_http_flow_acked(const struct sp_http_flow *flow);

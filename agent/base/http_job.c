@@ -71,7 +71,8 @@ void sp_http_job_init(struct sp_http_job *job, const struct sp_http_job_kind *ki
 {
 	job->kind = kind;
 	job->check_us = -1;
-	job->easy = curl_easy_init();
+	if (!job->easy)
+		job->easy = curl_easy_init();
 	job->early = job->easy ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 	if (job->early == CURLE_OK)
 		job->early = set_manners(job);

@@ -22,6 +22,8 @@ struct sp_http_job_kind {
 	void (*leaving)(struct sp_http_job *job);
 	/// `check_us` has come: names the next, or says with what the job ends.
 	CURLcode (*check)(struct sp_http_job *job, int64_t now_us);
+	/// Asked before the report: true, and it begins anew with what `easy` is now.
+	bool (*again)(struct sp_http_job *job, CURLcode code);
 };
 
 struct sp_http_job {
@@ -46,6 +48,8 @@ struct sp_http_client {
 	struct sp_http_job *jobs;
 	struct sp_http_socket *sockets; ///< of flows
 	long keep;                      ///< connections that may stay open
+	CURL *known;                    ///< a handle at rest that has logged in (http_login.h)
+	unsigned char pin[32];          ///< the only certificate that is trusted, where one is
 	int64_t due_us;                 ///< when libcurl wants to be called; -1: not
 	bool failed_early;              ///< one of the jobs was never added
 };
@@ -55,7 +59,8 @@ struct sp_http_way {
 	const char *url, *resolve, *interface, *ca_file;
 };
 
-/// Makes the handle. What is wrong is in `early` then; set it also for what the caller cannot set.
+/// Makes the handle, unless it has one. What is wrong is in `early` then; set it also for what the caller
+/// cannot set.
 void sp_http_job_init(struct sp_http_job *job, const struct sp_http_job_kind *kind,
 		      const struct sp_http_way *way);
 void sp_http_job_clear(struct sp_http_job *job);
@@ -70,5 +75,7 @@ enum sp_family sp_http_job_family(const struct sp_http_job *job, char address[IN
 
 /// Hands the job to libcurl; what fails comes by `report`, later.
 void sp_http_job_add(struct sp_http_client *client, struct sp_http_job *job);
+/// Its check comes as soon as the loop turns.
+void sp_http_job_wake(struct sp_http_job *job);
 /// Ends it without a report, unless its report runs right now.
 void sp_http_job_cancel(struct sp_http_job *job);

@@ -245,11 +245,14 @@ struct sp_http_stream;
 
 struct sp_http_session_config {
 	const char *resolve, *interface, *ca_file; ///< as in struct sp_http_request
-	/// For HTTP digest (never basic), from the second request on without being asked again; NULL: none.
-	/// Wiped.
+	/// For HTTP digest (never basic; MD5 or SHA-256, whichever the peer names first), from the second
+	/// request on without being asked again; NULL: none. Our copies are wiped. A status of 401 says that
+	/// the login was tried and refused, or that the peer has no such login: it must not be tried in a
+	/// loop, since devices lock an account after a few failures.
 	const char *user, *password;
-	/// The only certificate that is trusted, by the SHA-256 of its DER form in 64 hexadecimal digits,
-	/// whoever signed it and whatever its name; NULL or "": by the authorities.
+	/// The only certificate that is trusted, by the SHA-256 of its DER form in 64 hexadecimal digits
+	/// (colons between bytes are passed over), whoever signed it and whatever its name; NULL or "": by
+	/// the authorities.
 	const char *fingerprint;
 	enum sp_family family; ///< SP_FAMILY_ANY: whichever answers first
 	int64_t connect_timeout_ms;
@@ -260,10 +263,10 @@ struct sp_http_stream_request {
 	const char *url;          ///< http or https
 	const char *content_type; ///< of a POST's body; NULL: application/octet-stream
 	int64_t send_bytes;       ///< of a POST's body; its Content-Length
-	int64_t max_bytes;        ///< of the answer's body; more ends it with -EMSGSIZE
-	int64_t timeout_ms;       ///< of the whole; it then ends with -ETIMEDOUT
+	int64_t max_bytes;        ///< of the answer's body; more ends it with -EMSGSIZE. INT64_MAX: any
+	int64_t timeout_ms;       ///< of the whole; it then ends with -ETIMEDOUT. 0: endless
 	int64_t stall_ms; ///< connected, and no byte of answer or of acknowledged body moved for so long:
-			  ///< -ETIMEDOUT, too. 0: no such limit
+			  ///< -ETIMEDOUT, too. Not while paused. 0: no such limit
 	bool fresh;       ///< a connection of its own, not one that was kept alive
 };
 
@@ -317,6 +320,10 @@ struct sp_http_stream *sp_http_stream_start(struct sp_http_session *session,
 void sp_http_stream_look(struct sp_http_stream *stream, struct sp_http_stream_end *out);
 /// Ends it without done(), once its bytes were counted; NULL is fine. Returns its bytes of IP.
 int64_t sp_http_stream_cancel(struct sp_http_stream *stream);
+/// No further piece until resumed, but for one that is under way: what the driver cannot take yet waits in
+/// the peer. Both may be called any time before done(), also while bytes move.
+void sp_http_stream_pause(struct sp_http_stream *stream);
+void sp_http_stream_resume(struct sp_http_stream *stream);
 /// Bytes of an upload's body that the peer's kernel has acknowledged, not only ours taken; -1: not known, as
 /// once the connection is gone.
 int64_t sp_http_stream_acked(const struct sp_http_stream *stream);

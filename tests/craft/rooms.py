@@ -29,14 +29,14 @@ OURS = ("schoolpulse/", "agent/", "drivers/", "boards/", "tools/", "tests/")
 # Third-party header -> who may name it, as regular expressions over paths. Tests may use what they test with.
 OWNERS = {
     "uv.h": r"agent/(core|cli)/.*|agent/main\.c",
-    "curl/curl.h": r"agent/base/http_(client|flow|job|transfer)\w*\.[ch]|drivers/speed/ndt7_line\.c",
+    "curl/curl.h": r"agent/base/http_(client|flow|job|login|transfer)\w*\.[ch]|drivers/speed/ndt7_line\.c",
     "microhttpd.h": r"agent/base/http_(server\w*|call)\.[ch]",
     "mosquitto.h": r"agent/base/mqtt\w*\.[ch]",
     "mqtt_protocol.h": r"agent/base/mqtt\w*\.[ch]",
     "cjson/cJSON.h": r"agent/(base|core|cli)/.*|tools/hub/.*|drivers/speed/ndt7_json\.c",
     "sqlite3.h": r"agent/core/journal/\w+\.[ch]|tools/hub/store\w*\.[ch]",
     "zlib.h": r"agent/base/.*",
-    "openssl/*": r"agent/base/(ids|seal|sign|tls|mqtt)\.c|drivers/speed/ndt7_upgrade\.c",
+    "openssl/*": r"agent/base/(ids|seal|sign|tls|mqtt|http_login)\.c|drivers/speed/ndt7_upgrade\.c",
     "libevdev/*": r"drivers/kiosk/card_reader_keys\.c",
     "libmnl/*": r"drivers/link/.*",
     "net-snmp/*": r"drivers/link/snmp_session\.c",

@@ -3,6 +3,7 @@
 // io.h: HTTP sessions and their streams. A session is a client of base's own, so that its connections are
 // nobody else's.
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/http_flow.h"
 #include "agent/base/mem.h"
@@ -13,7 +14,7 @@ struct sp_http_session {
 	struct sp_resource open;
 	struct sp_http_pool *pool;
 	struct sp_http_session_config config;
-	char *resolve, *interface, *ca_file;
+	char *resolve, *interface, *ca_file, *user, *password, *fingerprint;
 	struct sp_http_stream *streams;
 };
 
@@ -76,6 +77,13 @@ static char *copy(const char *text)
 	return text ? sp_strdup(text) : NULL;
 }
 
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 static void close_session(struct sp_resource *resource)
 {
 	struct sp_http_session *session = (struct sp_http_session *)resource;
@@ -89,6 +97,9 @@ static void close_session(struct sp_resource *resource)
 	free(session->resolve);
 	free(session->interface);
 	free(session->ca_file);
+	free(session->fingerprint);
+	wipe(session->user);
+	wipe(session->password);
 	free(session);
 }
 
@@ -100,6 +111,9 @@ struct sp_http_session *sp_http_session_new(struct sp_device *dev,
 	session->config.resolve = session->resolve = copy(config->resolve);
 	session->config.interface = session->interface = copy(config->interface);
 	session->config.ca_file = session->ca_file = copy(config->ca_file);
+	session->config.user = session->user = copy(config->user);
+	session->config.password = session->password = copy(config->password);
+	session->config.fingerprint = session->fingerprint = copy(config->fingerprint);
 	session->pool = sp_http_pool_new(sp_device_loop(dev));
 	sp_resource_open(&session->open, dev, close_session);
 	return session;
@@ -149,4 +163,14 @@ int64_t sp_http_stream_cancel(struct sp_http_stream *stream)
 int64_t sp_http_stream_acked(const struct sp_http_stream *stream)
 {
 	return sp_http_flow_acked(stream->flow);
+}
+
+void sp_http_stream_pause(struct sp_http_stream *stream)
+{
+	sp_http_flow_pause(stream->flow);
+}
+
+void sp_http_stream_resume(struct sp_http_stream *stream)
+{
+	sp_http_flow_resume(stream->flow);
 }
