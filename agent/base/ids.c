@@ -22,7 +22,7 @@ void sp_random_set_source(const struct sp_random_source *source)
 }
 
 /// Waits for the kernel's first entropy after boot rather than do without.
-static void random_bytes(void *out, size_t length)
+void sp_random_bytes(void *out, size_t length)
 {
 	if (replaced) {
 		replaced->fill(replaced->arg, out, length);
@@ -40,7 +40,7 @@ void sp_id_new(char out[SP_ID_LENGTH + 1])
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint8_t bytes[16];
-	random_bytes(bytes, sizeof(bytes));
+	sp_random_bytes(bytes, sizeof(bytes));
 	unsigned pending = 0, bits = 0;
 	size_t length = 0;
 	for (size_t i = 0; i < sizeof(bytes); i++) {
@@ -73,7 +73,7 @@ void sp_digest(const void *data, size_t length, char out[SP_DIGEST_LENGTH + 1])
 double sp_random_unit(void)
 {
 	uint64_t bits;
-	random_bytes(&bits, sizeof(bits));
+	sp_random_bytes(&bits, sizeof(bits));
 	return (double)(bits >> 11) * 0x1p-53;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Random identities and digests (OpenSSL lives here, in seal.c, sign.c and tls.c, nowhere else).
+// Random identities and digests (OpenSSL lives here, in hmac.c, seal.c, sign.c and tls.c, nowhere else).
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +16,8 @@ enum {
 
 /// A fresh random id; device ids, streams, outages, hub epochs. Aborts without entropy.
 void sp_id_new(char out[SP_ID_LENGTH + 1]);
+/// For keys. At most 256 bytes; aborts without entropy.
+void sp_random_bytes(void *out, size_t length);
 /// Device and shard names as they may stand in a topic: [a-z0-9-], 1…32 bytes.
 bool sp_id_valid(const char *text);
 void sp_digest(const void *data, size_t length, char out[SP_DIGEST_LENGTH + 1]);

@@ -23,7 +23,8 @@
 #include "schoolpulse/io.h"
 #include "schoolpulse/speed.h"
 
-struct sp_devices; ///< all of them
+struct sp_devices;    ///< all of them
+struct sp_attendance; ///< attendance/attendance.h
 
 /// Keys that every device section may have beside its driver's own.
 struct sp_device_common {
@@ -50,6 +51,8 @@ struct sp_devices_config {
 	bool (*usable)(void *arg, const char *line);
 	/// io.h: sp_line_traffic(). May be NULL.
 	void (*traffic)(void *arg, const char *line, const struct sp_traffic *traffic);
+	/// kiosk.h. NULL: no event of a kiosk is taken.
+	struct sp_attendance *attendance;
 	/// speed.h, in the process that tests: what sp_speed_order() answers, and who is told. May be NULL.
 	const struct sp_speed_order *order;
 	void (*speed_progress)(void *arg, enum sp_speed_phase phase, double done, double bps);

@@ -39,6 +39,7 @@ struct sp_device {
 	int64_t since_us;
 	int64_t rounds, failed, overdue;
 	struct sp_samples *samples;
+	struct sp_kiosk *kiosk;  ///< attendance's; NULL before the driver spoke as one
 	bool loading;            ///< sp_line_load()
 	int64_t due_us;          ///< of the next round, while waiting for it
 	bool hurried, suspected; ///< the next round, and this one, was begun by a suspicion

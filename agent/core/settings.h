@@ -31,8 +31,16 @@ struct sp_journal_conf {
 	int64_t bulk_commit_ms, group_commit_ms, keep_settled_ms;
 };
 
+/// What leaves the school; each level includes the ones before it.
+enum sp_publish { SP_PUBLISH_HEALTH, SP_PUBLISH_COUNTS, SP_PUBLISH_EVENTS };
+
 struct sp_attendance_conf {
 	char *legal_basis;
+	int publish; ///< enum sp_publish
+	int64_t keep_ms, unsent_ms;
+	char *year_starts, *classes;
+	int64_t slot_ms;
+	unsigned year_month, year_day; ///< what `year_starts` means
 };
 
 struct sp_board_conf {
@@ -128,6 +136,12 @@ void sp_common_options(const struct sp_driver *driver, struct sp_option out[4], 
 /// Checks what stands in several places of the file. Adds to both lists.
 void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *errors,
 		       struct sp_config_errors *warnings);
+
+// ---- settings_attendance.c ------------------------------------------------------------------------
+
+/// The same for [attendance], whose school year it reads.
+void sp_settings_check_attendance(struct sp_settings *settings, struct sp_config_errors *errors,
+				  struct sp_config_errors *warnings);
 
 // ---- settings_speed.c ---------------------------------------------------------------------------
 

@@ -234,19 +234,6 @@ static void check_twins(const struct check *check)
 	}
 }
 
-static void check_kiosks(const struct check *check)
-{
-	if (text(check->settings->attendance.legal_basis)[0])
-		return;
-	for (size_t i = 0; i < check->settings->device_count; i++) {
-		const struct sp_device_conf *device = &check->settings->devices[i];
-		if (device->driver->cls == SP_DRIVER_KIOSK)
-			sp_config_error(check->warnings, file_of(check), device->at,
-					"[%s \"%s\"] records nothing: [attendance] legal_basis is not set",
-					device->driver->name, device->name);
-	}
-}
-
 void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *errors,
 		       struct sp_config_errors *warnings)
 {
@@ -262,7 +249,7 @@ void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *er
 	}
 	apply_thrift(settings);
 	check_twins(&check);
-	check_kiosks(&check);
+	sp_settings_check_attendance(settings, errors, warnings);
 	if (settings->device_count == 0 && errors->count == 0)
 		sp_config_error(warnings, file_of(&check), 0, "no device is configured: nothing is measured");
 }

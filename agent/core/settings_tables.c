@@ -77,11 +77,25 @@ static const struct sp_option journal_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct sp_attendance_conf, member)
 static const struct sp_option attendance_options[] = {
-    {"legal_basis", SP_OPTION_STRING, "", 0, 500, offsetof(struct sp_attendance_conf, legal_basis), NULL,
+    {"legal_basis", SP_OPTION_STRING, "", 0, 500, AT(legal_basis), NULL,
      "The document that allows attendance data; without it none is recorded"},
+    {"publish", SP_OPTION_ENUM, "health", 0, 0, AT(publish), "health counts events",
+     "What leaves the school: only how kiosks are, counts of persons as well, or each event by pseudonym"},
+    {"keep", SP_OPTION_DURATION, "7d", HOUR, 365 * DAY, AT(keep_ms), NULL,
+     "How long events stay on the card, counted from the hub's acknowledgement where they are published"},
+    {"unsent", SP_OPTION_DURATION, "30d", DAY, 365 * DAY, AT(unsent_ms), NULL,
+     "How long events wait for a hub that does not acknowledge them; their loss is recorded"},
+    {"year_starts", SP_OPTION_STRING, "08-01", 5, 5, AT(year_starts), NULL,
+     "Month and day on which a school year begins, and with it pseudonyms that nobody can link to the old"},
+    {"classes", SP_OPTION_STRING, "", 0, 4000, AT(classes), NULL,
+     "CSV file of persons' numbers and their classes, by which counts are grouped; empty: by kiosk"},
+    {"slot", SP_OPTION_DURATION, "15min", 5 * MINUTE, DAY, AT(slot_ms), NULL,
+     "Persons are counted over slots of this length, which divides a day"},
     {0},
 };
+#undef AT
 
 #define AT(member) offsetof(struct sp_board_conf, member)
 static const struct sp_option board_options[] = {

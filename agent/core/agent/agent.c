@@ -185,6 +185,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 								    .traffic = sp_agent_traffic,
 								    .spent = sp_agent_spent,
 								    .frugal = sp_agent_frugal,
+								    .attendance = agent->attendance,
 								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
@@ -338,6 +339,7 @@ static int start(struct sp_agent *agent)
 	start_board(agent);
 	sp_agent_boot(agent, existed);
 	sp_agent_open_accounts(agent);
+	sp_agent_open_attendance(agent);
 	add_lines_and_devices(agent);
 	sp_agent_open_speed_list(agent);
 	sp_agent_open_speed(agent);
@@ -439,6 +441,7 @@ static bool take_apart(struct sp_agent *agent)
 	sp_watchdog_free(agent->watchdog);
 	sp_children_free(agent->children);
 	sp_devices_free(agent->devices);
+	sp_agent_close_attendance(agent);
 	sp_agent_close_commands(agent);
 	sp_speed_run_free(agent->speed);
 	sp_speed_list_free(agent->speed_list);

@@ -87,6 +87,7 @@ static void beat(void *arg)
 	sp_loop_timer_start(agent->loop, agent->beat, BEAT_MS);
 	look_at_hub(agent);
 	sp_agent_look_at_accounts(agent);
+	sp_agent_look_at_kiosks(agent);
 	say_status(agent, &journal);
 }
 

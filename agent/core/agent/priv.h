@@ -21,6 +21,8 @@
 #include "agent/core/summaries.h"
 #include "agent/core/watchdog.h"
 
+struct sp_attendance;
+
 struct sp_agent {
 	struct sp_settings *settings;
 	const struct sp_driver *const *drivers;
@@ -35,6 +37,7 @@ struct sp_agent {
 	_Atomic(struct sp_publisher *) publisher; ///< the journal's thread asks for it
 	struct sp_lines *lines;
 	struct sp_devices *devices;
+	struct sp_attendance *attendance;
 	struct sp_budgets *budgets;
 	struct sp_children *children;
 	struct sp_speed_hooks speed_hooks;
@@ -117,6 +120,15 @@ void sp_agent_gone(void *agent, struct sp_control_stream *stream);
 /// When a device tests next by itself; 0: not known.
 int64_t sp_agent_next_test_ms(const struct sp_agent *agent, const char *device);
 cJSON *sp_answer_speedtests(struct sp_agent *agent);
+
+// ---- attendance.c: kiosks -----------------------------------------------------------------------------
+
+/// After the journal and before the devices.
+void sp_agent_open_attendance(struct sp_agent *agent);
+/// With each beat.
+void sp_agent_look_at_kiosks(struct sp_agent *agent);
+/// When the journal has ended and what it posted was run.
+void sp_agent_close_attendance(struct sp_agent *agent);
 
 // ---- commands.c: what comes over the feed ----------------------------------------------------------
 

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The object that kiosks share: its keys, and what is due from time to time.
+#include "agent/core/attendance/attendance.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "agent/base/mem.h"
+#include "agent/core/attendance/priv.h"
+#include "schoolpulse/log.h"
+
+/// In the journal's durable state: which keys this board has, so that their loss is not taken for a new
+/// board.
+#define KEYS_KNOWN "attendance.keys"
+
+static const int64_t HOUR_US = 3600 * INT64_C(1000000);
+static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
+
+static void open_keys(struct sp_attendance *set)
+{
+	const struct sp_attendance_config *config = &set->config;
+	char *known = config->get(config->arg, KEYS_KNOWN), now[9];
+	int result = sp_keys_open(&set->keys, config->state_dir, known != NULL, set->why);
+	if (result) {
+		sp_err("attendance", "no event of a kiosk is taken: %s", set->why);
+		free(known);
+		return;
+	}
+	set->why[0] = '\0';
+	sp_keys_fingerprint(set->keys, now);
+	if (known && strcmp(known, now) != 0)
+		sp_notice("attendance", "other keys than before: %s, %s until now", now, known);
+	if (!known || strcmp(known, now) != 0)
+		config->put(config->arg, KEYS_KNOWN, now);
+	free(known);
+}
+
+struct sp_attendance *sp_attendance_new(const struct sp_attendance_config *config)
+{
+	struct sp_attendance *set = sp_alloc(sizeof(*set));
+	set->config = *config;
+	const char *basis = config->conf->legal_basis;
+	if (!basis || !basis[0])
+		return set;
+	// Numbers of persons pass through this process: no core file may hold them, no debugger look.
+	prctl(PR_SET_DUMPABLE, 0);
+	open_keys(set);
+	return set;
+}
+
+void sp_attendance_free(struct sp_attendance *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->count; i++) {
+		free(set->kiosks[i]->name);
+		free(set->kiosks[i]->driver);
+		free(set->kiosks[i]);
+	}
+	free(set->kiosks);
+	sp_keys_free(set->keys);
+	free(set);
+}
+
+struct sp_keys *sp_attendance_keys(struct sp_attendance *set)
+{
+	return set->keys;
+}
+
+const char *sp_attendance_refused(const struct sp_attendance *set)
+{
+	return set->why[0] ? set->why : NULL;
+}
+
+void sp_attendance_hub_keeps(struct sp_attendance *set, int64_t days)
+{
+	// Several hubs may have our events: the one that keeps them longest counts.
+	if (days > set->hub_days)
+		set->hub_days = days;
+}
+
+/// A key goes when neither hub nor card can hold an event of its school year any more.
+static void forget_keys(struct sp_attendance *set, const struct sp_clock_reading *now)
+{
+	const struct sp_attendance_conf *conf = set->config.conf;
+	if (!set->keys || set->hub_days <= 0 || !now->synced || now->mono_us - set->day_us < HOUR_US)
+		return;
+	set->day_us = now->mono_us;
+	int64_t held_ms = set->hub_days * DAY_MS + conf->keep_ms + conf->unsent_ms;
+	int32_t year = sp_school_year(now->wall_ms - held_ms, conf->year_month, conf->year_day);
+	int result = sp_keys_forget(set->keys, year);
+	if (result < 0)
+		sp_warning("attendance", "keys of school years before %d are not deleted: %s", year,
+			   strerror(-result));
+	else if (result > 0)
+		sp_notice("attendance", "keys of school years before %d are deleted: %d", year, result);
+}
+
+void sp_attendance_look(struct sp_attendance *set)
+{
+	struct sp_clock_reading now = sp_clock_now();
+	for (size_t i = 0; i < set->count; i++)
+		sp_kiosk_look(set->kiosks[i], now.mono_us);
+	forget_keys(set, &now);
+}
+
+size_t sp_attendance_count(const struct sp_attendance *set)
+{
+	return set->count;
+}

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes in [attendance], and what about kiosks only the whole file shows.
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/core/settings.h"
+
+static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
+enum { MINUTE_MS = 60 * 1000 };
+
+struct check {
+	struct sp_settings *settings;
+	struct sp_config_errors *errors, *warnings;
+};
+
+static const char *file_of(const struct check *check)
+{
+	return check->settings->config.file;
+}
+
+static unsigned at(const struct check *check, const char *key)
+{
+	return sp_settings_line(check->settings, "attendance", key);
+}
+
+static const char *text(const char *value)
+{
+	return value ? value : "";
+}
+
+static bool two_digits(const char *at, unsigned *out)
+{
+	if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
+		return false;
+	*out = (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
+	return true;
+}
+
+/// "MM-DD", a day that every year has.
+static bool read_year_starts(struct sp_attendance_conf *conf, const char *value)
+{
+	static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	unsigned month, day;
+	if (strlen(value) != 5 || value[2] != '-' || !two_digits(value, &month) ||
+	    !two_digits(value + 3, &day) || month < 1 || month > 12 || day < 1 || day > days[month - 1])
+		return false;
+	conf->year_month = month;
+	conf->year_day = day;
+	return true;
+}
+
+static void check_values(const struct check *check)
+{
+	struct sp_attendance_conf *conf = &check->settings->attendance;
+	if (conf->year_starts && !read_year_starts(conf, conf->year_starts))
+		sp_config_error(check->errors, file_of(check), at(check, "year_starts"),
+				"year_starts = %s: not a month and a day, as in 08-01", conf->year_starts);
+	if (conf->slot_ms > 0 && (DAY_MS % conf->slot_ms != 0 || conf->slot_ms % MINUTE_MS != 0))
+		sp_config_error(check->errors, file_of(check), at(check, "slot"),
+				"slot: whole minutes that divide a day, as 15min does");
+	if (text(conf->classes)[0] && access(conf->classes, R_OK) < 0)
+		sp_config_error(check->warnings, file_of(check), at(check, "classes"), "classes = %s: %s",
+				conf->classes, strerror(errno));
+	if (text(conf->classes)[0] && conf->publish == SP_PUBLISH_HEALTH)
+		sp_config_error(check->warnings, file_of(check), at(check, "classes"),
+				"classes are of no use with publish = health: nothing is counted");
+	if (conf->publish != SP_PUBLISH_HEALTH && !text(conf->legal_basis)[0])
+		sp_config_error(check->warnings, file_of(check), at(check, "publish"),
+				"nothing is recorded, so nothing is published: legal_basis is not set");
+}
+
+static void check_kiosks(const struct check *check)
+{
+	if (text(check->settings->attendance.legal_basis)[0])
+		return;
+	for (size_t i = 0; i < check->settings->device_count; i++) {
+		const struct sp_device_conf *device = &check->settings->devices[i];
+		if (device->driver->cls == SP_DRIVER_KIOSK)
+			sp_config_error(check->warnings, file_of(check), device->at,
+					"[%s \"%s\"] records nothing: [attendance] legal_basis is not set; "
+					"name the document by which the school may keep attendance data",
+					device->driver->name, device->name);
+	}
+}
+
+void sp_settings_check_attendance(struct sp_settings *settings, struct sp_config_errors *errors,
+				  struct sp_config_errors *warnings)
+{
+	struct check check = {.settings = settings, .errors = errors, .warnings = warnings};
+	check_values(&check);
+	check_kiosks(&check);
+}
