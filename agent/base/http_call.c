@@ -23,6 +23,9 @@ struct sp_http_call *sp_http_call_new(struct sp_http_server *server, struct MHD_
 	struct sp_http_call *call = sp_alloc(sizeof(*call));
 	call->server = server;
 	call->connection = connection;
+	struct sp_http_peer *own = sp_http_peer_of(connection);
+	if (own)
+		own->call = call;
 	call->method = sp_strdup(method);
 	call->path = sp_strdup(path);
 	call->body = SP_BUF(server->max_body);
@@ -53,6 +56,8 @@ void sp_http_call_free(struct sp_http_call *call)
 		free(call->headers[i].value);
 	}
 	sp_buf_free(&call->body);
+	if (call->held)
+		MHD_destroy_response(call->held);
 	free(call->method);
 	free(call->path);
 	free(call);
@@ -93,7 +98,7 @@ static bool matches(struct sp_http_call *call, const char *pattern)
 
 static bool serves(const struct sp_http_route *route, const char *method)
 {
-	return strcmp(route->method, method) == 0 ||
+	return strcmp(route->method, method) == 0 || strcmp(route->method, "*") == 0 ||
 	       (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
@@ -109,7 +114,7 @@ void sp_http_call_dispatch(struct sp_http_call *call)
 			continue;
 		if (serves(route, call->method)) {
 			route->handle(call, call->server->arg);
-			if (!call->replied)
+			if (!call->replied && !call->deferred && !call->cut)
 				sp_http_reply_text(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer\n");
 			sp_buf_free(&allow);
 			return;
@@ -205,8 +210,13 @@ void sp_http_call_queue(struct sp_http_call *call, unsigned status, const char *
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	for (size_t i = 0; i < call->header_count; i++)
 		MHD_add_response_header(response, call->headers[i].name, call->headers[i].value);
-	call->queued = MHD_queue_response(call->connection, status, response);
-	MHD_destroy_response(response);
+	call->paused = false;
+	call->held = response;
+	call->held_status = status;
+	if (call->queueable)
+		call->queued = sp_http_call_release(call);
+	else
+		sp_http_call_wake(call);
 }
 
 void sp_http_reply(struct sp_http_call *call, unsigned status, const char *content_type, const void *body,

@@ -9,14 +9,20 @@
 #include "agent/base/buf.h"
 #include "agent/base/http_server.h"
 
-enum { SP_HTTP_LEVELS = 8, SP_HTTP_REPLY_HEADERS = 16 };
+enum { SP_HTTP_LEVELS = 8, SP_HTTP_REPLY_HEADERS = 16, SP_HTTP_SWEEP_US = 500 * 1000 };
 
 /// One TCP connection, and how long it has been at what it does.
 struct sp_http_peer {
 	struct sp_http_peer *next, *previous;
+	struct sp_http_call *call; ///< under way; NULL: its head is not here yet
+	struct in6_addr network;   ///< IPv4 mapped; of IPv6 the first 64 bits
+	bool served;               ///< it had an answer before
+	bool evicted;
 	int fd;
-	int64_t since_us;
-	bool replying; ///< the request is whole
+	int64_t began_us;         ///< when what it does began
+	int64_t since_us;         ///< from when on its time counts
+	bool replying;            ///< the request is whole, or waits for us
+	int64_t bytes_per_second; ///< its body's least pace; 0: it has a deadline
 	/// Of the call under way, when it asked for a pace of its own; 0: the server's.
 	int64_t allowed_us, stall_us;
 	int64_t moved, moved_us; ///< bytes ever moved, and since when it is so many
@@ -27,7 +33,7 @@ struct sp_http_server {
 	const struct sp_http_route *routes;
 	void *arg;
 	void (*begin)(struct sp_http_call *call, void *arg);
-	size_t max_body;
+	size_t max_body, crowd, peer_count;
 	int64_t request_timeout_us, reply_timeout_us;
 	int64_t swept_us;
 	int epoll_fd;
@@ -50,6 +56,14 @@ struct sp_http_call {
 	size_t header_count;
 	bool replied;
 	enum MHD_Result queued;
+	bool queueable; ///< libmicrohttpd takes a response now
+	bool over;      ///< the body is, and the handler ran
+	bool deferred;  ///< the reply comes later
+	bool paused;    ///< the owner takes no more of the body
+	bool suspended; ///< libmicrohttpd leaves the connection alone
+	bool cut;
+	struct MHD_Response *held; ///< made before it could be queued
+	unsigned held_status;
 
 	bool streamed;
 	int64_t stream_left;
@@ -69,6 +83,23 @@ void sp_http_call_dispatch(struct sp_http_call *call);
 /// Gives the response that was made its headers, and queues it.
 void sp_http_call_queue(struct sp_http_call *call, unsigned status, const char *content_type,
 			struct MHD_Response *response);
+/// Queues what was held. MHD_NO: it cannot be.
+enum MHD_Result sp_http_call_release(struct sp_http_call *call);
+/// Leaves the connection alone until sp_http_call_wake().
+void sp_http_call_sleep(struct sp_http_call *call);
+void sp_http_call_wake(struct sp_http_call *call);
+/// A body beyond its limit or after its answer is read on for so long, so that the answer is seen. False:
+/// cut.
+bool sp_http_call_discard(struct sp_http_call *call, size_t length);
+
+// ---- http_peers.c ---------------------------------------------------------------------------------
+
+void sp_http_peer_came(struct sp_http_server *server, struct MHD_Connection *connection, void **context);
+void sp_http_peer_left(struct sp_http_server *server, struct sp_http_peer *peer);
+/// It does something else from now on.
+void sp_http_peer_note(struct sp_http_peer *peer, bool replying);
+/// Hangs up on those whose time is over.
+void sp_http_peers_sweep(struct sp_http_server *server);
 /// NULL when libmicrohttpd has forgotten it.
 struct sp_http_peer *sp_http_peer_of(struct MHD_Connection *connection);
 /// Takes a piece of a streamed body. False: it is too long.

@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Listening, connections and their limits. libmicrohttpd's own timeout starts anew with every byte,
-// so that a peer that drips keeps its place for hours; here a request has one deadline as a whole.
+// Listening, and the turns that libmicrohttpd takes with a request.
 #include "agent/base/http_server.h"
 
 #include <netdb.h>
@@ -21,127 +20,118 @@ enum {
 	PER_ADDRESS = 50,
 	HEAD_MAX = 16 * 1024,
 	BODY_MAX = 256 * 1024,
-	DISCARD_MAX = 1024 * 1024, ///< read and thrown away so that the 413 is seen; then cut off
 	REQUEST_TIMEOUT_MS = 20 * 1000,
 	REPLY_TIMEOUT_MS = 60 * 1000,
-	SWEEP_US = 500 * 1000,
 	BACKLOG = 4096, ///< the kernel cuts it to net.core.somaxconn
 	POOL_STEP = 16 * 1024,
 };
 
-// ---- connections ----------------------------------------------------------------------------------
-
-static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
-	struct sp_http_server *server = arg;
-	struct sp_http_peer *peer = *socket_context;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		peer = sp_alloc(sizeof(*peer));
-		peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		peer->since_us = sp_clock_mono_us();
-		peer->next = server->peers;
-		if (peer->next)
-			peer->next->previous = peer;
-		server->peers = peer;
-		*socket_context = peer;
-	} else if (peer) {
-		if (peer->previous)
-			peer->previous->next = peer->next;
-		else
-			server->peers = peer->next;
-		if (peer->next)
-			peer->next->previous = peer->previous;
-		free(peer);
-		*socket_context = NULL;
-	}
-}
-
-struct sp_http_peer *sp_http_peer_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	return info ? info->socket_context : NULL;
-}
-
-static void note(struct MHD_Connection *connection, bool replying)
-{
-	struct sp_http_peer *peer = sp_http_peer_of(connection);
-	if (!peer)
-		return;
-	peer->replying = replying;
-	if (replying && peer->allowed_us)
-		return; // its own deadline is running
-	peer->since_us = sp_clock_mono_us();
-	peer->allowed_us = peer->stall_us = 0;
-}
-
-static bool overdue(const struct sp_http_server *server, struct sp_http_peer *peer, int64_t now)
-{
-	int64_t allowed = peer->replying ? server->reply_timeout_us : server->request_timeout_us;
-	if (peer->allowed_us)
-		allowed = peer->allowed_us;
-	return now - peer->since_us >= allowed || sp_http_stream_stalls(peer, now);
-}
-
-/// libmicrohttpd sees the end of a socket that was shut down here, and closes it.
-static void sweep(struct sp_http_server *server)
-{
-	int64_t now = sp_clock_mono_us();
-	if (now - server->swept_us < SWEEP_US)
-		return;
-	server->swept_us = now;
-	for (struct sp_http_peer *peer = server->peers; peer; peer = peer->next) {
-		if (overdue(server, peer, now))
-			shutdown(peer->fd, SHUT_RDWR);
-	}
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		sp_http_peer_came(arg, connection, context);
+	else if (*context)
+		sp_http_peer_left(arg, *context);
 }
 
 // ---- requests ---------------------------------------------------------------------------------------
+
+static enum MHD_Result on_head(struct sp_http_server *server, struct sp_http_call *call)
+{
+	call->queueable = true;
+	if (server->begin)
+		server->begin(call, server->arg);
+	call->queueable = false;
+	if (call->cut)
+		return MHD_NO;
+	if (call->replied || call->streamed)
+		return call->replied ? call->queued : MHD_YES;
+	const char *announced = sp_http_call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	if (!announced || strtoull(announced, NULL, 10) <= server->max_body)
+		return MHD_YES;
+	call->discarded = 1; // not a byte of it is read
+	sp_http_peer_note(sp_http_peer_of(call->connection), true);
+	call->queueable = true;
+	sp_http_call_dispatch(call);
+	return call->queued;
+}
+
+/// How many bytes were left is told by `size`.
+static enum MHD_Result on_piece(struct sp_http_call *call, const char *data, size_t *size)
+{
+	bool taken = true;
+	if (call->paused) {
+		// In chunks libmicrohttpd goes on to the next piece before it looks whether it may.
+		sp_http_call_sleep(call);
+		return MHD_YES;
+	}
+	if (call->streamed) {
+		taken = sp_http_stream_piece(call, data, *size);
+	} else {
+		if (!call->body.overflowed)
+			sp_buf_add(&call->body, data, *size);
+		if (call->body.overflowed)
+			taken = sp_http_call_discard(call, *size);
+	}
+	*size = 0;
+	if (call->paused && !call->cut)
+		sp_http_call_sleep(call);
+	return taken && !call->cut ? MHD_YES : MHD_NO;
+}
+
+/// Runs once when the body is over, and once more when something that was waited for has come.
+static enum MHD_Result on_whole(struct sp_http_call *call)
+{
+	if (call->paused && !call->replied) {
+		sp_http_call_sleep(call);
+		return MHD_YES;
+	}
+	call->queueable = true;
+	if (call->held)
+		return sp_http_call_release(call);
+	if (!call->over) {
+		call->over = true;
+		sp_http_peer_note(sp_http_peer_of(call->connection), true);
+		sp_http_call_dispatch(call);
+		if (call->cut)
+			return MHD_NO;
+	}
+	if (call->replied)
+		return call->queued;
+	call->queueable = false;
+	sp_http_call_sleep(call);
+	return MHD_YES;
+}
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *data, size_t *size,
 				  void **context)
 {
-	struct sp_http_server *server = arg;
 	struct sp_http_call *call = *context;
 	(void)version;
 	if (!call) {
-		*context = call = sp_http_call_new(server, connection, method, url);
-		if (server->begin)
-			server->begin(call, server->arg);
-		if (call->replied || call->streamed)
-			return call->replied ? call->queued : MHD_YES;
-		const char *announced = sp_http_call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
-		if (!announced || strtoull(announced, NULL, 10) <= server->max_body)
-			return MHD_YES;
-		call->discarded = 1; // not a byte of it is read
-	} else if (*size > 0 && call->streamed) {
-		bool taken = sp_http_stream_piece(call, data, *size);
-		*size = 0;
-		return taken ? MHD_YES : MHD_NO;
-	} else if (*size > 0) {
-		if (!call->body.overflowed)
-			sp_buf_add(&call->body, data, *size);
-		if (call->body.overflowed)
-			call->discarded += *size;
-		*size = 0;
-		return call->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
+		*context = call = sp_http_call_new(arg, connection, method, url);
+		return on_head(arg, call);
 	}
-	if (call->replied)
-		return call->queued;
-	note(connection, true);
-	sp_http_call_dispatch(call);
-	return call->queued;
+	if (call->cut)
+		return MHD_NO;
+	return *size > 0 ? on_piece(call, data, size) : on_whole(call);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
 			 enum MHD_RequestTerminationCode code)
 {
+	struct sp_http_peer *peer = sp_http_peer_of(connection);
 	(void)arg;
 	if (*context)
 		sp_http_stream_end(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-	note(connection, false);
+	if (peer) {
+		peer->call = NULL;
+		peer->served = true;
+		peer->bytes_per_second = 0;
+	}
+	sp_http_peer_note(peer, false);
 	sp_http_call_free(*context);
 	*context = NULL;
 }
@@ -179,8 +169,33 @@ static uint16_t port_of(int fd)
 	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
+/// Every address, of both families where the kernel has both.
+static int listen_anywhere(uint16_t port, char why[256])
+{
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	const struct sockaddr *to = (const struct sockaddr *)&v6;
+	socklen_t size = sizeof(v6);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, zero = 0;
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		to = (const struct sockaddr *)&v4;
+		size = sizeof(v4);
+	} else {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	}
+	if (fd < 0)
+		return fail(fd, why, "every address", port, errno);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, to, size) != 0 || listen(fd, BACKLOG) != 0)
+		return fail(fd, why, "every address", port, errno);
+	return fd;
+}
+
 static int listen_on(const char *address, uint16_t port, char why[256])
 {
+	if (!*address)
+		return listen_anywhere(port, why);
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
 	struct addrinfo *info = NULL;
@@ -199,12 +214,34 @@ static int listen_on(const char *address, uint16_t port, char why[256])
 	return error ? fail(fd, why, address, port, error) : fd;
 }
 
+static int hex(char c)
+{
+	return c >= '0' && c <= '9'                     ? c - '0'
+	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+							: -1;
+}
+
+/// In place. A NUL stays as it is written: what follows it would otherwise be cut off unseen.
+static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
+{
+	char *out = text;
+	(void)arg, (void)connection;
+	for (const char *in = text; *in; out++) {
+		int high = in[0] == '%' ? hex(in[1]) : -1, low = high >= 0 ? hex(in[2]) : -1;
+		bool code = low >= 0 && high * 16 + low != 0;
+		*out = code ? (char)(high * 16 + low) : *in;
+		in += code ? 3 : 1;
+	}
+	*out = '\0';
+	return (size_t)(out - text);
+}
+
 #define OR_DEFAULT(value, def) ((value) > 0 ? (value) : (def))
 
 static struct MHD_Daemon *start(struct sp_http_server *server, const struct sp_http_server_config *config,
 				int fd)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
 	if (config->no_date)
 		flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 	if (config->certificate)
@@ -224,7 +261,8 @@ static struct MHD_Daemon *start(struct sp_http_server *server, const struct sp_h
 	    (size_t)OR_DEFAULT(config->max_head, HEAD_MAX), MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
 	    (size_t)POOL_STEP, MHD_OPTION_ARRAY, config->certificate ? tls : &tls[2],
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(idle_ms / 1000000 + 1), MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+	    on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+	    MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
 }
 
 struct sp_http_server *sp_http_server_new(const struct sp_http_server_config *config,
@@ -242,12 +280,15 @@ struct sp_http_server *sp_http_server_new(const struct sp_http_server_config *co
 	server->arg = arg;
 	server->port = port_of(fd);
 	server->begin = config->begin;
+	server->crowd = config->crowd;
 	server->max_body = OR_DEFAULT(config->max_body, (size_t)BODY_MAX);
 	server->request_timeout_us = OR_DEFAULT(config->request_timeout_ms, REQUEST_TIMEOUT_MS) * 1000;
 	server->reply_timeout_us = OR_DEFAULT(config->reply_timeout_ms, REPLY_TIMEOUT_MS) * 1000;
 	server->daemon = start(server, config, fd);
 	if (!server->daemon) {
 		fail(fd, why, address, config->port, ENOMEM);
+		if (config->certificate)
+			snprintf(why, 256, "the certificate or its key cannot be used");
 		free(server);
 		errno = ENOMEM;
 		return NULL;
@@ -260,6 +301,9 @@ void sp_http_server_free(struct sp_http_server *server)
 {
 	if (!server)
 		return;
+	for (struct sp_http_peer *peer = server->peers; peer; peer = peer->next)
+		if (peer->call)
+			sp_http_call_cut(peer->call); // libmicrohttpd wants nobody asleep at its end
 	MHD_stop_daemon(server->daemon);
 	free(server);
 }
@@ -278,13 +322,13 @@ int64_t sp_http_server_timeout_ms(const struct sp_http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG timeout = 0;
 	if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
-		return server->peers ? SWEEP_US / 1000 : -1;
-	return timeout < SWEEP_US / 1000 ? (int64_t)timeout : SWEEP_US / 1000;
+		return server->peers ? SP_HTTP_SWEEP_US / 1000 : -1;
+	return timeout < SP_HTTP_SWEEP_US / 1000 ? (int64_t)timeout : SP_HTTP_SWEEP_US / 1000;
 }
 
 void sp_http_server_run(struct sp_http_server *server)
 {
-	sweep(server);
+	sp_http_peers_sweep(server);
 	MHD_run(server->daemon);
 }
 

@@ -12,23 +12,28 @@
 #include "schoolpulse/err.h"
 
 struct sp_http_server;
-struct sp_http_call; ///< one request being answered; lives during its handler
+struct sp_http_call; ///< one request being answered; lives during its handler, or as long as it is deferred
 
-/// `method` GET serves HEAD, too. `pattern` is an absolute path; a level ":name" matches one
-/// non-empty level, a last level "*" everything from there on. The first row that matches wins.
+/// `method` GET serves HEAD, too, and "*" every one. `pattern` is an absolute path; a level ":name" matches
+/// one non-empty level, a last level "*" everything from there on. The first row that matches wins.
 struct sp_http_route {
 	const char *method;
 	const char *pattern;
-	/// Must call sp_http_reply() once; 500 otherwise. Blocks every other request.
+	/// Must call sp_http_reply() once, or sp_http_call_defer(); 500 otherwise. Blocks every other
+	/// request.
 	void (*handle)(struct sp_http_call *call, void *arg);
 };
 
 /// Zeros mean the defaults.
 struct sp_http_server_config {
-	const char *address; ///< a literal; NULL: 127.0.0.1
+	const char *address; ///< a literal; NULL: 127.0.0.1; "": every address, both families
 	uint16_t port;       ///< 0: any that is free
 	size_t max_connections;
 	size_t max_per_address;
+	/// From so many connections on a new one takes the place of another: of one without a request first,
+	/// of an idle one next, of a slow body last, the most frequent address's oldest each time. One whose
+	/// answer is awaited stays. 0: who comes beyond max_connections is refused.
+	size_t crowd;
 	size_t max_head;            ///< request line and header fields
 	size_t max_body;            ///< 413 beyond
 	int64_t request_timeout_ms; ///< from the connection (or the last answer) to a whole request
@@ -108,3 +113,20 @@ void sp_http_call_ended(struct sp_http_call *call,
 /// A body of `count` times the same block, which stays as it is until the server has ended.
 void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
 			  const void *block, size_t length, size_t count);
+/// Instead of the server's time for a request: its body may come as slowly as that and may pause for so long.
+/// With sp_http_call_stream(). Time during which it is paused does not count.
+void sp_http_call_keep_up(struct sp_http_call *call, int64_t stall_ms, int64_t bytes_per_second);
+/// No further piece until it is resumed: what has not come yet waits with the peer. Not for longer than a
+/// reply may take.
+void sp_http_call_pause(struct sp_http_call *call);
+void sp_http_call_resume(struct sp_http_call *call);
+
+// ---- answers that come later ----------------------------------------------------------------------
+
+/// Within a handler: sp_http_reply() comes after it has returned, within the reply's time. `call` lives until
+/// ended() of sp_http_call_ended(), which must be set.
+void sp_http_call_defer(struct sp_http_call *call);
+/// Cuts the connection without an answer; ended() comes later.
+void sp_http_call_cut(struct sp_http_call *call);
+/// What was given to sp_http_call_ended(); NULL before.
+void *sp_http_call_context(const struct sp_http_call *call);

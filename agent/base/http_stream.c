@@ -28,9 +28,16 @@ void sp_http_call_stream(struct sp_http_call *call, int64_t max_bytes,
 
 bool sp_http_stream_piece(struct sp_http_call *call, const void *data, size_t length)
 {
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
 	call->received += (int64_t)length;
-	if ((int64_t)length > call->stream_left)
-		return false;
+	if (peer && peer->bytes_per_second > 0) {
+		int64_t now = sp_clock_mono_us();
+		peer->since_us += (int64_t)length * 1000000 / peer->bytes_per_second;
+		if (peer->since_us > now)
+			peer->since_us = now;
+	}
+	if (call->replied || call->discarded > 0 || (int64_t)length > call->stream_left)
+		return sp_http_call_discard(call, length);
 	call->stream_left -= (int64_t)length;
 	if (call->piece)
 		call->piece(call, data, length, call->server->arg);
@@ -46,6 +53,17 @@ void sp_http_call_pace(struct sp_http_call *call, int64_t whole_ms, int64_t stal
 	peer->moved = -1;
 	peer->allowed_us = whole_ms * 1000;
 	peer->stall_us = stall_ms * 1000;
+}
+
+void sp_http_call_keep_up(struct sp_http_call *call, int64_t stall_ms, int64_t bytes_per_second)
+{
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
+	if (!peer)
+		return;
+	peer->since_us = sp_clock_mono_us();
+	peer->allowed_us = stall_ms * 1000;
+	peer->stall_us = 0;
+	peer->bytes_per_second = bytes_per_second;
 }
 
 bool sp_http_stream_stalls(struct sp_http_peer *peer, int64_t now_us)

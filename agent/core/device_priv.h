@@ -53,11 +53,13 @@ struct sp_burst {
 
 struct sp_http_pool; ///< io/http.h
 struct sp_children;  ///< child.h
+struct sp_http_port; ///< io/listen.h
 
 struct sp_devices {
 	struct sp_devices_config config;
 	struct sp_http_pool *http;    ///< NULL before the first transfer
 	struct sp_children *children; ///< helper programs; NULL before the first
+	struct sp_http_port *ports;   ///< on which devices listen
 	struct sp_device **items;
 	size_t count;
 	struct sp_burst *bursts;

@@ -353,9 +353,10 @@ struct sp_http_reply {
 	int64_t retry_after_s; ///< Retry-After:, if > 0
 };
 
+/// All but gone() run while the request waits; a reply, a cut or a pause within them is fine.
 struct sp_http_service {
-	/// Whose it is, by method, path, query and header alone. May reply at once (the body is then not
-	/// read).
+	/// Whose it is, by method, path, query and header alone. May reply or cut at once: the request is
+	/// then this device's, its body is not read, and only gone() comes. May not free a listener.
 	enum sp_http_claim (*claim)(struct sp_device *dev, const struct sp_http_inbound *in);
 	/// It is this device's now. NULL: nothing to do.
 	void (*begin)(struct sp_device *dev, struct sp_http_inbound *in);
@@ -363,7 +364,8 @@ struct sp_http_service {
 	void (*piece)(struct sp_device *dev, struct sp_http_inbound *in, const uint8_t *data, size_t length);
 	/// The body is over: sp_http_inbound_reply(), now or later.
 	void (*whole)(struct sp_device *dev, struct sp_http_inbound *in);
-	/// Always last, in whatever way it ended; `in` is freed then. Not after sp_http_listener_free().
+	/// Always last, in whatever way it ended; `in` is freed then. Not after sp_http_listener_free(). A
+	/// request that was not answered within a minute of its end, or is paused for so long, is cut.
 	void (*gone)(struct sp_device *dev, struct sp_http_inbound *in);
 };
 
@@ -372,12 +374,15 @@ struct sp_http_listener_config {
 	const char *address; ///< a literal; NULL or "": every address, both families
 	uint16_t port;
 	const char *cert_file, *key_file; ///< PEM; NULL or "": plain HTTP
-	int64_t max_body;                 ///< 413 beyond
-	int64_t stall_ms;                 ///< no byte of a request for so long: cut
+	int64_t max_body;                 ///< of this device's requests: 413 beyond
+	int64_t stall_ms;                 ///< no byte of a body for so long, or less than 100 a second: cut
 };
 
-/// NULL and errno with a line for people in `why` (the port is taken, its certificate cannot be read, another
-/// device wants the same port with another certificate).
+/// The certificate is read when the port is opened, that is with its first device. Beyond 96 connections a
+/// new one takes the place of an unused, idle or slow one, whosever it is; a path with control characters,
+/// NUL or dots for levels is refused before any device is asked. NULL and errno with a line for people in
+/// `why` (the port is taken, its certificate cannot be read, another device wants the same port with another
+/// certificate).
 struct sp_http_listener *sp_http_listen(struct sp_device *dev, const struct sp_http_listener_config *config,
 					const struct sp_http_service *service, char why[256]);
 /// Ends this device's requests without gone(); the port is closed with its last device. NULL is fine.
@@ -386,9 +391,10 @@ void sp_http_listener_free(struct sp_http_listener *listener);
 uint16_t sp_http_listener_port(const struct sp_http_listener *listener);
 
 const char *sp_http_inbound_method(const struct sp_http_inbound *in);
-const char *sp_http_inbound_path(const struct sp_http_inbound *in);                     ///< decoded
-const char *sp_http_inbound_query(const struct sp_http_inbound *in, const char *name);  ///< decoded; NULL
-const char *sp_http_inbound_header(const struct sp_http_inbound *in, const char *name); ///< NULL
+const char *sp_http_inbound_path(const struct sp_http_inbound *in); ///< decoded
+/// Names in any case; NULL without.
+const char *sp_http_inbound_query(const struct sp_http_inbound *in, const char *name); ///< decoded
+const char *sp_http_inbound_header(const struct sp_http_inbound *in, const char *name);
 const char *sp_http_inbound_peer(const struct sp_http_inbound *in); ///< an address literal
 /// The driver's own, NULL at first.
 void sp_http_inbound_set(struct sp_http_inbound *in, void *context);
@@ -397,7 +403,8 @@ void *sp_http_inbound_get(const struct sp_http_inbound *in);
 /// later.
 void sp_http_inbound_pause(struct sp_http_inbound *in);
 void sp_http_inbound_resume(struct sp_http_inbound *in);
-/// Once. Before the body is over it ends the request there.
+/// Once; a second one is ignored. Before the body is over no piece of it comes any more: up to a MiB is
+/// thrown away until the answer can be sent.
 void sp_http_inbound_reply(struct sp_http_inbound *in, const struct sp_http_reply *reply);
 /// Cuts the connection without an answer: the peer keeps what it has.
 void sp_http_inbound_cut(struct sp_http_inbound *in);
