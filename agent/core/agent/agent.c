@@ -20,6 +20,8 @@
 /// Each fact is a message of its own, and drift is even over a quarter of a day.
 static const int64_t FRUGAL_CLOCK_US = 6 * 3600LL * 1000 * 1000;
 
+static const int64_t DAY_MS = 86400 * 1000;
+
 enum {
 	STOP_COMMIT_MS = 3000, ///< for the last facts to reach the card
 	STOP_SEND_MS = 3000,   ///< and the broker
@@ -233,6 +235,8 @@ static int open_journal(struct sp_agent *agent, const char *path)
 					   .bulk_commit_ms = conf->bulk_commit_ms,
 					   .group_commit_ms = conf->group_commit_ms,
 					   .keep_acked_ms = conf->keep_settled_ms,
+					   .keep_attendance_ms = 7 * DAY_MS,
+					   .unsent_attendance_ms = 30 * DAY_MS,
 					   .boot = agent->boot};
 	struct sp_journal_customers customers = {
 	    .post = on_post, .post_arg = agent, .news = on_news, .news_arg = agent};

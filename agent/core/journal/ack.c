@@ -158,8 +158,8 @@ static int take_back_some(struct sp_journal_store *store, const struct sp_journa
 {
 	int result = sp_journal_begin(store, now_ms);
 	for (size_t i = 0; i < count && result == 0; i++) {
-		result = sp_sql_run(store->db, "UPDATE batch SET settled = 0, age_ms = 0 WHERE id = ?", "i",
-				    found[i].id);
+		result = sp_sql_run(store->db, "UPDATE batch SET settled = 0, age_ms = ? WHERE id = ?", "ii",
+				    store->age_ms, found[i].id);
 		store->now.unsettled[cls] += found[i].last - found[i].first + 1;
 	}
 	return sp_journal_end(store, result);

@@ -105,7 +105,7 @@ static void sync_directory(const char *directory)
 	close(fd);
 }
 
-int sp_journal_set_aside(const char *path, const char *word)
+int sp_journal_set_aside(const char *path, const char *word, char **name)
 {
 	char *directory = directory_of(path);
 	char *prefix = sp_asprintf("%s.%s-", name_of(path), word);
@@ -123,8 +123,53 @@ int sp_journal_set_aside(const char *path, const char *word)
 		sp_err("journal", "%s cannot be used (%s): set aside as %s, a new chain begins", path, word,
 		       to);
 	}
+	if (name)
+		*name = sp_strdup(to);
 	free(to);
 	free(prefix);
+	free(directory);
+	return result;
+}
+
+/// One of ours: "<name>.<word>-<n>", or its WAL.
+static bool is_aside(const char *entry, const char *name)
+{
+	static const char *const words[] = {"corrupt", "unreadable", "newer"};
+	size_t length = strlen(entry);
+	if (length > 4 && strcmp(entry + length - 4, "-wal") == 0)
+		length -= 4;
+	char *base = sp_strndup(entry, length);
+	bool found = false;
+	for (size_t i = 0; i < SP_COUNT(words); i++) {
+		char *prefix = sp_asprintf("%s.%s-", name, words[i]);
+		found = found || number_of(base, prefix) > 0;
+		free(prefix);
+	}
+	free(base);
+	return found;
+}
+
+int sp_journal_purge_asides(const char *path)
+{
+	char *directory = directory_of(path);
+	DIR *dir = opendir(directory);
+	int result = dir ? 0 : -errno;
+	size_t gone = 0;
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		if (!is_aside(entry->d_name, name_of(path)))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+			result = -errno;
+		else
+			gone++;
+	}
+	if (dir)
+		closedir(dir);
+	if (gone > 0) {
+		sync_directory(directory);
+		sp_notice("journal", "deleted %zu files that had been set aside: a person was to be erased",
+			  gone);
+	}
 	free(directory);
 	return result;
 }

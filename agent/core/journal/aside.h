@@ -12,7 +12,12 @@ enum { SP_JOURNAL_CORRUPT_KEPT = 2 };
 
 /// Renames journal.db and its WAL to journal.db.<word>-<n>. Of those called "corrupt" the newest two stay;
 /// others (a newer version's, a stranger's) are never deleted. 0 or -errno; a file that is not there is 0.
-int sp_journal_set_aside(const char *path, const char *word) SP_MUST_CHECK;
+/// *name (may be NULL) is what it is called now; the caller frees.
+int sp_journal_set_aside(const char *path, const char *word, char **name) SP_MUST_CHECK;
+
+/// Deletes what was set aside, with WALs, but for a stranger's file: it may hold what must be erased, and
+/// cannot be searched with certainty. 0 or -errno.
+int sp_journal_purge_asides(const char *path) SP_MUST_CHECK;
 
 /// SQLite forgets errno on the way up. What does the disk say to a page written beside the journal?
 /// -EIO when that works.

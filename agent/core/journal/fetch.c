@@ -91,10 +91,12 @@ void sp_journal_store_hour(struct sp_journal_store *store)
 static int allowed_after(struct sp_journal_store *store, int64_t row, int64_t *after)
 {
 	int64_t cls = 0;
-	if (store->bulk_limit == SP_BULK_ALL)
+	if (store->bulk_limit == SP_BULK_ALL && !store->withhold_attendance)
 		return 0;
 	int result = sp_sql_int(store->db, &cls, "SELECT class FROM stream WHERE id = ?", "i", row);
-	if (result < 0 || cls != SP_RECORD_BULK)
+	if (result == 0 && cls == SP_RECORD_ATTENDANCE && store->withhold_attendance)
+		*after = INT64_MAX;
+	if (result < 0 || cls != SP_RECORD_BULK || store->bulk_limit == SP_BULK_ALL)
 		return result;
 	if (store->bulk_limit == SP_BULK_NONE)
 		*after = INT64_MAX;
@@ -117,7 +119,7 @@ static int collect(struct sp_journal_store *store, enum sp_lane lane, int64_t af
 	if (lane == SP_LANE_LIVE) {
 		if (facts)
 			result = collect_stream(store, facts, after, ids);
-		if (result == 0 && attendance)
+		if (result == 0 && attendance && !store->withhold_attendance)
 			result = collect_stream(store, attendance, after, ids);
 		return result;
 	}
@@ -164,6 +166,7 @@ static int read_batch(sqlite3_stmt *statement, struct sp_journal_batch *batch)
 	e->last = sqlite3_column_int64(statement, 2);
 	e->cls = (enum sp_record_class)cls;
 	batch->deflate = sqlite3_column_int64(statement, 7) != 0;
+	e->redacted = sqlite3_column_int64(statement, 9);
 	const void *body = sqlite3_column_blob(statement, 8);
 	batch->text = sp_journal_unpack(body, (size_t)sqlite3_column_bytes(statement, 8), batch->deflate);
 	if (!good || !batch->text || cls < 0 || cls >= SP_RECORD_CLASSES || e->first < 1 ||
@@ -181,7 +184,7 @@ static int load(struct sp_journal_store *store, int64_t id, struct sp_journal_ba
 	int result =
 	    sp_sql_prepare(store->db, &statement,
 			   "SELECT b.id, b.first, b.last, s.class, s.name, s.boot, b.digest, b.deflated, "
-			   "b.body FROM batch b JOIN stream s ON s.id = b.stream WHERE b.id = ?",
+			   "b.body, b.redacted FROM batch b JOIN stream s ON s.id = b.stream WHERE b.id = ?",
 			   "i", id);
 	if (result < 0)
 		return result;
@@ -201,7 +204,7 @@ static int load(struct sp_journal_store *store, int64_t id, struct sp_journal_ba
 	return result;
 }
 
-static int drop_corrupt(struct sp_journal_store *store, int64_t id, int64_t now_ms)
+int sp_journal_drop_corrupt(struct sp_journal_store *store, int64_t id, int64_t now_ms)
 {
 	sp_err("journal", "batch %" PRId64 " is not what was journalled: dropped", id);
 	struct sp_journal_commit what = {.corrupt = id};
@@ -219,7 +222,7 @@ int sp_journal_store_fetch(struct sp_journal_store *store, enum sp_lane lane, in
 		if (loaded == 1)
 			(*count)++;
 		else if (loaded == -EILSEQ)
-			result = drop_corrupt(store, ids.id[i], now_ms);
+			result = sp_journal_drop_corrupt(store, ids.id[i], now_ms);
 		else if (loaded == -EIO)
 			sp_err("journal", "batch %" PRId64 " cannot be read now: left for later", ids.id[i]);
 		else

@@ -32,6 +32,13 @@ static int64_t now_ms(void)
 	return now_us() / 1000;
 }
 
+void sp_journal_list_init(struct sp_journal_list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+	list->count = 0;
+}
+
 void sp_journal_list_push(struct sp_journal_list *list, struct sp_journal_request *request)
 {
 	request->node.next = NULL;
@@ -51,7 +58,8 @@ static void finish(struct sp_journal *j, struct sp_journal_request *request, int
 	if (request->kind == SP_JOURNAL_APPEND) {
 		atomic_fetch_sub(&j->waiting_bytes[request->append.cls], (int64_t)request->bytes);
 		atomic_fetch_sub(&j->waiting_count, 1);
-		post(j, request->append.done, request->append.arg, result);
+		post(j, request->append.done, request->append.arg,
+		     result == 0 && request->append.known ? SP_JOURNAL_KNOWN : result);
 	} else {
 		atomic_fetch_sub(&j->small_bytes, (int64_t)request->bytes);
 		post(j, request->put.done, request->put.arg, result);
@@ -62,9 +70,7 @@ static void finish(struct sp_journal *j, struct sp_journal_request *request, int
 void sp_journal_finish_all(struct sp_journal *j, struct sp_journal_list *list, int result)
 {
 	struct sp_queue_node *node = list->head;
-	list->head = NULL;
-	list->tail = &list->head;
-	list->count = 0;
+	sp_journal_list_init(list);
 	while (node) {
 		struct sp_queue_node *next = node->next;
 		finish(j, (struct sp_journal_request *)node, result);
@@ -77,9 +83,7 @@ void sp_journal_refuse_attendance(struct sp_journal *j)
 {
 	struct sp_journal_list *list = &j->records[SP_RECORD_ATTENDANCE];
 	struct sp_queue_node *node = list->head;
-	list->head = NULL;
-	list->tail = &list->head;
-	list->count = 0;
+	sp_journal_list_init(list);
 	while (node) {
 		struct sp_journal_request *request = (struct sp_journal_request *)node;
 		node = node->next;
@@ -180,6 +184,9 @@ void sp_journal_open_store(struct sp_journal *j)
 	struct sp_journal_store_config config = {.path = j->path,
 						 .cap_bytes = j->config.cap_bytes,
 						 .keep_acked_ms = j->config.keep_acked_ms,
+						 .keep_attendance_ms = j->config.keep_attendance_ms,
+						 .unsent_attendance_ms = j->config.unsent_attendance_ms,
+						 .withhold_attendance = j->config.withhold_attendance,
 						 .boot = j->boot};
 	// Not what an attempt that failed has put in its place meanwhile.
 	if (j->corrupt && inode(j->path) == j->corrupt)
@@ -233,9 +240,28 @@ void sp_journal_judge(struct sp_journal *j, int error)
 
 struct gathered {
 	const char **texts[SP_RECORD_CLASSES];
+	struct sp_journal_mark *marks;
 	struct sp_journal_small *small;
 	struct sp_journal_commit what;
 };
+
+static void gather_marks(struct sp_journal *j, struct gathered *g)
+{
+	const struct sp_journal_list *list = &j->records[SP_RECORD_ATTENDANCE];
+	size_t n = 0;
+	if (list->count == 0)
+		return;
+	g->what.marks = g->marks = sp_alloc(list->count * sizeof(*g->marks));
+	for (struct sp_queue_node *node = list->head; node; node = node->next) {
+		const struct sp_journal_request *event = (struct sp_journal_request *)node;
+		g->marks[n++] =
+		    (struct sp_journal_mark){.kiosk = event->append.kiosk,
+					     .key = event->append.has_key ? event->append.key : NULL,
+					     .capacity = event->append.capacity,
+					     .day = event->append.day,
+					     .local = event->append.local};
+	}
+}
 
 static void gather(struct sp_journal *j, bool bulk, struct gathered *g)
 {
@@ -251,6 +277,7 @@ static void gather(struct sp_journal *j, bool bulk, struct gathered *g)
 		g->what.records[cls] = g->texts[cls];
 		g->what.count[cls] = n;
 	}
+	gather_marks(j, g);
 	if (j->small.count > 0)
 		g->small = sp_alloc(j->small.count * sizeof(*g->small));
 	for (struct sp_queue_node *node = g->small ? j->small.head : NULL; node; node = node->next) {
@@ -271,6 +298,9 @@ static void committed(struct sp_journal *j, const struct gathered *g)
 	recovered(j);
 	j->noted_us = 0;
 	sp_journal_set_status(j);
+	size_t n = 0;
+	for (struct sp_queue_node *node = j->records[SP_RECORD_ATTENDANCE].head; node; node = node->next)
+		((struct sp_journal_request *)node)->append.known = g->marks[n++].known;
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++) {
 		if (g->what.count[cls] > 0)
 			sp_journal_finish_all(j, &j->records[cls], 0);
@@ -294,5 +324,6 @@ void sp_journal_commit_waiting(struct sp_journal *j, bool bulk, bool clean)
 		sp_journal_judge(j, result);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		free(g.texts[cls]);
+	free(g.marks);
 	free(g.small);
 }

@@ -11,13 +11,6 @@
 #include "agent/base/mem.h"
 #include "agent/core/journal/thread.h"
 
-static void list_init(struct sp_journal_list *list)
-{
-	list->head = NULL;
-	list->tail = &list->head;
-	list->count = 0;
-}
-
 static void dispose(struct sp_queue_node *node)
 {
 	struct sp_journal_request *request = (struct sp_journal_request *)node;
@@ -61,8 +54,9 @@ int sp_journal_open(struct sp_journal **out, const struct sp_journal_config *con
 	journal->status.cap_bytes = config->cap_bytes;
 	pthread_mutex_init(&journal->mutex, NULL);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
-		list_init(&journal->records[cls]);
-	list_init(&journal->small);
+		sp_journal_list_init(&journal->records[cls]);
+	sp_journal_list_init(&journal->small);
+	sp_journal_list_init(&journal->chores);
 	int result = start_thread(journal);
 	if (result < 0)
 		release(journal);
@@ -70,7 +64,7 @@ int sp_journal_open(struct sp_journal **out, const struct sp_journal_config *con
 	return result;
 }
 
-static struct sp_journal_request *request_new(enum sp_journal_kind kind, size_t text_bytes)
+struct sp_journal_request *sp_journal_request_new(enum sp_journal_kind kind, size_t text_bytes)
 {
 	struct sp_journal_request *request = sp_alloc(sizeof(*request) + text_bytes);
 	request->kind = kind;
@@ -79,7 +73,7 @@ static struct sp_journal_request *request_new(enum sp_journal_kind kind, size_t 
 
 int sp_journal_close(struct sp_journal *journal, int64_t timeout_ms)
 {
-	sp_queue_push_always(journal->queue, &request_new(SP_JOURNAL_STOP, 0)->node);
+	sp_queue_push_always(journal->queue, &sp_journal_request_new(SP_JOURNAL_STOP, 0)->node);
 	if (sp_deadline_join(journal->thread, timeout_ms) < 0)
 		return -ETIMEDOUT;
 	release(journal);
@@ -104,32 +98,36 @@ static void count_refused(struct sp_journal *journal, enum sp_record_class cls, 
 		atomic_fetch_add(&journal->lost[cls], 1);
 }
 
+int sp_journal_push_record(struct sp_journal *journal, struct sp_journal_request *request)
+{
+	enum sp_record_class cls = request->append.cls;
+	int result = reserve(&journal->waiting_bytes[cls], request->bytes) ? 0 : -ENOBUFS;
+	if (result == 0) {
+		atomic_fetch_add(&journal->waiting_count, 1);
+		result = sp_queue_push(journal->queue, &request->node);
+		if (result == 0)
+			return 0;
+		atomic_fetch_sub(&journal->waiting_count, 1);
+		atomic_fetch_sub(&journal->waiting_bytes[cls], (int64_t)request->bytes);
+	}
+	count_refused(journal, cls, request->append.done);
+	free(request);
+	return result;
+}
+
 int sp_journal_append(struct sp_journal *journal, enum sp_record_class cls, const char *record,
 		      sp_journal_done_fn done, void *arg)
 {
 	size_t length = strnlen(record, SP_FEED_RECORD_MAX + 1);
-	size_t bytes = sizeof(struct sp_journal_request) + length + 1;
 	if (length > SP_FEED_RECORD_MAX || record[0] != '{')
 		return -EINVAL;
-	if (!reserve(&journal->waiting_bytes[cls], bytes)) {
-		count_refused(journal, cls, done);
-		return -ENOBUFS;
-	}
-	struct sp_journal_request *request = request_new(SP_JOURNAL_APPEND, length + 1);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_APPEND, length + 1);
 	memcpy(request->text, record, length);
-	request->bytes = bytes;
+	request->bytes = sizeof(*request) + length + 1;
 	request->append.cls = cls;
 	request->append.done = done;
 	request->append.arg = arg;
-	atomic_fetch_add(&journal->waiting_count, 1);
-	int result = sp_queue_push(journal->queue, &request->node);
-	if (result < 0) {
-		atomic_fetch_sub(&journal->waiting_count, 1);
-		atomic_fetch_sub(&journal->waiting_bytes[cls], (int64_t)bytes);
-		count_refused(journal, cls, done);
-		free(request);
-	}
-	return result;
+	return sp_journal_push_record(journal, request);
 }
 
 static int put(struct sp_journal *journal, const char *key, const char *value, bool later,
@@ -141,7 +139,7 @@ static int put(struct sp_journal *journal, const char *key, const char *value, b
 		return -EINVAL;
 	if (!reserve(&journal->small_bytes, bytes))
 		return -ENOBUFS;
-	struct sp_journal_request *request = request_new(SP_JOURNAL_PUT, key_bytes + value_bytes);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_PUT, key_bytes + value_bytes);
 	memcpy(request->text, key, key_bytes);
 	if (value) {
 		memcpy(request->text + key_bytes, value, value_bytes);
@@ -180,7 +178,7 @@ char *sp_journal_get(struct sp_journal *journal, const char *key)
 {
 	struct sp_journal_reply reply = {.done = false};
 	size_t length = strlen(key) + 1;
-	struct sp_journal_request *request = request_new(SP_JOURNAL_GET, length);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_GET, length);
 	memcpy(request->text, key, length);
 	request->get.reply = &reply;
 	pthread_mutex_init(&reply.mutex, NULL);
@@ -206,7 +204,7 @@ void sp_journal_status(struct sp_journal *journal, struct sp_journal_status *out
 void sp_journal_fetch(struct sp_journal *journal, enum sp_lane lane, int64_t after, size_t max,
 		      sp_journal_fetched_fn fetched, void *arg)
 {
-	struct sp_journal_request *request = request_new(SP_JOURNAL_FETCH, 0);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_FETCH, 0);
 	request->fetch.lane = lane;
 	request->fetch.after = after;
 	request->fetch.max = max;
@@ -221,7 +219,7 @@ void sp_journal_ack(struct sp_journal *journal, const struct sp_feed_ack *ack)
 		atomic_fetch_sub(&journal->acks, 1);
 		return;
 	}
-	struct sp_journal_request *request = request_new(SP_JOURNAL_ACK, 0);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_ACK, 0);
 	request->ack = sp_alloc(sizeof(*ack));
 	*request->ack = *ack;
 	sp_queue_push_always(journal->queue, &request->node);
@@ -229,14 +227,14 @@ void sp_journal_ack(struct sp_journal *journal, const struct sp_feed_ack *ack)
 
 void sp_journal_settle(struct sp_journal *journal, int64_t batch_id)
 {
-	struct sp_journal_request *request = request_new(SP_JOURNAL_SETTLE, 0);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_SETTLE, 0);
 	request->settle = batch_id;
 	sp_queue_push_always(journal->queue, &request->node);
 }
 
 void sp_journal_held(struct sp_journal *journal, sp_journal_held_fn held, void *arg)
 {
-	struct sp_journal_request *request = request_new(SP_JOURNAL_HELD, 0);
+	struct sp_journal_request *request = sp_journal_request_new(SP_JOURNAL_HELD, 0);
 	request->held.held = held;
 	request->held.arg = arg;
 	sp_queue_push_always(journal->queue, &request->node);

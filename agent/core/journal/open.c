@@ -47,27 +47,51 @@ static const char *const schema[] = {
     "boot TEXT NOT NULL, last INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE batch(id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, first INTEGER NOT NULL, "
     "last INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0, age_ms INTEGER NOT NULL DEFAULT 0, "
-    "digest TEXT NOT NULL, deflated INTEGER NOT NULL, body BLOB NOT NULL)",
+    "digest TEXT NOT NULL, deflated INTEGER NOT NULL, body BLOB NOT NULL, "
+    "redacted INTEGER NOT NULL DEFAULT 0)",
     // Answers everything but the text: what is unsettled, held, oldest, next.
     "CREATE UNIQUE INDEX batch_place ON batch(stream, settled, first, last)",
     "CREATE TABLE small(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 };
 
-static int create(sqlite3 *db)
+/// Since version 2.
+static const char *const attendance_schema[] = {
+    "CREATE TABLE local(id INTEGER PRIMARY KEY, age_ms INTEGER NOT NULL, digest TEXT NOT NULL, "
+    "body BLOB NOT NULL)",
+    "CREATE TABLE kiosk(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL)",
+    // The key alone, without a rowid: 16 bytes and a few. The keys of a kiosk's day are neighbours.
+    "CREATE TABLE seen(kiosk INTEGER NOT NULL, day INTEGER NOT NULL, key BLOB NOT NULL, "
+    "PRIMARY KEY(kiosk, day, key)) WITHOUT ROWID",
+};
+
+static int number(sqlite3 *db, const char *pragma, int value)
+{
+	char *text = sp_asprintf("PRAGMA %s=%d", pragma, value);
+	int result = sp_sql_run(db, text, "");
+	free(text);
+	return result;
+}
+
+/// What a file of that version lacks, 0 being an empty one.
+static int complete(sqlite3 *db, int64_t version)
 {
 	int result = sp_sql_run(db, "BEGIN IMMEDIATE", "");
-	for (size_t i = 0; i < SP_COUNT(schema) && result == 0; i++)
+	for (size_t i = 0; i < SP_COUNT(schema) && result == 0 && version == 0; i++)
 		result = sp_sql_run(db, schema[i], "");
-	char *numbers = sp_asprintf("PRAGMA application_id=%d", APPLICATION_ID);
+	if (result == 0 && version == 1)
+		result =
+		    sp_sql_run(db, "ALTER TABLE batch ADD COLUMN redacted INTEGER NOT NULL DEFAULT 0", "");
+	for (size_t i = 0; i < SP_COUNT(attendance_schema) && result == 0; i++)
+		result = sp_sql_run(db, attendance_schema[i], "");
 	if (result == 0)
-		result = sp_sql_run(db, numbers, "");
-	free(numbers);
-	numbers = sp_asprintf("PRAGMA user_version=%d", SP_JOURNAL_SCHEMA);
+		result = number(db, "application_id", APPLICATION_ID);
 	if (result == 0)
-		result = sp_sql_run(db, numbers, "");
-	free(numbers);
+		result = number(db, "user_version", SP_JOURNAL_SCHEMA);
 	if (result == 0)
 		result = sp_sql_run(db, "COMMIT", "");
+	// The handle may be used to save what can be saved.
+	if (result < 0 && !sqlite3_get_autocommit(db))
+		(void)!sp_sql_run(db, "ROLLBACK", "");
 	return result;
 }
 
@@ -83,11 +107,13 @@ static int check_schema(sqlite3 *db)
 	if (result < 0)
 		return result;
 	if (objects == 0 && application == 0 && version == 0)
-		return create(db);
+		return complete(db, 0);
 	if (application != APPLICATION_ID)
 		return FOREIGN;
 	if (version > SP_JOURNAL_SCHEMA)
 		return NEWER;
+	if (version == 1)
+		return complete(db, 1);
 	return version == SP_JOURNAL_SCHEMA ? 0 : -EBADMSG;
 }
 
@@ -96,7 +122,7 @@ static int check_pages(struct sp_journal_store *store)
 {
 	int64_t bytes;
 	sqlite3_stmt *statement;
-	int result = sp_journal_used_bytes(store, &bytes);
+	int result = sp_journal_gross_bytes(store, &bytes);
 	if (result < 0 || bytes > CHECK_BYTES_MAX)
 		return result;
 	result = sp_sql_prepare(store->db, &statement, "PRAGMA quick_check(1)", "");
@@ -127,16 +153,21 @@ static int load_unsettled(struct sp_journal_store *store)
 	return result;
 }
 
+/// 0 when there is none, or one that cannot be.
+static int64_t get_number(struct sp_journal_store *store, const char *key)
+{
+	char *text = sp_journal_store_get(store, key);
+	int64_t value = text ? strtoll(text, NULL, 10) : 0;
+	free(text);
+	return value < 0 || value > INT64_MAX / 2 ? 0 : value;
+}
+
 static int load(struct sp_journal_store *store)
 {
 	store->clean = sp_journal_store_get(store, SP_JOURNAL_CLEAN);
 	store->mark = store->clean != NULL;
-	char *age = sp_journal_store_get(store, "journal.age_ms");
-	if (age)
-		store->age_ms = strtoll(age, NULL, 10);
-	free(age);
-	if (store->age_ms < 0 || store->age_ms > INT64_MAX / 2)
-		store->age_ms = 0;
+	store->age_ms = get_number(store, "journal.age_ms");
+	store->now.seen_bytes = get_number(store, SP_JOURNAL_SEEN_BYTES);
 	int64_t id = 0;
 	int result = store->clean ? 0 : check_pages(store);
 	if (result == 0)
@@ -171,11 +202,25 @@ static int open_handle(struct sp_journal_store *store)
 
 static void close_handle(struct sp_journal_store *store)
 {
+	sp_journal_seen_reset(store);
 	sqlite3_close(store->db);
 	store->db = NULL;
 	free(store->clean);
 	store->clean = NULL;
 	store->mark = false;
+}
+
+/// A salvage that a power cut has ended begins again.
+static int salvage_and_load(struct sp_journal_store *store)
+{
+	char *aside = sp_journal_store_get(store, SP_JOURNAL_SALVAGE);
+	int result = 0;
+	if (aside) {
+		sp_journal_salvage(store, aside);
+		result = sp_sql_run(store->db, "DELETE FROM small WHERE key = ?", "t", SP_JOURNAL_SALVAGE);
+	}
+	free(aside);
+	return result == 0 ? load(store) : result;
 }
 
 static int open_file(struct sp_journal_store *store)
@@ -184,7 +229,7 @@ static int open_file(struct sp_journal_store *store)
 	if (result == 0)
 		result = check_schema(store->db);
 	if (result == 0)
-		result = load(store);
+		result = salvage_and_load(store);
 	return result;
 }
 
@@ -206,20 +251,30 @@ static const char *aside_word(int result)
 static int renew(struct sp_journal_store *store, const char *word)
 {
 	struct sp_journal_saved saved = {0};
+	bool ours = strcmp(word, "newer") != 0 && strcmp(word, "foreign") != 0;
 	if (store->db) {
-		if (strcmp(word, "newer") != 0 && strcmp(word, "foreign") != 0)
+		if (ours)
 			sp_journal_save_small(store->db, &saved);
 		// The WAL stays as it is: evidence.
 		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	}
 	close_handle(store);
 	store->now = (struct sp_journal_now){0};
-	int result = sp_journal_set_aside(store->path, word);
+	char *aside = NULL;
+	int result = sp_journal_set_aside(store->path, word, &aside);
 	if (result == 0)
-		result = open_file(store);
+		result = open_handle(store);
+	if (result == 0)
+		result = check_schema(store->db);
 	if (result == 0)
 		result = sp_journal_restore_small(store->db, &saved);
+	if (result == 0 && ours)
+		result = sp_sql_run(store->db, "INSERT OR REPLACE INTO small(key, value) VALUES(?, ?)", "tt",
+				    SP_JOURNAL_SALVAGE, aside);
+	if (result == 0)
+		result = salvage_and_load(store);
 	sp_journal_saved_free(&saved);
+	free(aside);
 	store->set_aside = result == 0;
 	return result;
 }
@@ -234,6 +289,9 @@ int sp_journal_store_open(struct sp_journal_store **out, const struct sp_journal
 	store->boot = sp_strdup(config->boot);
 	store->cap_bytes = config->cap_bytes;
 	store->keep_acked_ms = config->keep_acked_ms;
+	store->keep_attendance_ms = config->keep_attendance_ms;
+	store->unsent_attendance_ms = config->unsent_attendance_ms;
+	store->withhold_attendance = config->withhold_attendance;
 	store->page_bytes = PAGE_BYTES;
 	store->tick_ms = now_ms;
 	store->losses = sp_alloc(SP_JOURNAL_LOSSES_MAX * sizeof(*store->losses));

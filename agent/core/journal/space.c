@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Forgetting: by age once settled, and by the byte cap in the order in which things can be missed:
-// settled batches, then unsettled bulk, attendance, facts, oldest first. What was not settled is noted as
-// a loss. The cap frees a portion at a time, so that `dropped` facts stay few.
+// Forgetting by the byte cap, in the order in which things can be missed: settled batches, then unsettled
+// bulk, attendance (what is not published before what is), facts, oldest first. What was not settled is noted
+// as a loss. The cap frees a portion at a time, so that `dropped` facts stay few.
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,6 @@ enum {
 	SQUEEZE_BYTES = 256 * 1024,
 	RESERVE_MAX = 64 * 1024 * 1024,
 	DELETE_AT_ONCE = 32,
-	FORGET_AT_ONCE = 512, ///< batches per transaction: a card may be slow
 	STREAMS_MAX = SP_FEED_HELD_MAX - SP_RECORD_CLASSES,
 };
 
@@ -37,7 +36,7 @@ static int pages_of(struct sp_journal_store *store, int64_t *pages, int64_t *unu
 	return result == 0 && (*unused < 0 || *unused > *pages) ? -EBADMSG : result;
 }
 
-int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out)
+int sp_journal_gross_bytes(struct sp_journal_store *store, int64_t *out)
 {
 	int64_t pages, unused;
 	int result = pages_of(store, &pages, &unused);
@@ -46,23 +45,33 @@ int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out)
 	return result;
 }
 
+int sp_journal_used_bytes(struct sp_journal_store *store, int64_t *out)
+{
+	int result = sp_journal_gross_bytes(store, out);
+	if (result == 0)
+		*out -= store->now.seen_bytes;
+	return result;
+}
+
 int sp_journal_measure(struct sp_journal_store *store)
 {
 	int64_t unused;
 	int result = pages_of(store, &store->now.pages, &unused);
 	if (result == 0)
-		store->now.bytes = (store->now.pages - unused) * store->page_bytes;
+		store->now.bytes = (store->now.pages - unused) * store->page_bytes - store->now.seen_bytes;
 	return result;
 }
 
 int sp_journal_reserve(struct sp_journal_store *store, int64_t need_bytes)
 {
-	int64_t want = store->now.bytes + need_bytes, file = store->now.pages * store->page_bytes;
+	int64_t want = store->now.bytes + store->now.seen_bytes + need_bytes,
+		file = store->now.pages * store->page_bytes;
 	struct statvfs fs;
 	if (want < file)
 		want = file;
 	// Beyond anything that the cap allows: a header that lies must not fill the disk.
-	if (want <= store->reserved_bytes || want > 2 * store->cap_bytes + RESERVE_MAX)
+	if (want <= store->reserved_bytes ||
+	    want > 2 * store->cap_bytes + store->now.seen_bytes + RESERVE_MAX)
 		return 0;
 	sqlite3_int64 hint = want;
 	int result = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint);
@@ -116,8 +125,7 @@ static void note_loss(struct sp_journal_store *store, const struct victim *v, co
 	memcpy(loss->stream, v->stream, sizeof(loss->stream));
 }
 
-/// Remembers what the stream issued before its last batch may go.
-static int keep_last(struct sp_journal_store *store, int64_t row)
+int sp_journal_keep_last(struct sp_journal_store *store, int64_t row)
 {
 	return sp_sql_run(
 	    store->db,
@@ -143,7 +151,7 @@ static int read_victim(sqlite3_stmt *statement, struct victim *v)
 
 #define VICTIM "b.id, b.stream, b.first, b.last, s.class, s.name, b.settled"
 
-static int delete_batch(struct sp_journal_store *store, int64_t id)
+int sp_journal_delete_batch(struct sp_journal_store *store, int64_t id)
 {
 	return sp_sql_run(store->db, "DELETE FROM batch WHERE id = ?", "i", id);
 }
@@ -171,12 +179,12 @@ static int give_up_some(struct sp_journal_store *store, int64_t row, bool settle
 	sqlite3_finalize(statement);
 	*more = count > 0;
 	if (result >= 0)
-		result = keep_last(store, row);
+		result = sp_journal_keep_last(store, row);
 	for (size_t i = 0; i<count && * used> target && result >= 0; i++) {
 		*more = can_lose(store, &victims[i], "cap");
 		if (!*more)
 			break;
-		result = delete_batch(store, victims[i].id);
+		result = sp_journal_delete_batch(store, victims[i].id);
 		if (result == 0 && !settled)
 			note_loss(store, &victims[i], "cap");
 		if (result == 0)
@@ -224,7 +232,12 @@ int sp_journal_make_room(struct sp_journal_store *store, int64_t need_bytes, boo
 		result = shrink(store, giving_up[i], true, target, &used);
 	for (size_t i = 0; i < SP_COUNT(giving_up) && used > target && result == 0; i++) {
 		// A full disk is somebody else's doing: it costs samples, never facts or punches.
-		if (!squeeze || giving_up[i] == SP_RECORD_BULK)
+		if (squeeze && giving_up[i] != SP_RECORD_BULK)
+			break;
+		// Nobody waits for what is not published.
+		if (giving_up[i] == SP_RECORD_ATTENDANCE)
+			result = sp_journal_local_shrink(store, target, &used);
+		if (result == 0)
 			result = shrink(store, giving_up[i], false, target, &used);
 	}
 	return result;
@@ -249,9 +262,9 @@ int sp_journal_lose(struct sp_journal_store *store, int64_t id, const char *reas
 		return result;
 	if (!can_lose(store, &v, reason))
 		return 0;
-	result = keep_last(store, v.row);
+	result = sp_journal_keep_last(store, v.row);
 	if (result == 0)
-		result = delete_batch(store, id);
+		result = sp_journal_delete_batch(store, id);
 	if (result == 0 && !v.settled)
 		note_loss(store, &v, reason);
 	return result;
@@ -307,76 +320,5 @@ int sp_journal_limit_streams(struct sp_journal_store *store)
 	}
 	if (result == 0)
 		result = sp_journal_sweep_streams(store);
-	return result;
-}
-
-// ---- by age -----------------------------------------------------------------------------------------
-
-/// Deletes the stream's batches that were settled before `limit_ms`, at most FORGET_AT_ONCE less *done.
-static int forget_stream(struct sp_journal_store *store, int64_t row, int64_t limit_ms, int64_t *done)
-{
-	sqlite3_stmt *statement = NULL;
-	int64_t ids[DELETE_AT_ONCE];
-	size_t count;
-	int result = keep_last(store, row);
-	do {
-		count = 0;
-		if (result == 0)
-			result =
-			    sp_sql_prepare(store->db, &statement,
-					   "SELECT id, age_ms FROM batch WHERE stream = ? AND settled = 1 "
-					   "ORDER BY first LIMIT ?",
-					   "ii", row, (int64_t)DELETE_AT_ONCE);
-		if (result < 0)
-			return result;
-		while ((result = sp_sql_step(statement)) > 0 &&
-		       sqlite3_column_int64(statement, 1) <= limit_ms)
-			ids[count++] = sqlite3_column_int64(statement, 0);
-		sqlite3_finalize(statement);
-		result = result < 0 ? result : 0;
-		for (size_t i = 0; i < count && result == 0; i++)
-			result = delete_batch(store, ids[i]);
-		*done += (int64_t)count;
-	} while (result == 0 && count == DELETE_AT_ONCE && *done < FORGET_AT_ONCE);
-	return result;
-}
-
-/// One transaction's worth; *done: batches deleted.
-static int forget_some(struct sp_journal_store *store, int64_t now_ms, int64_t *done)
-{
-	int64_t row = 0;
-	int result = sp_journal_begin(store, now_ms);
-	if (result == 0)
-		result = sp_journal_settle_pending(store);
-	while (result == 0 && *done < FORGET_AT_ONCE) {
-		result = sp_sql_int(store->db, &row, "SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT 1",
-				    "i", row);
-		if (result < 0 || row == 0)
-			break;
-		result = forget_stream(store, row, store->age_ms - store->keep_acked_ms, done);
-	}
-	if (result == 0)
-		result = sp_journal_sweep_streams(store);
-	if (result == 0)
-		result = sp_journal_write_age(store);
-	if (result == 0)
-		result = sp_journal_measure(store);
-	return sp_journal_end(store, result);
-}
-
-int sp_journal_store_forget(struct sp_journal_store *store, int64_t now_ms)
-{
-	int64_t done = 0, total = 0;
-	int result;
-	do {
-		done = 0;
-		result = forget_some(store, now_ms, &done);
-		total += done;
-	} while (result == 0 && done >= FORGET_AT_ONCE && total < 100 * FORGET_AT_ONCE);
-	// What was forgotten must not live on in the WAL.
-	if (result == 0 && total > 0)
-		(void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (total > 0)
-		sp_debug("journal", "forgot %" PRId64 " settled batches", total);
 	return result;
 }

@@ -63,6 +63,7 @@ int sp_journal_end(struct sp_journal_store *store, int result)
 	if (!sqlite3_get_autocommit(store->db))
 		(void)!sp_sql_run(store->db, "ROLLBACK", "");
 	store->now = store->before;
+	sp_journal_seen_reset(store);
 	return result;
 }
 
@@ -148,10 +149,10 @@ static int insert(struct sp_journal_store *store, enum sp_record_class cls, int6
 	sp_digest(text->data, text->length, digest);
 	int result =
 	    sp_sql_run(store->db,
-		       "INSERT INTO batch(id, stream, first, last, digest, deflated, body) "
-		       "VALUES(?, ?, ?, ?, ?, ?, ?)",
-		       "iiiitib", store->now.next_id, stream->row, stream->last + 1, stream->last + count,
-		       digest, (int64_t)(body != text), body->data, body->length);
+		       "INSERT INTO batch(id, stream, first, last, age_ms, digest, deflated, body) "
+		       "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+		       "iiiiitib", store->now.next_id, stream->row, stream->last + 1, stream->last + count,
+		       store->age_ms, digest, (int64_t)(body != text), body->data, body->length);
 	if (result < 0)
 		return result;
 	store->now.next_id++;
@@ -301,8 +302,10 @@ static int64_t text_bytes(const struct sp_journal_commit *what)
 {
 	size_t bytes = OVERHEAD_BYTES;
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++) {
-		for (size_t i = 0; i < what->count[cls]; i++)
-			bytes += strlen(what->records[cls][i]) + 16;
+		for (size_t i = 0; i < what->count[cls]; i++) {
+			bool known = cls == SP_RECORD_ATTENDANCE && what->marks && what->marks[i].known;
+			bytes += known ? 0 : strlen(what->records[cls][i]) + 16;
+		}
 	}
 	return (int64_t)bytes;
 }
@@ -336,32 +339,81 @@ static int write_facts(struct sp_journal_store *store, const struct sp_journal_c
 	return result;
 }
 
+/// Attendance that is new, by whether it is published.
+struct fresh {
+	const char **published, **local;
+	size_t published_count, local_count;
+};
+
+/// Notes the keys, and so knows what is new.
+static int sort_attendance(struct sp_journal_store *store, const struct sp_journal_commit *what,
+			   struct fresh *fresh)
+{
+	size_t count = what->count[SP_RECORD_ATTENDANCE];
+	const char *const *records = what->records[SP_RECORD_ATTENDANCE];
+	*fresh = (struct fresh){0};
+	int result = count > 0 && what->marks ? sp_journal_seen_note(store, what->marks, count) : 0;
+	if (result < 0 || count == 0)
+		return result;
+	fresh->published = sp_alloc(count * sizeof(char *));
+	fresh->local = sp_alloc(count * sizeof(char *));
+	for (size_t i = 0; i < count; i++) {
+		const struct sp_journal_mark *mark = what->marks ? &what->marks[i] : NULL;
+		if (mark && mark->kiosk && mark->known)
+			continue;
+		if (mark && mark->kiosk && mark->local)
+			fresh->local[fresh->local_count++] = records[i];
+		else
+			fresh->published[fresh->published_count++] = records[i];
+	}
+	return 0;
+}
+
+static int write_records(struct sp_journal_store *store, const struct sp_journal_commit *what,
+			 const struct fresh *fresh, char *const *opened)
+{
+	int result = add(store, SP_RECORD_ATTENDANCE, opened[SP_RECORD_ATTENDANCE], fresh->published,
+			 fresh->published_count);
+	if (result == 0)
+		result = sp_journal_local_add(store, fresh->local, fresh->local_count);
+	if (result == 0)
+		result = add(store, SP_RECORD_BULK, opened[SP_RECORD_BULK], what->records[SP_RECORD_BULK],
+			     what->count[SP_RECORD_BULK]);
+	if (result == 0 && wants_facts(store, what))
+		result = write_facts(store, what, opened[SP_RECORD_FACTS]);
+	return result;
+}
+
 /// Streams first, then room, then records: both of the former may lose something, which facts must tell.
 static int write_all(struct sp_journal_store *store, const struct sp_journal_commit *what, bool squeeze)
 {
 	char *opened[SP_RECORD_CLASSES] = {NULL};
+	struct fresh fresh = {0};
 	int result = sp_journal_settle_pending(store);
 	if (result == 0 && what->corrupt)
 		result = sp_journal_lose(store, what->corrupt, "corrupt");
-	for (int cls = SP_RECORD_ATTENDANCE; cls < SP_RECORD_CLASSES && result == 0; cls++) {
-		if (what->count[cls] > 0)
-			result = sp_journal_stream_begin(store, (enum sp_record_class)cls, &opened[cls]);
-	}
+	if (result == 0 && what->expire)
+		result = sp_journal_expire(store);
+	if (result == 0)
+		result = sort_attendance(store, what, &fresh);
+	if (result == 0 && fresh.published_count > 0)
+		result = sp_journal_stream_begin(store, SP_RECORD_ATTENDANCE, &opened[SP_RECORD_ATTENDANCE]);
+	if (result == 0 && what->count[SP_RECORD_BULK] > 0)
+		result = sp_journal_stream_begin(store, SP_RECORD_BULK, &opened[SP_RECORD_BULK]);
 	if (result == 0)
 		result = sp_journal_make_room(store, text_bytes(what), squeeze);
 	if (result == 0 && wants_facts(store, what))
 		result = sp_journal_stream_begin(store, SP_RECORD_FACTS, &opened[SP_RECORD_FACTS]);
-	for (int cls = SP_RECORD_ATTENDANCE; cls < SP_RECORD_CLASSES && result == 0; cls++)
-		result =
-		    add(store, (enum sp_record_class)cls, opened[cls], what->records[cls], what->count[cls]);
-	if (result == 0 && wants_facts(store, what))
-		result = write_facts(store, what, opened[SP_RECORD_FACTS]);
+	if (result == 0)
+		result = write_records(store, what, &fresh, opened);
 	if (result == 0)
 		result = write_small(store, what);
 	if (result == 0)
 		result = sp_journal_measure(store);
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		free(opened[cls]);
+	free(fresh.published);
+	free(fresh.local);
 	return result;
 }
 

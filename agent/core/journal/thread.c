@@ -63,6 +63,8 @@ static int64_t next_due(struct sp_journal *j)
 	int64_t next = j->forget_us;
 	if (j->error || !j->store)
 		return j->retry_us;
+	if (j->chores.count > 0)
+		return 0;
 	if (j->records[SP_RECORD_BULK].count > 0 && j->due_us[SP_RECORD_BULK] < next)
 		next = j->due_us[SP_RECORD_BULK];
 	if (j->records[SP_RECORD_ATTENDANCE].count > 0 && j->due_us[SP_RECORD_ATTENDANCE] < next)
@@ -77,6 +79,7 @@ static void turn(struct sp_journal *j)
 	int64_t now = now_us();
 	if (j->error && now < j->retry_us) {
 		sp_journal_refuse_attendance(j);
+		sp_journal_end_chores(j, j->error);
 		return;
 	}
 	if (!j->store)
@@ -88,6 +91,9 @@ static void turn(struct sp_journal *j)
 		sp_journal_store_hour(j->store);
 		sp_journal_judge(j, sp_journal_store_forget(j->store, now_ms()));
 	}
+	if (j->store && !j->error && sp_journal_seen_crowded(j->store))
+		sp_journal_judge(j, sp_journal_store_prune(j->store, now_ms()));
+	sp_journal_chore(j);
 }
 
 // ---- requests -----------------------------------------------------------------------------------------
@@ -186,6 +192,16 @@ static void handle(struct sp_journal *j, struct sp_journal_request *request)
 	case SP_JOURNAL_HELD:
 		answer_held(j, request);
 		break;
+	case SP_JOURNAL_SEEN:
+		sp_journal_answer_seen(j, request);
+		break;
+	case SP_JOURNAL_EVENTS:
+	case SP_JOURNAL_ERASE:
+		// What was appended before belongs to it.
+		if (j->store && !j->error && j->records[SP_RECORD_ATTENDANCE].count > 0)
+			sp_journal_commit_waiting(j, false, false);
+		sp_journal_list_push(&j->chores, request);
+		return;
 	case SP_JOURNAL_STOP:
 		j->stop = true;
 		break;
@@ -220,6 +236,7 @@ static void end(struct sp_journal *j)
 	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		sp_journal_finish_all(j, &j->records[cls], j->error ? j->error : -EIO);
 	sp_journal_finish_all(j, &j->small, j->error ? j->error : -EIO);
+	sp_journal_end_chores(j, -ECANCELED);
 	sp_journal_store_close(j->store);
 	j->store = NULL;
 }

@@ -9,8 +9,7 @@
 
 #include "agent/base/queue.h"
 #include "agent/core/journal/journal.h"
-
-struct sp_journal_store;
+#include "agent/core/journal/store.h"
 
 enum {
 	SP_JOURNAL_WAITING_MAX = 1024 * 1024, ///< bytes per class, and of small state, in memory
@@ -26,6 +25,9 @@ enum sp_journal_kind {
 	SP_JOURNAL_ACK,
 	SP_JOURNAL_SETTLE,
 	SP_JOURNAL_HELD,
+	SP_JOURNAL_SEEN,
+	SP_JOURNAL_EVENTS,
+	SP_JOURNAL_ERASE,
 	SP_JOURNAL_STOP,
 };
 
@@ -46,6 +48,11 @@ struct sp_journal_request {
 			enum sp_record_class cls;
 			sp_journal_done_fn done;
 			void *arg;
+			const char *kiosk; ///< in `text`, behind the record; NULL: no event of a kiosk
+			int64_t capacity;
+			int32_t day;
+			uint8_t key[16];
+			bool has_key, local, known;
 		} append;
 		struct {
 			const char *value; ///< in `text`, behind the key; NULL: delete
@@ -68,6 +75,19 @@ struct sp_journal_request {
 			void *arg;
 		} held;
 		int64_t settle;
+		struct {
+			sp_journal_count_fn done;
+			void *arg;
+			int32_t day;
+		} seen; ///< of the kiosk in `text`
+		struct {
+			struct sp_journal_walk walk;
+			struct sp_journal_visit visit; ///< SP_JOURNAL_EVENTS
+			sp_journal_done_fn done;       ///< the same
+			sp_journal_count_fn counted;   ///< SP_JOURNAL_ERASE: the persons are in `text`
+			void *arg;
+			size_t persons;
+		} chore;
 	};
 	struct sp_feed_ack *ack;
 	char text[]; ///< record, or key
@@ -96,6 +116,7 @@ struct sp_journal {
 	// The journal's thread.
 	struct sp_journal_store *store;
 	struct sp_journal_list records[SP_RECORD_CLASSES], small;
+	struct sp_journal_list chores;     ///< long ones, done in portions, one after the other
 	size_t small_now;                  ///< of `small`: those that do not wait for company
 	int64_t due_us[SP_RECORD_CLASSES]; ///< of what waits
 	int64_t noted_us;                  ///< since when something is settled in memory alone; 0: nothing
@@ -109,8 +130,23 @@ struct sp_journal {
 
 void *sp_journal_thread(void *arg);
 
+// ---- attend.c, journal.c --------------------------------------------------------------------------
+
+struct sp_journal_request *sp_journal_request_new(enum sp_journal_kind kind, size_t text_bytes);
+/// Accounts for a record of request->bytes, and queues it; frees it on failure.
+int sp_journal_push_record(struct sp_journal *journal, struct sp_journal_request *request) SP_MUST_CHECK;
+
+// ---- chore.c: on the journal's thread ---------------------------------------------------------
+
+/// Runs a portion of the first chore.
+void sp_journal_chore(struct sp_journal *j);
+/// Ends all of them.
+void sp_journal_end_chores(struct sp_journal *j, int result);
+void sp_journal_answer_seen(struct sp_journal *j, const struct sp_journal_request *request);
+
 // ---- group.c: on the journal's thread ---------------------------------------------------------
 
+void sp_journal_list_init(struct sp_journal_list *list);
 void sp_journal_list_push(struct sp_journal_list *list, struct sp_journal_request *request);
 /// Ends every request of the list with the result.
 void sp_journal_finish_all(struct sp_journal *j, struct sp_journal_list *list, int result);

@@ -67,6 +67,7 @@ struct sp_journal_config thread_config(void)
 					  .bulk_commit_ms = 3600 * 1000,
 					  .group_commit_ms = 20,
 					  .keep_acked_ms = 86400000,
+					  .keep_attendance_ms = 86400000,
 					  .boot = TEST_BOOT};
 }
 

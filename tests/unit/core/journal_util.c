@@ -79,8 +79,11 @@ void test_place_copy(const struct test_place *from, const struct test_place *to)
 
 struct sp_journal_store_config test_config(const struct test_place *place)
 {
-	return (struct sp_journal_store_config){
-	    .path = place->file, .cap_bytes = 64 << 20, .keep_acked_ms = 7 * 86400000LL, .boot = TEST_BOOT};
+	return (struct sp_journal_store_config){.path = place->file,
+						.cap_bytes = 64 << 20,
+						.keep_acked_ms = 7 * 86400000LL,
+						.keep_attendance_ms = 7 * 86400000LL,
+						.boot = TEST_BOOT};
 }
 
 char *test_record(int64_t n, size_t fill)

@@ -48,6 +48,7 @@ void bench_open_journal(void)
 						 .bulk_commit_ms = 50,
 						 .group_commit_ms = 10,
 						 .keep_acked_ms = 86400000,
+						 .keep_attendance_ms = 86400000,
 						 .boot = TEST_BOOT};
 	const struct sp_journal_customers customers = {.post = post, .news = news};
 	assert_int_equal(sp_journal_open(&journal, &config, &customers, &journal_deadline), 0);

@@ -186,7 +186,7 @@ static void test_forgetting_by_powered_on_age(void **state)
 {
 	(void)state;
 	struct sp_journal_store_config config = test_config(&place);
-	config.keep_acked_ms = 10000;
+	config.keep_attendance_ms = 10000;
 	struct sp_journal_store *store = bench_open_with(&config, 0);
 	char *record = test_record(77777 % AUDIT_MAX, 50), *needle = strstr(record, "fill");
 	assert_int_equal(test_commit(store, SP_RECORD_ATTENDANCE, 77777 % AUDIT_MAX, 1, 50), 0);
