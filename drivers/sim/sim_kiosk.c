@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The `sim_kiosk` driver: a simulated kiosk that numbers its punches, so that a test can prove that every
-// number which was reported as committed is at the hub exactly once. An ordinary driver; nobody punched
+// number which was reported as committed is at the hub exactly once. An ordinary kiosk driver; nobody punched
 // anything.
 //
 // After a crash a number may be in the journal without standing in the log. So numbers are set aside by the
 // thousand before they are used, and a restart goes on behind them: none is used twice, and the log has gaps.
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,16 +16,18 @@
 
 #include "../drivers.h"
 #include "punch_log.h"
-#include "schoolpulse/io.h"
+#include "schoolpulse/kiosk.h"
 #include "schoolpulse/log.h"
 
 enum {
 	WAITING_MAX = 1000, ///< punches whose commit is not reported yet; numbers set aside at a time
 	LOG_MAX = 4096,
+	NUMBER = 24,
+	CAPACITY = 100000,
 };
 
 struct sim_kiosk_conf {
-	int64_t period_ms, count, samples;
+	int64_t period_ms, count, samples, persons;
 	char *log;
 };
 
@@ -82,17 +85,29 @@ static bool set_aside(struct sp_device *dev, struct sim_kiosk *kiosk)
 }
 
 /// False when no more can be taken now; the number is used again, since nothing was kept.
-static bool punch(struct sp_device *dev, struct sim_kiosk *kiosk)
+static bool punch_one(struct sp_device *dev, struct sim_kiosk *kiosk)
 {
 	int64_t *place = &kiosk->waiting[kiosk->next % WAITING_MAX];
 	if (*place || !set_aside(dev, kiosk))
 		return false;
-	char event[64];
-	snprintf(event, sizeof(event), "%.32s-%" PRId64, sp_device_name(dev), kiosk->next);
-	struct sp_field fields[] = {SP_TEXT("event", event), SP_INT("number", kiosk->next)};
+	const struct sim_kiosk_conf *conf = sp_device_conf(dev);
+	char key[NUMBER], person[NUMBER];
+	int64_t t_ms, err_ms;
+	struct sp_punch punch = {
+	    .key = key,
+	    .key_length = (size_t)snprintf(key, sizeof(key), "%" PRId64, kiosk->next),
+	    .kind = SP_PERSON_PIN,
+	    .person = person,
+	    .person_length =
+		(size_t)snprintf(person, sizeof(person), "%" PRId64, kiosk->next % conf->persons),
+	    .kiosk_ms = sp_clock_known(dev, &t_ms, &err_ms) ? t_ms : SP_PUNCH_NO_TIME,
+	    .live = true,
+	    .direction = kiosk->next % 2 ? SP_PUNCH_IN : SP_PUNCH_OUT,
+	    .method = SP_PUNCH_BY_CARD,
+	    .number = kiosk->next,
+	};
 	*place = kiosk->next;
-	int result =
-	    sp_event(dev, SP_RECORD_ATTENDANCE, "punch", fields, SP_COUNT(fields), on_committed, place);
+	int result = sp_punch(dev, &punch, on_committed, place);
 	if (result < 0) {
 		*place = 0;
 		refuse(dev, kiosk, result);
@@ -108,7 +123,7 @@ static void on_timer(struct sp_device *dev, void *arg)
 	const struct sim_kiosk_conf *conf = sp_device_conf(dev);
 	sp_timer_start(kiosk->timer, conf->period_ms);
 	for (int64_t i = 0; i < conf->count; i++)
-		if (!punch(dev, kiosk))
+		if (!punch_one(dev, kiosk))
 			break;
 	for (int64_t i = 0; i < conf->samples; i++)
 		sp_sample(dev, METRIC_VALUE, NULL, (double)i);
@@ -140,9 +155,21 @@ static int start(struct sp_device *dev)
 
 static void poll(struct sp_device *dev)
 {
+	const struct sim_kiosk_conf *conf = sp_device_conf(dev);
 	const struct sim_kiosk *kiosk = sp_device_state(dev);
 	sp_sample(dev, METRIC_COMMITTED, NULL, (double)kiosk->committed);
 	sp_sample(dev, METRIC_REFUSED, NULL, (double)kiosk->refused);
+	struct sp_kiosk_health health = {
+	    .heard_us = sp_device_now_us(dev),
+	    .clock_error_s = NAN,
+	    .records = kiosk->next - 1,
+	    .capacity = CAPACITY,
+	    .users = conf->persons,
+	    .backlog = 0,
+	    .refused = kiosk->refused,
+	    .model = "simulated",
+	};
+	sp_kiosk_health(dev, &health);
 	if (kiosk->error)
 		sp_round_failed(dev, "refused", "the journal refuses punches: %s", strerror(-kiosk->error));
 	else
@@ -172,6 +199,13 @@ static const struct sp_option options[] = {
      .max = WAITING_MAX,
      .offset = offsetof(struct sim_kiosk_conf, count),
      .help = "Punches in a group"},
+    {.key = "persons",
+     .type = SP_OPTION_INT,
+     .def = "500",
+     .min = 1,
+     .max = 100000,
+     .offset = offsetof(struct sim_kiosk_conf, persons),
+     .help = "Made-up persons who take turns"},
     {.key = "samples",
      .type = SP_OPTION_INT,
      .def = "0",

@@ -34,6 +34,7 @@ bulk_commit = 2s
 
 [attendance]
 legal_basis = a test
+publish = events
 
 [board]
 interval = 1s

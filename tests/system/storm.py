@@ -49,6 +49,7 @@ bulk_commit = 1s
 
 [attendance]
 legal_basis = a storm in a test
+publish = events
 
 [board]
 

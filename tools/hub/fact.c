@@ -24,8 +24,10 @@ const char *sp_outage_phase_name(enum sp_outage_phase phase)
 bool sp_fact_known_type(const char *type)
 {
 	static const char *const types[] = {
-	    "opened",  "boot",    "stop",   "clock",  "device", "carrier", "gateway", "line",      "outage",
-	    "dropped", "storage", "egress", "budget", "minute", "samples", "punch",   "speedtest", "command"};
+	    "opened",    "boot",   "stop",        "clock",      "device",          "carrier",
+	    "gateway",   "line",   "outage",      "dropped",    "storage",         "egress",
+	    "budget",    "minute", "samples",     "punch",      "speedtest",       "command",
+	    "forgotten", "kiosk",  "kiosk_total", "attendance", "subject_request", "key_backup"};
 	for (size_t i = 0; i < SP_COUNT(types); i++) {
 		if (strcmp(types[i], type) == 0)
 			return true;

@@ -22,12 +22,17 @@ static void open_keys(struct sp_attendance *set)
 {
 	const struct sp_attendance_config *config = &set->config;
 	char *known = config->get(config->arg, KEYS_KNOWN), now[9];
-	int result = sp_keys_open(&set->keys, config->state_dir, known != NULL, set->why);
+	char why[SP_KEYS_WHY] = "";
+	int result = sp_keys_open(&set->keys, config->state_dir, known != NULL, why);
 	if (result) {
-		sp_err("attendance", "no event of a kiosk is taken: %s", set->why);
+		if (strcmp(why, set->why) != 0)
+			sp_err("attendance", "no event of a kiosk is taken: %s", why);
+		memcpy(set->why, why, sizeof(why));
 		free(known);
 		return;
 	}
+	if (set->why[0])
+		sp_notice("attendance", "the keys are there again");
 	set->why[0] = '\0';
 	sp_keys_fingerprint(set->keys, now);
 	if (known && strcmp(known, now) != 0)
@@ -103,6 +108,9 @@ void sp_attendance_look(struct sp_attendance *set)
 	struct sp_clock_reading now = sp_clock_now();
 	for (size_t i = 0; i < set->count; i++)
 		sp_kiosk_look(set->kiosks[i], now.mono_us);
+	// The disk was full, or somebody has put the file back.
+	if (set->why[0])
+		open_keys(set);
 	forget_keys(set, &now);
 }
 

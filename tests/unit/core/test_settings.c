@@ -280,7 +280,8 @@ static void test_warnings(void **state)
 	assert_string_equal(line_of(&warnings, 0),
 			    "4: the password will cross the network in clear: no ca_file, no TLS");
 	assert_string_equal(line_of(&warnings, 1),
-			    "5: [kiosk \"k\"] records nothing: [attendance] legal_basis is not set");
+			    "5: [kiosk \"k\"] records nothing: [attendance] legal_basis is not set; name the "
+			    "document by which the school may keep attendance data");
 	assert_int_equal(
 	    read_text("[mqtt]\nhost = b\n[attendance]\nlegal_basis = decision 12\n[kiosk \"k\"]\n"), 0);
 	assert_int_equal(warnings.count, 0);
