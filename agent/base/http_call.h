@@ -16,7 +16,8 @@ struct sp_http_peer {
 	struct sp_http_peer *next, *previous;
 	struct sp_http_call *call; ///< under way; NULL: its head is not here yet
 	struct in6_addr network;   ///< IPv4 mapped; of IPv6 the first 64 bits
-	bool served;               ///< it had an answer before
+	bool good;                 ///< the answer under way is no error
+	bool served;               ///< it had such a one before
 	bool evicted;
 	int fd;
 	int64_t began_us;         ///< when what it does began
@@ -36,6 +37,7 @@ struct sp_http_server {
 	size_t max_body, crowd, peer_count;
 	int64_t request_timeout_us, reply_timeout_us;
 	int64_t swept_us;
+	bool woken; ///< somebody was, since the last turn
 	int epoll_fd;
 	uint16_t port;
 	struct sp_http_peer *peers;

@@ -26,6 +26,7 @@ void sp_http_call_wake(struct sp_http_call *call)
 	if (!call->over)
 		sp_http_peer_note(peer, false);
 	MHD_resume_connection(call->connection);
+	call->server->woken = true; // with a loop of one's own libmicrohttpd wakes nobody
 }
 
 bool sp_http_call_discard(struct sp_http_call *call, size_t length)
@@ -36,6 +37,9 @@ bool sp_http_call_discard(struct sp_http_call *call, size_t length)
 
 enum MHD_Result sp_http_call_release(struct sp_http_call *call)
 {
+	struct sp_http_peer *peer = sp_http_peer_of(call->connection);
+	if (peer)
+		peer->good = call->held_status < 400;
 	enum MHD_Result queued = MHD_queue_response(call->connection, call->held_status, call->held);
 	MHD_destroy_response(call->held);
 	call->held = NULL;

@@ -11,7 +11,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 
-enum { GRACE_US = 1000 * 1000 }; ///< so long nobody is pushed out while there is another
+enum { LATE_US = 1000 * 1000 };
 
 static void network_of(struct MHD_Connection *connection, struct in6_addr *out)
 {
@@ -29,22 +29,35 @@ static void network_of(struct MHD_Connection *connection, struct in6_addr *out)
 
 // ---- who must go ------------------------------------------------------------------------------------
 
-/// The higher, the sooner it goes; 0: never. An idle kiosk loses nothing: it connects anew.
-static unsigned rank_of(const struct sp_http_peer *peer, int64_t now)
+static bool may_go(const struct sp_http_peer *peer, const struct sp_http_peer *newcomer)
 {
-	if (peer->evicted || peer->replying)
-		return 0;
-	unsigned rank = peer->call ? 1 : peer->served ? 2 : 3;
-	return now - peer->began_us >= GRACE_US ? rank + 3 : rank;
+	return peer != newcomer && !peer->evicted && !peer->replying;
 }
 
-static size_t crowd_of(const struct sp_http_server *server, const struct sp_http_peer *of, unsigned rank,
-		       int64_t now)
+static bool asks_nothing(const struct sp_http_peer *peer)
+{
+	return !peer->call && !peer->served;
+}
+
+/// The higher, the sooner it goes. While those that have asked nothing yet are most of the crowd they have it
+/// out among themselves: a kiosk's request is here within milliseconds. Else a newcomer's chance is worth
+/// more than an idle kiosk's place, which loses nothing: it connects anew.
+static unsigned rank_of(const struct sp_http_peer *peer, bool flood, int64_t now)
+{
+	bool late = now - peer->since_us >= LATE_US; // a body that keeps its pace is not
+	if (asks_nothing(peer))
+		return late ? 6 : flood ? 5 : 2;
+	if (!peer->call)
+		return 4;
+	return late ? 3 : 1;
+}
+
+static size_t crowd_of(const struct sp_http_server *server, const struct sp_http_peer *of)
 {
 	size_t count = 0;
 	for (const struct sp_http_peer *peer = server->peers; peer; peer = peer->next)
-		count += rank_of(peer, now) == rank &&
-			 memcmp(&peer->network, &of->network, sizeof(peer->network)) == 0;
+		count +=
+		    may_go(peer, NULL) && memcmp(&peer->network, &of->network, sizeof(peer->network)) == 0;
 	return count;
 }
 
@@ -52,12 +65,16 @@ static void make_room(struct sp_http_server *server, const struct sp_http_peer *
 {
 	struct sp_http_peer *victim = NULL;
 	unsigned worst = 0;
-	size_t crowd = 0;
+	size_t crowd = 0, mute = 0;
+	for (const struct sp_http_peer *peer = server->peers; peer; peer = peer->next)
+		mute += may_go(peer, newcomer) && asks_nothing(peer);
 	for (struct sp_http_peer *peer = server->peers; peer; peer = peer->next) {
-		unsigned rank = peer == newcomer ? 0 : rank_of(peer, now);
-		if (rank == 0 || rank < worst)
+		if (!may_go(peer, newcomer))
 			continue;
-		size_t same = crowd_of(server, peer, rank, now);
+		unsigned rank = rank_of(peer, mute > server->crowd / 2, now);
+		if (rank < worst)
+			continue;
+		size_t same = crowd_of(server, peer);
 		if (rank > worst || same > crowd || (same == crowd && peer->began_us < victim->began_us)) {
 			victim = peer;
 			worst = rank;

@@ -128,7 +128,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 		sp_http_stream_end(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (peer) {
 		peer->call = NULL;
-		peer->served = true;
+		peer->served = peer->served || (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && peer->good);
 		peer->bytes_per_second = 0;
 	}
 	sp_http_peer_note(peer, false);
@@ -321,6 +321,8 @@ int sp_http_server_fd(const struct sp_http_server *server)
 int64_t sp_http_server_timeout_ms(const struct sp_http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG timeout = 0;
+	if (server->woken)
+		return 0;
 	if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
 		return server->peers ? SP_HTTP_SWEEP_US / 1000 : -1;
 	return timeout < SP_HTTP_SWEEP_US / 1000 ? (int64_t)timeout : SP_HTTP_SWEEP_US / 1000;
@@ -329,6 +331,7 @@ int64_t sp_http_server_timeout_ms(const struct sp_http_server *server)
 void sp_http_server_run(struct sp_http_server *server)
 {
 	sp_http_peers_sweep(server);
+	server->woken = false;
 	MHD_run(server->daemon);
 }
 

@@ -30,9 +30,9 @@ struct sp_http_server_config {
 	uint16_t port;       ///< 0: any that is free
 	size_t max_connections;
 	size_t max_per_address;
-	/// From so many connections on a new one takes the place of another: of one without a request first,
-	/// of an idle one next, of a slow body last, the most frequent address's oldest each time. One whose
-	/// answer is awaited stays. 0: who comes beyond max_connections is refused.
+	/// From so many connections on a new one takes the place of another: of one that has asked nothing
+	/// for a second, then of an idle one, of a slow body; each time of the address that has most, the
+	/// oldest. One whose answer is awaited stays. 0: who comes beyond max_connections is refused.
 	size_t crowd;
 	size_t max_head;            ///< request line and header fields
 	size_t max_body;            ///< 413 beyond
@@ -57,7 +57,8 @@ uint16_t sp_http_server_port(const struct sp_http_server *server);
 
 /// To be watched for reading (an epoll descriptor).
 int sp_http_server_fd(const struct sp_http_server *server);
-/// How long sp_http_server_run() may be put off when the descriptor stays silent; -1: for ever.
+/// How long sp_http_server_run() may be put off when the descriptor stays silent; -1: for ever. To be asked
+/// again after a reply, a cut or a resume that came from outside of sp_http_server_run().
 int64_t sp_http_server_timeout_ms(const struct sp_http_server *server);
 void sp_http_server_run(struct sp_http_server *server);
 /// All of that in a loop, for a thread that does nothing else, until `stop_fd` is readable.

@@ -47,19 +47,25 @@ static void close_port(struct sp_http_port *port)
 	free(port);
 }
 
-static void turn(struct sp_http_port *port)
+void sp_http_port_stir(struct sp_http_port *port)
 {
-	port->depth++;
-	sp_http_server_run(port->server);
-	if (--port->depth == 0 && !port->listeners) {
-		close_port(port);
-		return;
-	}
+	if (port->depth > 0)
+		return; // turn() asks when it ends
 	int64_t timeout = sp_http_server_timeout_ms(port->server);
 	if (timeout < 0)
 		sp_loop_timer_stop(port->set->config.loop, port->timer);
 	else
 		sp_loop_timer_start(port->set->config.loop, port->timer, timeout);
+}
+
+static void turn(struct sp_http_port *port)
+{
+	port->depth++;
+	sp_http_server_run(port->server);
+	if (--port->depth == 0 && !port->listeners)
+		close_port(port);
+	else
+		sp_http_port_stir(port);
 }
 
 static void on_ready(void *arg, int fd, unsigned events)
@@ -193,7 +199,9 @@ static void close_listener(struct sp_resource *resource)
 		sp_http_inbound_leave(listener->inbounds);
 	sp_resource_unlink(resource);
 	free(listener);
-	if (!port->listeners && port->depth == 0)
+	if (port->listeners)
+		sp_http_port_stir(port);
+	else if (port->depth == 0)
 		close_port(port);
 }
 

@@ -37,6 +37,8 @@ struct sp_http_inbound {
 	bool answered; ///< replied or cut
 };
 
+/// Something was done to a request: the server must have its turn.
+void sp_http_port_stir(struct sp_http_port *port);
 /// The server's begin().
 void sp_http_inbound_came(struct sp_http_call *call, void *port);
 /// Every request, as the server's only route.

@@ -182,8 +182,10 @@ void sp_http_inbound_pause(struct sp_http_inbound *in)
 
 void sp_http_inbound_resume(struct sp_http_inbound *in)
 {
-	if (!in->answered)
-		sp_http_call_resume(in->call);
+	if (in->answered)
+		return;
+	sp_http_call_resume(in->call);
+	sp_http_port_stir(in->listener->port);
 }
 
 // ---- the answer -------------------------------------------------------------------------------------
@@ -218,6 +220,7 @@ void sp_http_inbound_reply(struct sp_http_inbound *in, const struct sp_http_repl
 		sp_http_reply_header(in->call, "Retry-After", text);
 	}
 	sp_http_reply(in->call, reply->status, reply->content_type, reply->body, reply->length, SP_HTTP_COPY);
+	sp_http_port_stir(in->listener->port);
 }
 
 void sp_http_inbound_cut(struct sp_http_inbound *in)
@@ -226,4 +229,5 @@ void sp_http_inbound_cut(struct sp_http_inbound *in)
 		return;
 	in->answered = true;
 	sp_http_call_cut(in->call);
+	sp_http_port_stir(in->listener->port);
 }
