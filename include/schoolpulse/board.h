@@ -135,3 +135,15 @@ void sp_board_ports(const struct sp_board_root *root, struct sp_board_ports *out
 /// The interface of the default route of the lowest metric, IPv4 before IPv6; "" without one.
 void sp_board_way_out(const struct sp_board_root *root, char out[SP_BOARD_PORT_NAME]);
 void sp_board_cores(const struct sp_board_root *root, struct sp_board_cores *out);
+
+/// A light or a buzzer with which the board answers a person at a reader.
+struct sp_board_output;
+/// Takes it, switched off: "led:NAME" (/sys/class/leds/NAME; its trigger is set aside meanwhile),
+/// "gpio:CHIP/LINE" (line LINE of /dev/gpiochipCHIP, GPIO uAPI v2), or "gpio:CHIP/LINE/low" (on is low). 0;
+/// -EINVAL for another name, or what open, write and ioctl say (-EBUSY: the line is somebody else's).
+int sp_board_output_open(const struct sp_board_root *root, const char *name, struct sp_board_output **out);
+int sp_board_output_set(struct sp_board_output *output, bool on); ///< 0 or -errno
+/// Switches it off and gives it back as it was found; NULL is fine.
+void sp_board_output_close(struct sp_board_output *output);
+/// Whether it is a name of an output: what --check-config can tell.
+bool sp_board_output_named(const char *name);
