@@ -6,6 +6,7 @@
 #include "schoolpulse/driver.h"
 
 extern const struct sp_driver sp_driver_capture;
+extern const struct sp_driver sp_driver_card_reader;
 extern const struct sp_driver sp_driver_carrier;
 extern const struct sp_driver sp_driver_gateway;
 extern const struct sp_driver sp_driver_gateway_counters;

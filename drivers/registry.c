@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+// clang-format off
 const struct sp_driver *const sp_driver_registry[] = {
     &sp_driver_capture,
     &sp_driver_carrier,
@@ -16,7 +17,9 @@ const struct sp_driver *const sp_driver_registry[] = {
     &sp_driver_gateway_counters,
     &sp_driver_librespeed,
     &sp_driver_ndt7,
+    &sp_driver_card_reader,
     &sp_driver_sim_line,
     &sp_driver_sim_kiosk,
     NULL,
 };
+// clang-format on

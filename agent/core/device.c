@@ -39,6 +39,7 @@ void sp_devices_free(struct sp_devices *devices)
 		free_device(devices->items[i]);
 	sp_http_pool_free(devices->http);
 	sp_children_free(devices->children);
+	sp_outputs_free(devices->outputs);
 	for (size_t i = 0; i < devices->burst_count; i++)
 		free(devices->bursts[i].line);
 	free(devices->bursts);

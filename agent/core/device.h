@@ -59,6 +59,7 @@ struct sp_devices_config {
 	void (*speed_report)(void *arg, const struct sp_speed_report *report);
 	/// A round of sp_devices_round() is over; `reason` and `text` are "" when it went well.
 	void (*round)(void *arg, const char *device, bool ok, const char *reason, const char *text);
+	const char *board_root; ///< of struct sp_board_root, for sp_answer(); NULL: ""
 	void *arg;
 	double (*random)(void); ///< in [0, 1); NULL: sp_random_unit
 };

@@ -54,12 +54,14 @@ struct sp_burst {
 struct sp_http_pool; ///< io/http.h
 struct sp_children;  ///< child.h
 struct sp_http_port; ///< io/listen.h
+struct sp_outputs;   ///< outputs.c
 
 struct sp_devices {
 	struct sp_devices_config config;
 	struct sp_http_pool *http;    ///< NULL before the first transfer
 	struct sp_children *children; ///< helper programs; NULL before the first
 	struct sp_http_port *ports;   ///< on which devices listen
+	struct sp_outputs *outputs;   ///< lights and buzzers; NULL before the first
 	struct sp_device **items;
 	size_t count;
 	struct sp_burst *bursts;
@@ -77,6 +79,13 @@ void sp_resource_unlink(struct sp_resource *resource);
 /// Cancels what is under way, without callbacks. From a callback of its own it goes when that has returned:
 /// cancel its transfers first. NULL is fine.
 void sp_http_pool_free(struct sp_http_pool *pool);
+
+// ---- outputs.c --------------------------------------------------------------------------------
+
+/// sp_answer()
+int sp_outputs_show(struct sp_devices *devices, const char *output, int64_t ms);
+/// Switches them off and gives them back. NULL is fine.
+void sp_outputs_free(struct sp_outputs *outputs);
 
 // ---- device_round.c ---------------------------------------------------------------------------
 

@@ -92,6 +92,12 @@ void sp_kiosk_health(struct sp_device *dev, const struct sp_kiosk_health *health
 /// number that arrived here.
 void sp_kiosk_total(struct sp_device *dev, int32_t day, int64_t count);
 
+/// Tells a person at a reader what became of its card: switches an output of the board (board.h: "led:NAME",
+/// "gpio:CHIP/LINE[/low]") on for `ms`, or on for so long from now. "Accepted" is shown after `committed` and
+/// nowhere else. 0, or -errno when the board has no such output. `ms` 0: off, and it is known whether it is
+/// there.
+int sp_answer(struct sp_device *dev, const char *output, int64_t ms);
+
 /// UTC in ms and its error bound, if this board's clock is known; false otherwise. A kiosk's clock is set by
 /// ours only then.
 bool sp_clock_known(const struct sp_device *dev, int64_t *t_ms, int64_t *err_ms);

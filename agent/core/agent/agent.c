@@ -188,6 +188,7 @@ static void add_lines_and_devices(struct sp_agent *agent)
 								    .spent = sp_agent_spent,
 								    .frugal = sp_agent_frugal,
 								    .attendance = agent->attendance,
+								    .board_root = settings->board.root,
 								    .arg = agent});
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];

@@ -112,6 +112,22 @@ void sp_kiosk_total(struct sp_device *dev, int32_t day, int64_t count)
 	kiosk->total_count++;
 }
 
+int sp_answer(struct sp_device *dev, const char *output, int64_t ms)
+{
+	struct fake_kiosk *kiosk = &dev->kiosk;
+	if (ms <= 0) {
+		kiosk->tried_count++;
+		return kiosk->answer_result;
+	}
+	if (kiosk->shown_count < SP_COUNT(kiosk->shown)) {
+		struct fake_shown *shown = &kiosk->shown[kiosk->shown_count];
+		shown->ms = ms;
+		snprintf(shown->output, sizeof(shown->output), "%s", output);
+	}
+	kiosk->shown_count++;
+	return kiosk->answer_result;
+}
+
 bool sp_clock_known(const struct sp_device *dev, int64_t *t_ms, int64_t *err_ms)
 {
 	const struct fake_kiosk *kiosk = &dev->kiosk;

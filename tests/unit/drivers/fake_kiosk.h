@@ -32,6 +32,7 @@ struct fake_kiosk {
 	bool clock_unknown; ///< the board's clock
 	int64_t wall_ms;    ///< when the device's time is 1000 s; 0: FAKE_WALL_MS
 	int64_t err_ms;
+	int answer_result; ///< of sp_answer()
 	// ---- what the driver said
 	struct fake_punch *punches;
 	size_t punch_count;
@@ -40,6 +41,11 @@ struct fake_kiosk {
 	unsigned healths;
 	struct fake_total totals[64]; ///< the first of them
 	unsigned total_count;
+	struct fake_shown {
+		char output[64];
+		int64_t ms;
+	} shown[64]; ///< lights that were lit, the first of them; those only tried out are not among them
+	unsigned shown_count, tried_count;
 };
 
 /// 2026-11-23 06:58:41 at +07:00.

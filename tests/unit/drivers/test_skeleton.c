@@ -114,6 +114,7 @@ static const char *least(const struct sp_driver *driver)
 		const char *options;
 	} needs[] = {
 	    {&sp_driver_skeleton, "address = 192.0.2.7\n"},
+	    {&sp_driver_card_reader, "device = usb:1-1.4\n"},
 	    {&sp_driver_capture, "interface = eth9\n"},
 	    {&sp_driver_service, "urls = https://platform.example/\n"},
 	    {&sp_driver_stamp, "host = 192.0.2.7\n"},
