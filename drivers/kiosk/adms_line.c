@@ -199,6 +199,6 @@ void sp_adms_lines_wipe(struct sp_adms_lines *lines)
 	lines->length = 0;
 	lines->tabs = 0;
 	lines->skipping = lines->overlong = false;
-	explicit_bzero(lines->line, lines->kept);
+	explicit_bzero(lines->line, sizeof(lines->line));
 	lines->kept = 0;
 }
