@@ -5,6 +5,7 @@
 
 #include "schoolpulse/driver.h"
 
+extern const struct sp_driver sp_driver_adms;
 extern const struct sp_driver sp_driver_capture;
 extern const struct sp_driver sp_driver_card_reader;
 extern const struct sp_driver sp_driver_carrier;
