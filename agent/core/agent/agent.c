@@ -20,8 +20,6 @@
 /// Each fact is a message of its own, and drift is even over a quarter of a day.
 static const int64_t FRUGAL_CLOCK_US = 6 * 3600LL * 1000 * 1000;
 
-static const int64_t DAY_MS = 86400 * 1000;
-
 enum {
 	STOP_COMMIT_MS = 3000, ///< for the last facts to reach the card
 	STOP_SEND_MS = 3000,   ///< and the broker
@@ -231,13 +229,15 @@ static int open_loop(struct sp_agent *agent)
 static int open_journal(struct sp_agent *agent, const char *path)
 {
 	const struct sp_journal_conf *conf = &agent->settings->journal;
+	const struct sp_attendance_conf *attendance = &agent->settings->attendance;
 	struct sp_journal_config config = {.path = path,
 					   .cap_bytes = conf->cap_bytes,
 					   .bulk_commit_ms = conf->bulk_commit_ms,
 					   .group_commit_ms = conf->group_commit_ms,
 					   .keep_acked_ms = conf->keep_settled_ms,
-					   .keep_attendance_ms = 7 * DAY_MS,
-					   .unsent_attendance_ms = 30 * DAY_MS,
+					   .keep_attendance_ms = attendance->keep_ms,
+					   .unsent_attendance_ms = attendance->unsent_ms,
+					   .withhold_attendance = attendance->publish != SP_PUBLISH_EVENTS,
 					   .boot = agent->boot};
 	struct sp_journal_customers customers = {
 	    .post = on_post, .post_arg = agent, .news = on_news, .news_arg = agent};

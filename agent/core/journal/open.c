@@ -202,7 +202,7 @@ static int open_handle(struct sp_journal_store *store)
 
 static void close_handle(struct sp_journal_store *store)
 {
-	sp_journal_seen_reset(store);
+	sp_journal_seen_free(store);
 	sqlite3_close(store->db);
 	store->db = NULL;
 	free(store->clean);

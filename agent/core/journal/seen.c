@@ -23,7 +23,7 @@ static void drop_kiosk(struct sp_journal_store *store, size_t i)
 	store->kiosks[i] = store->kiosks[--store->kiosk_count];
 }
 
-void sp_journal_seen_reset(struct sp_journal_store *store)
+void sp_journal_seen_free(struct sp_journal_store *store)
 {
 	while (store->kiosk_count > 0)
 		drop_kiosk(store, store->kiosk_count - 1);
@@ -32,34 +32,9 @@ void sp_journal_seen_reset(struct sp_journal_store *store)
 	store->kiosks_known = false;
 }
 
-static struct sp_journal_kiosk *remember(struct sp_journal_store *store, const char *name, int64_t id,
-					 int64_t count)
+void sp_journal_seen_reset(struct sp_journal_store *store)
 {
-	store->kiosks = sp_realloc(store->kiosks, (store->kiosk_count + 1) * sizeof(*store->kiosks));
-	struct sp_journal_kiosk *kiosk = &store->kiosks[store->kiosk_count++];
-	*kiosk = (struct sp_journal_kiosk){
-	    .name = sp_strndup(name, SP_JOURNAL_KIOSK_MAX), .id = id, .count = count, .written = count};
-	return kiosk;
-}
-
-static int recall(struct sp_journal_store *store)
-{
-	sqlite3_stmt *statement;
-	if (store->kiosks_known)
-		return 0;
-	sp_journal_seen_reset(store);
-	int result = sp_sql_prepare(store->db, &statement, "SELECT id, name, count FROM kiosk LIMIT ?", "i",
-				    (int64_t)SP_JOURNAL_KIOSKS_MAX);
-	if (result < 0)
-		return result;
-	while ((result = sp_sql_step(statement)) > 0) {
-		int64_t count = sqlite3_column_int64(statement, 2);
-		remember(store, sp_sql_text(statement, 1), sqlite3_column_int64(statement, 0),
-			 count > 0 ? count : 0);
-	}
-	sqlite3_finalize(statement);
-	store->kiosks_known = result == 0;
-	return result;
+	store->kiosks_known = false;
 }
 
 static struct sp_journal_kiosk *find(struct sp_journal_store *store, const char *name)
@@ -71,17 +46,62 @@ static struct sp_journal_kiosk *find(struct sp_journal_store *store, const char 
 	return NULL;
 }
 
+/// As the file has it. What only memory knows of it stays.
+static struct sp_journal_kiosk *remember(struct sp_journal_store *store, const char *name, int64_t id,
+					 int64_t count)
+{
+	struct sp_journal_kiosk *kiosk = find(store, name);
+	if (!kiosk) {
+		size_t bytes = (store->kiosk_count + 1) * sizeof(*store->kiosks);
+		store->kiosks = sp_realloc(store->kiosks, bytes);
+		kiosk = &store->kiosks[store->kiosk_count++];
+		*kiosk = (struct sp_journal_kiosk){.name = sp_strndup(name, SP_JOURNAL_KIOSK_MAX)};
+	}
+	kiosk->id = id;
+	kiosk->count = kiosk->written = count;
+	return kiosk;
+}
+
+/// Those that the file does not have (any more) go.
+static void drop_strangers(struct sp_journal_store *store)
+{
+	for (size_t i = store->kiosk_count; i > 0; i--) {
+		if (store->kiosks[i - 1].id == 0)
+			drop_kiosk(store, i - 1);
+	}
+}
+
+static int recall(struct sp_journal_store *store)
+{
+	sqlite3_stmt *statement;
+	if (store->kiosks_known)
+		return 0;
+	for (size_t i = 0; i < store->kiosk_count; i++)
+		store->kiosks[i].id = 0;
+	int result = sp_sql_prepare(store->db, &statement, "SELECT id, name, count FROM kiosk LIMIT ?", "i",
+				    (int64_t)SP_JOURNAL_KIOSKS_MAX);
+	if (result < 0)
+		return result;
+	while ((result = sp_sql_step(statement)) > 0) {
+		int64_t count = sqlite3_column_int64(statement, 2);
+		remember(store, sp_sql_text(statement, 1), sqlite3_column_int64(statement, 0),
+			 count > 0 ? count : 0);
+	}
+	sqlite3_finalize(statement);
+	drop_strangers(store);
+	store->kiosks_known = result == 0;
+	return result;
+}
+
 /// A place for one more: sections that were renamed leave keys behind that nobody asks for.
 static int evict(struct sp_journal_store *store)
 {
-	size_t oldest = store->kiosk_count;
-	for (size_t i = 0; i < store->kiosk_count; i++) {
-		if (!store->kiosks[i].used &&
-		    (oldest == store->kiosk_count || store->kiosks[i].id < store->kiosks[oldest].id))
+	size_t oldest = 0;
+	for (size_t i = 1; i < store->kiosk_count; i++) {
+		const struct sp_journal_kiosk *a = &store->kiosks[i], *b = &store->kiosks[oldest];
+		if (a->used == b->used ? a->id < b->id : !a->used)
 			oldest = i;
 	}
-	if (oldest == store->kiosk_count)
-		return -ENOSPC;
 	int64_t id = store->kiosks[oldest].id;
 	int result = sp_sql_run(store->db, "DELETE FROM seen WHERE kiosk = ?", "i", id);
 	if (result == 0)

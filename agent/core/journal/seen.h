@@ -40,7 +40,8 @@ bool sp_journal_seen_crowded(const struct sp_journal_store *store);
 /// Keys of that kiosk and day.
 int sp_journal_seen_count(struct sp_journal_store *store, const char *kiosk, int32_t day,
 			  int64_t *out) SP_MUST_CHECK;
-/// Forgets what is known of the kiosks in memory: it is read again from the file.
+/// Counts are to be read again from the file: a commit failed.
 void sp_journal_seen_reset(struct sp_journal_store *store);
+void sp_journal_seen_free(struct sp_journal_store *store);
 /// Inside a transaction: what `before_bytes` in use have become is due to keys.
 int sp_journal_seen_account(struct sp_journal_store *store, int64_t before_bytes) SP_MUST_CHECK;

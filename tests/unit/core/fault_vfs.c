@@ -98,18 +98,22 @@ static void remember(struct fault_file *f, sqlite3_int64 offset, int length)
 	f->undo = u;
 }
 
+static void take_back(struct fault_file *f)
+{
+	for (struct undo *u = f->undo; u; u = u->next) {
+		sqlite3_int64 end = u->offset + u->length;
+		int length = end > u->size ? (int)(u->size - u->offset) : u->length;
+		if (length > 0)
+			f->real->pMethods->xWrite(f->real, u->old, length, u->offset);
+		f->real->pMethods->xTruncate(f->real, u->size);
+	}
+	forget_undo(f);
+}
+
 void fault_vfs_power_cut(void)
 {
-	for (struct fault_file *f = open_files; f; f = f->next) {
-		for (struct undo *u = f->undo; u; u = u->next) {
-			sqlite3_int64 end = u->offset + u->length;
-			int length = end > u->size ? (int)(u->size - u->offset) : u->length;
-			if (length > 0)
-				f->real->pMethods->xWrite(f->real, u->old, length, u->offset);
-			f->real->pMethods->xTruncate(f->real, u->size);
-		}
-		forget_undo(f);
-	}
+	for (struct fault_file *f = open_files; f; f = f->next)
+		take_back(f);
 }
 
 static int x_close(sqlite3_file *file)
@@ -118,6 +122,8 @@ static int x_close(sqlite3_file *file)
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
+	if (fault.kind == FAULT_POWER && fault.struck)
+		take_back(f);
 	forget_undo(f);
 	return f->real->pMethods->xClose(f->real);
 }
@@ -260,4 +266,10 @@ void fault_vfs_register(void)
 	    .xDeviceCharacteristics = x_character,
 	};
 	sqlite3_vfs_register(&shim, 0);
+}
+
+void fault_vfs_by_default(bool yes)
+{
+	fault_vfs_register();
+	sqlite3_vfs_register(yes ? &shim : under, 1);
 }

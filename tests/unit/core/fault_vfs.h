@@ -8,15 +8,19 @@
 
 enum fault_kind {
 	FAULT_NONE,
-	FAULT_FULL,  ///< SQLITE_FULL
-	FAULT_IO,    ///< SQLITE_IOERR_*
-	FAULT_TORN,  ///< half of a write arrives, then SQLITE_IOERR_WRITE
-	FAULT_POWER, ///< from there on everything fails; fault_vfs_power_cut() then forgets the unsynced
+	FAULT_FULL, ///< SQLITE_FULL
+	FAULT_IO,   ///< SQLITE_IOERR_*
+	FAULT_TORN, ///< half of a write arrives, then SQLITE_IOERR_WRITE
+	/// From there on everything fails. What was not synced is forgotten by fault_vfs_power_cut(), or when
+	/// the file is closed.
+	FAULT_POWER,
 };
 
 #define FAULT_VFS "fault"
 
 void fault_vfs_register(void);
+/// What opens a file without naming a VFS gets this one, or the system's again.
+void fault_vfs_by_default(bool yes);
 /// Fails operation number `at` (from 1) counted from now; `lasting`: and all after it.
 void fault_vfs_arm(enum fault_kind kind, int at, bool lasting);
 void fault_vfs_disarm(void);
