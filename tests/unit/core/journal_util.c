@@ -159,6 +159,8 @@ static void audit_record(struct audit *a, const cJSON *record, int64_t seq, cons
 		a->memory_records += number(record, "count", 0);
 		return;
 	}
+	if (strcmp(type, "forgotten") == 0)
+		return;
 	int64_t n = number(record, "n", -1);
 	assert_true(n >= 0 && n < AUDIT_MAX);
 	a->seen[n]++;
