@@ -15,8 +15,6 @@ static int journal_record(struct sp_recorder *recorder, enum sp_record_class cls
 			  sp_journal_done_fn done, void *arg)
 {
 	struct sp_journal_recorder *self = (struct sp_journal_recorder *)recorder;
-	if (cls == SP_RECORD_ATTENDANCE && !self->attendance)
-		return -EPERM;
 	struct sp_clock_reading when = recorder->when ? *recorder->when : sp_clock_now();
 	struct sp_buf text = SP_BUF(SP_FEED_RECORD_MAX + 1);
 	int result = sp_feed_record(&text, type, device, &when, fields, count);
@@ -26,11 +24,9 @@ static int journal_record(struct sp_recorder *recorder, enum sp_record_class cls
 	return result;
 }
 
-void sp_journal_recorder_init(struct sp_journal_recorder *recorder, struct sp_journal *journal,
-			      bool attendance)
+void sp_journal_recorder_init(struct sp_journal_recorder *recorder, struct sp_journal *journal)
 {
-	*recorder = (struct sp_journal_recorder){
-	    .base = {.record = journal_record}, .journal = journal, .attendance = attendance};
+	*recorder = (struct sp_journal_recorder){.base = {.record = journal_record}, .journal = journal};
 }
 
 void sp_record_bulk_at(struct sp_recorder *recorder, const char *type, const char *device,

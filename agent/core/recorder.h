@@ -14,8 +14,7 @@
 
 struct sp_recorder {
 	/// `device` NULL: the agent itself. `done` (may be NULL) runs on the main thread once the record is
-	/// on the card; not when this returns -errno. -ENOBUFS: full; -EPERM: attendance without a legal
-	/// basis.
+	/// on the card; not when this returns -errno. -ENOBUFS: full.
 	int (*record)(struct sp_recorder *recorder, enum sp_record_class cls, const char *type,
 		      const char *device, const struct sp_field *fields, size_t count,
 		      sp_journal_done_fn done, void *arg);
@@ -41,8 +40,6 @@ void sp_record_fact(struct sp_recorder *recorder, const char *type, const char *
 struct sp_journal_recorder {
 	struct sp_recorder base;
 	struct sp_journal *journal;
-	bool attendance; ///< a legal basis is configured
 };
 
-void sp_journal_recorder_init(struct sp_journal_recorder *recorder, struct sp_journal *journal,
-			      bool attendance);
+void sp_journal_recorder_init(struct sp_journal_recorder *recorder, struct sp_journal *journal);

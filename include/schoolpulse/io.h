@@ -48,7 +48,7 @@ void sp_sample_unavailable(struct sp_device *dev, unsigned metric, const char *t
 typedef void (*sp_committed_fn)(struct sp_device *dev, int result, void *arg);
 
 /// Journals one record. `type` must be in the feed's schemas. 0, or -errno when the journal
-/// refuses it (-ENOBUFS: it is full; -EPERM: attendance without a recorded legal basis), in
+/// refuses it (-ENOBUFS: it is full; -EPERM: of class attendance, which is kiosk.h's), in
 /// which case `committed` does not run. `committed` may be NULL.
 int sp_event(struct sp_device *dev, enum sp_record_class cls, const char *type, const struct sp_field *fields,
 	     size_t count, sp_committed_fn committed, void *arg) SP_MUST_CHECK;

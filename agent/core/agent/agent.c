@@ -245,8 +245,7 @@ static int open_journal(struct sp_agent *agent, const char *path)
 	int result = sp_journal_open(&agent->journal, &config, &customers, &agent->journal_deadline);
 	if (result)
 		return result;
-	const char *basis = agent->settings->attendance.legal_basis;
-	sp_journal_recorder_init(&agent->recorder, agent->journal, basis && basis[0]);
+	sp_journal_recorder_init(&agent->recorder, agent->journal);
 	return 0;
 }
 

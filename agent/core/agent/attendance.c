@@ -3,24 +3,18 @@
 // The agent's kiosks: attendance between devices, journal and hub.
 #include "agent/core/attendance/attendance.h"
 
-#include <errno.h>
-
 #include "agent/core/agent/priv.h"
 
 static int on_append(void *arg, const struct sp_journal_event *event, sp_journal_done_fn done, void *done_arg)
 {
 	struct sp_agent *agent = arg;
-	// Until the journal keeps what is not published, and tells known events from new ones.
-	if (!event->publish)
-		return -EPERM;
-	return sp_journal_append(agent->journal, SP_RECORD_ATTENDANCE, event->record, done, done_arg);
+	return sp_journal_append_event(agent->journal, event, done, done_arg);
 }
 
 static int on_seen(void *arg, const char *kiosk, int32_t day, sp_journal_count_fn done, void *done_arg)
 {
 	struct sp_agent *agent = arg;
-	(void)agent, (void)kiosk, (void)day, (void)done, (void)done_arg;
-	return -ENOSYS;
+	return sp_journal_seen(agent->journal, kiosk, day, done, done_arg);
 }
 
 void sp_agent_open_attendance(struct sp_agent *agent)

@@ -3,6 +3,7 @@
 // io.h: what a driver asks about itself, and what it reports.
 #include "schoolpulse/io.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -82,6 +83,9 @@ int sp_event(struct sp_device *dev, enum sp_record_class cls, const char *type, 
 	     size_t count, sp_committed_fn done, void *arg)
 {
 	struct waiting *waiting = NULL;
+	// What a person did goes by way of sp_punch(), which knows what of it may be kept.
+	if (cls == SP_RECORD_ATTENDANCE)
+		return -EPERM;
 	if (done) {
 		waiting = sp_alloc(sizeof(*waiting));
 		*waiting = (struct waiting){.dev = dev, .committed = done, .arg = arg};

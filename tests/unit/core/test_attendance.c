@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// From a kiosk's event to the record on the card, and from what a kiosk is like to facts: on virtual time, with
-// a journal that a test plays.
+// From a kiosk's event to the record on the card, and from what a kiosk is like to facts: on virtual time,
+// with a journal that a test plays.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #include "tests/unit/core/loop_virtual.h"
 #include "tests/unit/core/recorder_list.h"
 
-#define T0 INT64_C(1795391921000) // 2026-11-23 06:58:41 at +07:00
+#define T0     INT64_C(1795391921000) // 2026-11-23 06:58:41 at +07:00
 #define DAY_MS INT64_C(86400000)
 enum { EVENTS = 64 };
 
@@ -337,8 +337,8 @@ static void test_refusals(void **state)
 	memset(gate, 'g', sizeof(gate));
 	gate[sizeof(gate) - 1] = '\0';
 	struct sp_punch it = plain;
-#define REFUSED(member, value) \
-	it.member = (value); \
+#define REFUSED(member, value)                 \
+	it.member = (value);                   \
 	assert_int_equal(punch(&it), -EINVAL); \
 	it = plain
 	REFUSED(person, NULL);

@@ -29,7 +29,8 @@ static struct sp_clock_reading at(int64_t after_ms)
 
 /// `count` live events, a minute apart, by a clock that is so far ahead; each came `lag_ms` after it
 /// happened. The time then.
-static int64_t live(struct sp_kiosk_clock *clock, int64_t from_ms, int count, int64_t ahead_ms, int64_t lag_ms)
+static int64_t live(struct sp_kiosk_clock *clock, int64_t from_ms, int count, int64_t ahead_ms,
+		    int64_t lag_ms)
 {
 	for (int i = 0; i < count; i++, from_ms += MINUTE) {
 		struct sp_clock_reading now = at(from_ms);
@@ -111,9 +112,9 @@ static void test_what_the_driver_measured_counts_first(void **state)
 
 struct expected {
 	const char *what;
-	double told_s;	     ///< NAN: the driver knows nothing
-	int64_t kiosk_ms;    ///< less T0, when it is not one of the odd ones
-	bool odd;	     ///< `kiosk_ms` is as it is
+	double told_s;    ///< NAN: the driver knows nothing
+	int64_t kiosk_ms; ///< less T0, when it is not one of the odd ones
+	bool odd;         ///< `kiosk_ms` is as it is
 	bool live;
 	bool known;
 	int64_t t_ms; ///< less T0
@@ -189,8 +190,7 @@ static void test_corrections(void **state)
 	    {"the first of 2020", NAN, ODD(SP_PUNCH_LEAST_MS), false, true, SP_PUNCH_LEAST_MS - T0,
 	     SP_CORRECTION_NONE, 0, SP_MARK_LATE},
 	    {"2099, live", NAN, ODD(Y2099), true, true, 0, SP_CORRECTION_RECEIVED, 0, SP_MARK_FUTURE},
-	    {"2099, from memory", NAN, ODD(Y2099), false, false, 0, SP_CORRECTION_UNKNOWN, 0,
-	     SP_MARK_FUTURE},
+	    {"2099, from memory", NAN, ODD(Y2099), false, false, 0, SP_CORRECTION_UNKNOWN, 0, SP_MARK_FUTURE},
 	    {"2099, and so is its clock", (double)(Y2099 - T0) / 1000, ODD(Y2099), false, true, 0,
 	     SP_CORRECTION_KIOSK_CLOCK, Y2099 - T0, SP_MARK_LIVE},
 	    {"a day ahead, from memory", NAN, REL(DAY), false, true, DAY, SP_CORRECTION_NONE, 0,
@@ -213,8 +213,7 @@ static void test_a_board_that_does_not_know_the_time(void **state)
 	    {"live, year 2000", NAN, ODD(Y2000), true, false, 0, SP_CORRECTION_RECEIVED, 0,
 	     SP_MARK_IMPLAUSIBLE},
 	    {"from memory", NAN, REL(-HOUR), false, true, -HOUR, SP_CORRECTION_NONE, 0, SP_MARK_LATE},
-	    {"from memory, 2099", NAN, ODD(Y2099), false, false, 0, SP_CORRECTION_UNKNOWN, 0,
-	     SP_MARK_FUTURE},
+	    {"from memory, 2099", NAN, ODD(Y2099), false, false, 0, SP_CORRECTION_UNKNOWN, 0, SP_MARK_FUTURE},
 	};
 	struct sp_clock_reading received = {.mono_us = 1000000, .wall_ms = 12345};
 	for (size_t i = 0; i < SP_COUNT(cases); i++)

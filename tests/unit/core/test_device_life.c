@@ -138,9 +138,11 @@ static void test_events_tell_when_they_are_committed(void **unused)
 	assert_int_equal(seen_result, 99);
 	bench->records.items[0].done(bench->records.items[0].arg, 0);
 	assert_int_equal(seen_result, 0);
-	bench->records.refuse = -EPERM;
-	assert_int_equal(sp_event(dev, SP_RECORD_ATTENDANCE, "punch", &field, 1, on_committed, why), -EPERM);
+	bench->records.refuse = -ENOBUFS;
+	assert_int_equal(sp_event(dev, SP_RECORD_FACTS, "gateway", &field, 1, on_committed, why), -ENOBUFS);
 	bench->records.refuse = 0;
+	// What a person did is sp_punch()'s.
+	assert_int_equal(sp_event(dev, SP_RECORD_ATTENDANCE, "punch", &field, 1, on_committed, why), -EPERM);
 	seen_result = 99; // a commit that ends after the device was stopped is nobody's any more
 	assert_int_equal(sp_event(dev, SP_RECORD_FACTS, "gateway", &field, 1, on_committed, why), 0);
 	sp_devices_stop(bench->devices);
