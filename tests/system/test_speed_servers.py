@@ -141,7 +141,7 @@ def said(report, direction):
     return report[direction]["outcome"], report[direction]["reason"]
 
 
-def whole(report, directions=("down", "up"), low=0.9):
+def whole(report, directions=("down", "up"), low=0.5):
     for direction in directions:
         assert said(report, direction) == (WHOLE, ""), report[direction]
         assert report[direction]["mbps"] >= low * LINE, report[direction]
