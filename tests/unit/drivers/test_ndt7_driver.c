@@ -205,7 +205,7 @@ static void test_nothing_is_published_without_consent(void **state)
 	    "server = [2001:db8::1]:4443\n",
 	    OWN_LOCATOR,
 	    "server = notmeasurementlab.net\n",
-	    "server = ndt-mlab1.measurement-lab.org\n" CONSENT,
+	    ("server = ndt-mlab1.measurement-lab.org\n" CONSENT),
 	};
 	char why[256];
 	for (size_t i = 0; i < SP_COUNT(refused); i++) {
