@@ -13,7 +13,9 @@ struct sp_hub_config {
 		char *db;
 		int log_level; ///< index into "error warning notice info debug"
 		int64_t reconnect_window_ms;
-		int64_t silence_ms; ///< a board that says nothing for longer is not watching
+		int64_t attendance_days; ///< how long events of kiosks are held
+		int64_t extract_days;    ///< and what was put together for a person's request
+		int64_t silence_ms;      ///< a board that says nothing for longer is not watching
 	} hub;
 	struct {
 		char *host, *ca_file, *cert_file, *key_file, *username, *password, *client_id;

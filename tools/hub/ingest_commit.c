@@ -18,6 +18,7 @@
 
 enum {
 	PULSE_US = 5 * 1000 * 1000,
+	UPKEEP_US = 20 * 1000, ///< between two steps, when nothing comes
 	RETRY_MS = 1000,
 	LAST_RETRIES = 5, ///< once the end has come
 };
@@ -32,7 +33,7 @@ struct group {
 /// Until the group is full or its first message has waited long enough; an empty one is a pulse.
 static void gather(struct sp_ingest *ingest, struct group *group)
 {
-	int64_t until = sp_clock_mono_us() + PULSE_US;
+	int64_t until = sp_clock_mono_us() + (ingest->upkeep_more ? UPKEEP_US : PULSE_US);
 	while (group->count < SP_INGEST_GROUP_MAX && group->events < SP_INGEST_GROUP_EVENTS && !group->stop) {
 		int64_t left = until - sp_clock_mono_us();
 		struct sp_inbound *in = (struct sp_inbound *)sp_queue_pop(ingest->in, left > 0 ? left : 0);
@@ -112,6 +113,7 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 		return result;
 	}
 	sp_store_set_silence(ingest->store, ingest->config->hub.silence_ms);
+	sp_store_set_attendance_days(ingest->store, ingest->config->hub.attendance_days);
 	result = sp_store_begin(ingest->store, sp_clock_now().wall_ms);
 	if (result == 0 && !ingest->epoch_written)
 		result = sp_store_epoch(ingest->store, ingest->epoch);
@@ -228,6 +230,20 @@ static bool commit(struct sp_ingest *ingest, struct group *group)
 	return true;
 }
 
+/// After a group, so that nobody waits for more than one small step.
+static void upkeep(struct sp_ingest *ingest)
+{
+	const struct sp_upkeep_rules rules = {ingest->config->hub.attendance_days,
+					      ingest->config->hub.extract_days};
+	if (!ingest->store)
+		return;
+	int result = sp_store_upkeep(ingest->store, &rules, sp_clock_now().wall_ms);
+	if (result < 0)
+		sp_warning("ingest", "cannot delete what is too old: %s; trying again",
+			   sp_store_error(ingest->store));
+	ingest->upkeep_more = result == 1;
+}
+
 void *sp_committer_run(void *arg)
 {
 	struct sp_ingest *ingest = arg;
@@ -238,6 +254,7 @@ void *sp_committer_run(void *arg)
 		gather(ingest, group);
 		going = commit(ingest, group) && !group->stop;
 		dispose(ingest, group);
+		upkeep(ingest);
 	}
 	free(group);
 	return NULL;

@@ -83,6 +83,7 @@ struct sp_ingest {
 	pthread_t committer;
 	struct sp_store *store; ///< the commit thread's, once it runs
 	bool epoch_written;
+	bool upkeep_more;           ///< there is more to delete
 	bool moved;                 ///< the database was; `epoch` is new, and not yet announced
 	pthread_mutex_t epoch_lock; ///< of `epoch`, which the commit thread may change
 	struct sp_session *sessions;

@@ -274,7 +274,8 @@ static char *hub_state(struct sp_ingest *ingest, bool online, size_t *length)
 	struct sp_buf out = SP_BUF(1024);
 	struct sp_feed_hub hub = {.online = online,
 				  .reconnect_window_seconds =
-				      (ingest->config->hub.reconnect_window_ms + 999) / 1000};
+				      (ingest->config->hub.reconnect_window_ms + 999) / 1000,
+				  .attendance_days = ingest->config->hub.attendance_days};
 	pthread_mutex_lock(&ingest->epoch_lock);
 	snprintf(hub.hub_epoch, sizeof(hub.hub_epoch), "%s", ingest->epoch);
 	pthread_mutex_unlock(&ingest->epoch_lock);

@@ -29,6 +29,17 @@ const char *sp_local_date(int64_t t_ms, char out[SP_LOCAL_TIME_SIZE])
 	return out;
 }
 
+int64_t sp_local_day(int64_t t_ms)
+{
+	int64_t local_ms = t_ms + SP_LOCAL_OFFSET_MS, day = local_ms / SP_DAY_MS;
+	return local_ms % SP_DAY_MS < 0 ? day - 1 : day;
+}
+
+int64_t sp_local_day_ms(int64_t day)
+{
+	return day * SP_DAY_MS - SP_LOCAL_OFFSET_MS;
+}
+
 bool sp_local_date_parse(const char *text, int64_t *from_ms)
 {
 	struct tm tm = {0}, check;

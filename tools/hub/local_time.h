@@ -15,5 +15,9 @@ enum { SP_LOCAL_TIME_SIZE = 40 };
 const char *sp_local_time(int64_t t_ms, char out[SP_LOCAL_TIME_SIZE]);
 /// "2026-11-21" → the moment when that day begins. False when it is no date from 2000 to 2999.
 bool sp_local_date_parse(const char *text, int64_t *from_ms);
+/// The day of a moment as a number: days since 1970-01-01.
+int64_t sp_local_day(int64_t t_ms);
+/// When that day begins.
+int64_t sp_local_day_ms(int64_t day);
 /// The day of a moment, as "2026-11-21".
 const char *sp_local_date(int64_t t_ms, char out[SP_LOCAL_TIME_SIZE]);

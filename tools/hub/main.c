@@ -13,12 +13,14 @@
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
 #include "schoolpulse/clock.h"
+#include "tools/hub/attendance_report.h"
 #include "tools/hub/command.h"
 #include "tools/hub/facts.h"
 #include "tools/hub/ingest.h"
 #include "tools/hub/serve.h"
 #include "tools/hub/speed_report.h"
 #include "tools/hub/store.h"
+#include "tools/hub/subjects.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -36,6 +38,13 @@ static const char usage[] =
     "  speed --from DAY --to DAY [--provider NAME] [--plan NAME] [--json | --csv]\n"
     "                             how fast lines were against what was bought, up to but not with the last "
     "day\n"
+    "  attendance [--school CODE] [--from DAY --to DAY] [--json]\n"
+    "                             who came by when, as counts; kiosks and how much of school time they were "
+    "up\n"
+    "  subjects [--fetch REQUEST [--csv]] [--json]\n"
+    "                             requests of persons, and what was put together for one\n"
+    "  keys [--device ID --output FILE]\n"
+    "                             sealed key backups of boards\n"
     "  command --key FILE --device ID [--shard NAME] [--expires 10min] [--wait SECONDS]\n"
     "          [--instance NAME] [--line NAME] [--direction down|up] speedtest\n"
     "                             have a board test its line's speed; print the command's id\n"
@@ -241,6 +250,12 @@ static int command(const struct sp_hub_config *config, int argc, char **argv)
 		return facts_command(config, argc, argv);
 	if (strcmp(word, "speed") == 0)
 		return speed_command(config, argc, argv);
+	if (strcmp(word, "attendance") == 0)
+		return sp_attendance_report(config, argc, argv);
+	if (strcmp(word, "subjects") == 0)
+		return sp_subjects_command(config, argc, argv);
+	if (strcmp(word, "keys") == 0)
+		return sp_keys_command(config, argc, argv);
 	if (strcmp(word, "command") == 0)
 		return sp_hub_command(config, argc, argv);
 	if (strcmp(word, "all") == 0)

@@ -295,6 +295,8 @@ static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/speed", sp_serve_speed},
     {"GET", "/api/v1/speed/sites", sp_serve_site_speeds},
     {"GET", "/api/v1/tests", sp_serve_tests},
+    {"GET", "/api/v1/attendance", sp_serve_attendance},
+    {"GET", "/api/v1/kiosks", sp_serve_kiosks},
     {"GET", "/healthz", get_health},
     {"GET", "/api/*", get_unknown},
     {"GET", "/", get_page},

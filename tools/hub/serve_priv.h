@@ -5,6 +5,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/http_server.h"
+#include "tools/hub/period.h"
 #include "tools/hub/serve.h"
 #include "tools/hub/store.h"
 
@@ -37,6 +38,14 @@ void sp_call_error(struct sp_http_call *call, unsigned status, const char *text)
 const char *sp_call_query(struct sp_http_call *call, const char *name);
 /// False when it is there and no number; the error has then been answered.
 bool sp_call_number(struct sp_http_call *call, const char *name, int64_t def, int64_t max, int64_t *out);
+
+/// The period that was asked for; false: an error was answered.
+bool sp_call_period(struct sp_http_call *call, struct sp_period *out);
+
+// ---- serve_attendance.c -----------------------------------------------------------------------------------
+
+void sp_serve_attendance(struct sp_http_call *call, void *arg);
+void sp_serve_kiosks(struct sp_http_call *call, void *arg);
 
 // ---- serve_speed.c ----------------------------------------------------------------------------------------
 

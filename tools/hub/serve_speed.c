@@ -11,8 +11,7 @@
 #include "tools/hub/period.h"
 #include "tools/hub/serve_priv.h"
 
-/// False: an error was answered.
-static bool period(struct sp_http_call *call, struct sp_period *out)
+bool sp_call_period(struct sp_http_call *call, struct sp_period *out)
 {
 	char why[SP_PERIOD_WHY];
 	if (sp_period_parse(out, sp_call_query(call, "from"), sp_call_query(call, "to"),
@@ -37,7 +36,7 @@ void sp_serve_speed(struct sp_http_call *call, void *arg)
 	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	struct sp_period asked;
-	if (!period(call, &asked) || !begin(&view, arg, call, &asked))
+	if (!sp_call_period(call, &asked) || !begin(&view, arg, call, &asked))
 		return;
 	const struct sp_evidence_rules rules = sp_hub_evidence_rules(view.serve->config);
 	sp_view_end(&view,
@@ -51,7 +50,7 @@ void sp_serve_site_speeds(struct sp_http_call *call, void *arg)
 	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	struct sp_period asked;
-	if (period(call, &asked) && begin(&view, arg, call, &asked))
+	if (sp_call_period(call, &asked) && begin(&view, arg, call, &asked))
 		sp_view_end(&view, sp_api_site_speeds(view.serve->store, &asked, &out), &out);
 }
 
@@ -85,7 +84,7 @@ void sp_serve_tests(struct sp_http_call *call, void *arg)
 					.site = sp_call_query(call, "site"),
 					.line = sp_call_query(call, "line"),
 					.device = sp_call_query(call, "device")};
-	if (!period(call, &asked) ||
+	if (!sp_call_period(call, &asked) ||
 	    !sp_call_number(call, "limit", SP_CALL_LIMIT, SP_CALL_LIMIT_MAX, &filter.limit))
 		return;
 	if (!cursor(sp_call_query(call, "after"), &filter.after)) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/base/feed.h"
+#include "tools/hub/attendance.h"
 #include "tools/hub/evidence.h"
 #include "tools/hub/fact.h"
 #include "tools/hub/place.h"
@@ -105,6 +106,18 @@ struct sp_store_news {
 /// line of the register, as after a broker's loss of its retained messages.
 int sp_store_seal(struct sp_store *store, bool all_sites, struct sp_store_news *news) SP_MUST_CHECK;
 void sp_store_news_free(struct sp_store_news *news);
+
+// ---- upkeep ----------------------------------------------------------------------------------
+
+/// Events of kiosks that are older when they come are not taken; 400 unless told.
+void sp_store_set_attendance_days(struct sp_store *store, int64_t days);
+struct sp_upkeep_rules {
+	int64_t attendance_days; ///< how long events of kiosks are held
+	int64_t extract_days;    ///< and what was put together for a request
+};
+/// Outside of a transaction: a small step of what must go. 1: there is more to do, 0, or -errno.
+int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
+		    int64_t now_ms) SP_MUST_CHECK;
 
 // ---- reading -----------------------------------------------------------------------------------
 
@@ -233,7 +246,8 @@ struct sp_fact_view {
 	struct sp_placed when;
 	const char *data; ///< JSON object
 };
-/// With id > `after`, in order of arrival. Facts alone unless `all_classes`. `device` NULL: all.
+/// With id > `after`, in order of arrival. Facts alone unless `all_classes`, which adds bulk: events of
+/// kiosks are never told one by one. `device` NULL: all.
 int sp_store_facts(struct sp_store *store, const char *device, bool all_classes, int64_t after, int64_t limit,
 		   void (*row)(void *arg, const struct sp_fact_view *fact), void *arg) SP_MUST_CHECK;
 
@@ -270,3 +284,86 @@ int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t
 		 void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
 			     size_t count),
 		 void *arg) SP_MUST_CHECK;
+
+// ---- attendance --------------------------------------------------------------------------------
+
+/// Texts live during the call. A period of days as numbers: from_day ≤ day < to_day.
+struct sp_attendance_filter {
+	const char *school; ///< NULL: all of the register
+	int64_t from_day, to_day;
+	bool details; ///< with groups and curve
+};
+struct sp_attendance_view {
+	const char *area, *school, *school_name;
+	int64_t day;
+	const struct sp_attendance_day *figures;
+};
+/// Days without any event or count are left out. Of a day that runs by read_begin's time what is over counts.
+int sp_store_attendance(struct sp_store *store, const struct sp_attendance_filter *filter,
+			void (*row)(void *arg, const struct sp_attendance_view *day),
+			void *arg) SP_MUST_CHECK;
+
+/// School time in which a kiosk was not up.
+struct sp_kiosk_gap {
+	int64_t from_ms, to_ms;
+	enum sp_line_state state;
+	const char *cause; ///< "power", "reboot", "agent", "switched_off", "line", "hub", "kiosk", "unheard",
+			   ///< "missing"
+	const char *detail; ///< the line's cause, or the kiosk's reason; may be ""
+};
+struct sp_kiosk_view {
+	const char *school, *school_name, *site, *device, *kiosk, *driver, *reason, *text, *model, *firmware;
+	enum sp_line_state state;
+	int64_t since_ms, heard_ms, told_ms; ///< -1: not known, as below
+	bool has_clock_error;
+	double clock_error_seconds;
+	int64_t records, capacity, users, backlog, refused, accepted, known;
+	/// Of the school time of the period up to now, since the kiosk is known; 0 scheduled: no timetable.
+	int64_t scheduled_ms, up_ms, down_ms, unknown_ms;
+	/// Its own totals, of the days for which it gave one: what it counted, what the board took, what came
+	/// here.
+	int64_t total_days, counted, taken, arrived;
+	const struct sp_segment *segments; ///< of the whole period
+	size_t segment_count;
+	const struct sp_kiosk_gap *gaps;
+	size_t gap_count;
+};
+/// A unit of attendance_automation_ratio.
+enum sp_unit { SP_UNIT_UNKNOWN, SP_UNIT_YES, SP_UNIT_NO };
+const char *sp_unit_name(enum sp_unit unit);
+struct sp_automation_view {
+	const char *area, *school, *school_name;
+	enum sp_unit unit;
+	const char *reason; ///< of unknown: "no_timetable", "no_kiosk", "not_measured"; else ""
+	int64_t kiosks, days, yes, no, unknown; ///< school days
+};
+struct sp_kiosk_filter {
+	const char *school; ///< NULL: all of the register
+	int64_t from_ms, to_ms;
+};
+/// School by school: its kiosks, then the school itself.
+int sp_store_kiosks(struct sp_store *store, const struct sp_kiosk_filter *filter,
+		    void (*kiosk)(void *arg, const struct sp_kiosk_view *kiosk),
+		    void (*school)(void *arg, const struct sp_automation_view *school),
+		    void *arg) SP_MUST_CHECK;
+
+struct sp_subject_view {
+	const char *request, *device, *school, *action; ///< school "": not in the register then
+	int64_t persons, erased_on_board, events;       ///< pseudonyms; events erased or in the extract here
+	int64_t at_ms;
+	bool extracted;
+	const char *extract; ///< JSON list; only of a request that was asked for by its id
+};
+/// Newest first. `request` NULL: all.
+int sp_store_subjects(struct sp_store *store, const char *request,
+		      void (*row)(void *arg, const struct sp_subject_view *subject), void *arg) SP_MUST_CHECK;
+
+struct sp_key_backup_view {
+	const char *device;
+	int64_t t_ms;
+	const char *school_years, *blob;
+};
+/// `device` NULL: all.
+int sp_store_key_backups(struct sp_store *store, const char *device,
+			 void (*row)(void *arg, const struct sp_key_backup_view *backup),
+			 void *arg) SP_MUST_CHECK;

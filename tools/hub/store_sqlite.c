@@ -12,8 +12,8 @@
 #include "agent/base/mem.h"
 
 enum {
-	BUSY_MS = 5000,
 	SILENCE_MS = 15 * 60 * 1000,
+	ATTENDANCE_DAYS = 400,
 };
 
 const char *sp_store_error(const struct sp_store *store)
@@ -41,12 +41,13 @@ int sp_store_meta_set(struct sp_store *store, const char *key, int64_t value)
 /// WAL survives in the file; FULL makes each commit reach the disk before it is acknowledged.
 static int settings(struct sp_store *store)
 {
-	sqlite3_busy_timeout(store->db, BUSY_MS);
+	sqlite3_busy_timeout(store->db, SP_BUSY_MS);
 	sqlite3_extended_result_codes(store->db, 0);
 	if (!store->writing)
 		return sp_sql_script(store, "PRAGMA query_only = 1; PRAGMA cache_size = -32768");
 	return sp_sql_script(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-				    "PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0");
+				    "PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0;"
+				    "PRAGMA secure_delete = ON");
 }
 
 /// In one transaction, so that two programs that start together make one schema. A newer program's
@@ -75,6 +76,8 @@ int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mo
 	struct sp_store *store = sp_alloc(sizeof(*store));
 	store->writing = mode == SP_STORE_WRITE;
 	store->silence_ms = SILENCE_MS;
+	store->attendance_days = ATTENDANCE_DAYS;
+	store->refusals = -1;
 	int flags = store->writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	int result = 0;
 	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
@@ -82,7 +85,7 @@ int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mo
 		snprintf(why, 256, "%s", store->error);
 	}
 	if (result == 0) {
-		sqlite3_busy_timeout(store->db, BUSY_MS);
+		sqlite3_busy_timeout(store->db, SP_BUSY_MS);
 		result = check(store, why);
 	}
 	if (result == 0 && (result = settings(store)) < 0)
@@ -152,6 +155,7 @@ void sp_store_rollback(struct sp_store *store)
 {
 	store->ack_number = store->ack_number_saved;
 	store->register_rev = store->register_rev_saved;
+	store->refusals = -1;
 	forget_touched(store);
 	if (!sqlite3_get_autocommit(store->db))
 		(void)!SQL_DO(store, "ROLLBACK");

@@ -6,10 +6,13 @@
 #include <sqlite3.h>
 
 #include "tools/hub/store.h"
+#include "tools/hub/strip.h"
 
 enum {
-	SP_SCHEMA_VERSION = 6,
-	SP_SQL_SLOTS = 512, ///< call sites, a power of two, at most half used
+	SP_SCHEMA_VERSION = 7,
+	SP_SQL_SLOTS = 1024, ///< call sites, a power of two, at most half used
+	SP_BUSY_MS = 5000,   ///< how long another process may hold the database
+	SP_CODE_BYTES = 16,  ///< of an event's id, and of what stands for a person
 };
 
 enum sp_presence { SP_PRESENCE_NEVER, SP_PRESENCE_ONLINE, SP_PRESENCE_STOPPED, SP_PRESENCE_LOST };
@@ -32,6 +35,11 @@ struct sp_store {
 	bool writing, seen_changes;
 	int64_t now_ms; ///< of this transaction
 	int64_t silence_ms;
+	int64_t attendance_days; ///< events of kiosks are held for so long
+	char person_secret[2 * SP_ID_LENGTH + 1];
+	int64_t refusals;          ///< are there any? -1: not looked yet
+	bool scrub;                ///< something was erased that the WAL may still hold
+	int64_t upkeep_ms;         ///< when what is too old was last looked for, by this handle
 	int64_t silence_sought_ms; ///< when boards that fell silent were last looked for
 	char epoch[SP_ID_LENGTH + 1];
 	int64_t ack_number, register_rev;
@@ -42,13 +50,15 @@ struct sp_store {
 // ---- statements (store_sqlite_sql.c) -----------------------------------------------------------
 
 struct sp_arg {
-	enum { SP_ARG_INT, SP_ARG_TEXT, SP_ARG_REAL } type;
+	enum { SP_ARG_INT, SP_ARG_TEXT, SP_ARG_REAL, SP_ARG_BLOB } type;
 	int64_t integer;
 	const char *text; ///< NULL: SQL's NULL; must live until the statement was stepped
 	double real;
 };
 #define I(x) ((struct sp_arg){.type = SP_ARG_INT, .integer = (x)})
 #define T(x) ((struct sp_arg){.type = SP_ARG_TEXT, .text = (x)})
+/// Of 16 bytes.
+#define B(x) ((struct sp_arg){.type = SP_ARG_BLOB, .text = (const char *)(x)})
 #define R(x) ((struct sp_arg){.type = SP_ARG_REAL, .real = (x)})
 
 /// Runs to the end. The SQL must be a literal: it is prepared once per call site.
@@ -196,6 +206,7 @@ int sp_arrival_add(struct sp_store *store, const struct sp_arrival *arrival, int
 // ---- projections (store_sqlite_project.c) --------------------------------------------------------------
 
 struct sp_record {
+	int64_t id; ///< of its event
 	int64_t device, stream, boot, seq, mono_us;
 	const char *type, *instance, *data;
 	struct sp_placed when;
@@ -215,6 +226,51 @@ int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream) SP_
 int sp_record_moment(struct sp_store *store, const struct sp_time_frame *frame,
 		     const struct sp_record *record, const char *boot, int64_t t_ms, int64_t mono_us,
 		     int64_t uncertainty_ms, struct sp_placed *out) SP_MUST_CHECK;
+
+// ---- attendance (store_sqlite_punch.c) -------------------------------------------------------------------
+
+/// What an event's own row keeps of a record: not what a person's data or a key is, since that has one place
+/// only. NULL: all of it; else free().
+char *sp_attendance_kept(const char *type, const char *data);
+/// A `punch`: a row, unless that event is known, too old, or of somebody who is to be forgotten.
+int sp_punch_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
+/// The same range with another text: 1, when it is one that the board redacted, or one from before that; what
+/// is forgotten in it is erased. 0: it is somebody else's.
+int sp_punch_redacted(struct sp_store *store, int64_t stream,
+		      const struct sp_feed_message *message) SP_MUST_CHECK;
+/// Erases an event's punch, and the event's own row but for its place in the ledger. Without `recount` the
+/// caller counts that day's arrivals anew.
+int sp_punch_erase(struct sp_store *store, int64_t id, bool recount) SP_MUST_CHECK;
+/// First arrivals of a board's day, counted anew.
+int sp_arrival_recount(struct sp_store *store, int64_t device, int64_t day) SP_MUST_CHECK;
+/// An instance of a board as a kiosk's row; made when it is not there yet.
+int sp_kiosk_row(struct sp_store *store, const struct sp_record *record, int64_t *id) SP_MUST_CHECK;
+/// A hexadecimal text in 16 bytes.
+void sp_code_bytes(const char *hex, uint8_t out[SP_CODE_BYTES]);
+
+// ---- persons (store_sqlite_person.c) ---------------------------------------------------------------------
+
+/// The number that stands for a pseudonym: 1; 0 when it has none and `make` is false.
+int sp_person_row(struct sp_store *store, const char *pseudonym, bool make, int64_t *id) SP_MUST_CHECK;
+enum { SP_PERSON_SEEN_DAYS = 30 }; ///< how much later than noted a person may have been seen last
+int sp_person_seen(struct sp_store *store, int64_t id, int64_t day) SP_MUST_CHECK;
+/// 1: events of this person from that board are refused.
+int sp_person_refused(struct sp_store *store, const char *pseudonym, int64_t device) SP_MUST_CHECK;
+int sp_person_refuse(struct sp_store *store, const char *pseudonym, int64_t device) SP_MUST_CHECK;
+/// The board's school by the register; "" without one.
+int sp_device_school(struct sp_store *store, int64_t device, char out[65]) SP_MUST_CHECK;
+
+// ---- kiosks, counts, requests, keys (store_sqlite_kiosk.c, store_sqlite_subject.c) ------------------------
+
+int sp_kiosk_project(struct sp_store *store, const struct sp_time_frame *frame,
+		     const struct sp_record *record) SP_MUST_CHECK;
+int sp_kiosk_total_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
+int sp_counts_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
+int sp_backup_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
+/// A `device` fact, for the history of its instance.
+int sp_instance_point(struct sp_store *store, const struct sp_record *record,
+		      const struct sp_fact_device *fact) SP_MUST_CHECK;
+int sp_subject_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
 
 // ---- speed tests (store_sqlite_speed.c) ------------------------------------------------------------------
 
@@ -238,6 +294,28 @@ int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms,
 int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
 			void (*row)(void *arg, const struct sp_silence_view *silence),
 			void *arg) SP_MUST_CHECK;
+
+// ---- a stretch of time of one board (store_sqlite_day.c) -------------------------------------------------
+
+struct sp_watch {
+	int64_t device, line;
+	int64_t from_ms, to_ms, now_ms;
+	int64_t reach_ms; ///< of the last point before the stretch: what is asked for begins there
+	struct sp_strip strip;
+	struct sp_point *points;
+	char **causes; ///< as many as points
+	struct sp_quiet *quiet;
+	size_t point_room, heard_room, hole_room, quiet_room;
+};
+/// In order of time; copies `cause`.
+void sp_watch_point(struct sp_watch *watch, int64_t t_ms, enum sp_line_state state, const char *cause);
+/// Where the board was heard, what is missing, why it was silent; after the points. `line`: of the board, for
+/// what is presumed of a silence that lasts.
+int sp_watch_read(struct sp_store *store, struct sp_watch *watch,
+		  const struct sp_line_view *line) SP_MUST_CHECK;
+/// free() them; they point into the watch.
+struct sp_segment *sp_watch_segments(struct sp_watch *watch, size_t *count);
+void sp_watch_free(struct sp_watch *watch);
 
 // ---- views (store_sqlite_view.c) -------------------------------------------------------------------------
 

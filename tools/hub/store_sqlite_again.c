@@ -38,7 +38,8 @@ static int place_event(struct sp_store *store, const struct sp_time_frame *frame
 				   .type = sp_sql_text(stmt, 2),
 				   .instance = sp_sql_text(stmt, 3),
 				   .data = sp_sql_text(stmt, 4),
-				   .was_ms = sp_sql_int(stmt, 5, 0)};
+				   .was_ms = sp_sql_int(stmt, 5, 0),
+				   .id = sp_sql_int(stmt, 6, 0)};
 	int result = sp_time_place(store, frame, &none, record.mono_us, &record.when);
 	if (result == 0)
 		result =
@@ -72,7 +73,7 @@ static int place_batch(struct sp_store *store, struct sp_time_frame *frame, cons
 	for (int64_t seq = batch->first - 1; result == 0;) {
 		sqlite3_stmt *stmt = SQL_QUERY(
 		    store,
-		    "SELECT seq, mono_us, type, instance, data, t_ms FROM event WHERE"
+		    "SELECT seq, mono_us, type, instance, data, t_ms, id FROM event WHERE"
 		    " stream = ? AND seq > ? AND seq <= ? AND (placed >= ? OR ? OR (placed >= ? AND err_ms > "
 		    "?"
 		    " AND mono_us BETWEEN ? AND ?)) ORDER BY seq LIMIT 1",

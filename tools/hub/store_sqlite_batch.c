@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// The ledger holds disjoint ranges, so the last one that begins at or before `last` decides.
@@ -51,6 +52,19 @@ static int heard(struct sp_store *store, int64_t device, const struct sp_arrival
 		      I(device), I(at_ms), T(arrival->shard), I(events));
 }
 
+/// The same range with another digest: of a batch of which the board has erased something?
+static int redacted(struct sp_store *store, const struct sp_stream_row *stream,
+		    const struct sp_feed_message *message, enum sp_verdict *verdict)
+{
+	if (*verdict != SP_VERDICT_CONFLICT || stream->cls != message->envelope.cls ||
+	    stream->cls != SP_RECORD_ATTENDANCE)
+		return 0;
+	int result = sp_punch_redacted(store, stream->id, message);
+	if (result == 1)
+		*verdict = SP_VERDICT_DUPLICATE;
+	return result < 0 ? result : 0;
+}
+
 static int unread(struct sp_store *store, const struct sp_arrival *arrival, const struct sp_feed_event *event,
 		  const char *fault)
 {
@@ -67,16 +81,20 @@ static int store_event(struct sp_store *store, const struct sp_arrival *arrival,
 {
 	const struct sp_anchor own = {event->placed, event->mono_us, event->t_ms, event->err_ms};
 	int result = sp_time_place(store, frame, &own, event->mono_us, when);
+	char *kept = sp_attendance_kept(event->type, event->data);
 	if (result == 0)
-		result = SQL_DO(
-		    store,
-		    "INSERT INTO event(stream, seq, type, instance, mono_us, t_ms, err_ms, placed,"
-		    " arrived_ms, data) VALUES(?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?)",
-		    I(frame->stream), I(event->seq), T(event->type), T(event->device), I(event->mono_us),
-		    I(when->t_ms), I(when->err_ms), I(when->by), I(arrival->arrived_ms), T(event->data));
+		result =
+		    SQL_DO(store,
+			   "INSERT INTO event(stream, seq, type, instance, mono_us, t_ms, err_ms, placed,"
+			   " arrived_ms, data) VALUES(?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?)",
+			   I(frame->stream), I(event->seq), T(event->type), T(event->device),
+			   I(event->mono_us), I(when->t_ms), I(when->err_ms), I(when->by),
+			   I(arrival->arrived_ms), T(kept ? kept : event->data));
+	free(kept);
 	if (result < 0)
 		return result;
-	const struct sp_record record = {.device = frame->device,
+	const struct sp_record record = {.id = sqlite3_last_insert_rowid(store->db),
+					 .device = frame->device,
 					 .stream = frame->stream,
 					 .boot = frame->boot,
 					 .seq = event->seq,
@@ -109,9 +127,10 @@ static int store_events(struct sp_store *store, const struct sp_arrival *arrival
 		from_ms = when.t_ms < from_ms ? when.t_ms : from_ms;
 		to_ms = when.t_ms > to_ms ? when.t_ms : to_ms;
 	}
-	int result = SQL_DO(store, "INSERT INTO batch VALUES(?, ?, ?, ?, ?, ?, ?)", I(frame->stream),
-			    I(message->envelope.first), I(message->envelope.last),
-			    T(message->envelope.digest), I(frame->boot), I(arrival->arrived_ms), I(loose));
+	int result =
+	    SQL_DO(store, "INSERT INTO batch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", I(frame->stream),
+		   I(message->envelope.first), I(message->envelope.last), T(message->envelope.digest),
+		   I(frame->boot), I(arrival->arrived_ms), I(loose), I(message->envelope.redacted));
 	if (result < 0 || to_ms < 0)
 		return result;
 	return SQL_DO(store,
@@ -175,6 +194,8 @@ static int batch(struct sp_store *store, const struct sp_arrival *arrival,
 		result = sp_stream_get(store, device, envelope->stream, envelope->cls, &stream);
 	if (result == 0)
 		result = judge(store, stream.id, envelope, verdict);
+	if (result == 0)
+		result = redacted(store, &stream, message, verdict);
 	if (result != 0)
 		return result;
 	if (stream.cls != envelope->cls)

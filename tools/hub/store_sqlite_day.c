@@ -7,18 +7,6 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/strip.h"
-
-struct day {
-	int64_t device, line;
-	int64_t from_ms, to_ms, now_ms;
-	int64_t reach_ms; ///< of the last point before the day: what is asked for begins there
-	struct sp_strip strip;
-	struct sp_point *points;
-	char **causes; ///< as many as points
-	struct sp_quiet *quiet;
-	size_t point_room, heard_room, hole_room, quiet_room;
-};
 
 static void add_span(struct sp_span **spans, size_t *count, size_t *room, int64_t from_ms, int64_t to_ms)
 {
@@ -29,9 +17,20 @@ static void add_span(struct sp_span **spans, size_t *count, size_t *room, int64_
 	(*spans)[(*count)++] = (struct sp_span){from_ms, to_ms};
 }
 
+void sp_watch_point(struct sp_watch *day, int64_t t_ms, enum sp_line_state state, const char *cause)
+{
+	if (day->strip.point_count == day->point_room) {
+		day->point_room = day->point_room ? day->point_room * 2 : 16;
+		day->points = sp_realloc(day->points, day->point_room * sizeof(*day->points));
+		day->causes = sp_realloc(day->causes, day->point_room * sizeof(*day->causes));
+	}
+	char *kept = day->causes[day->strip.point_count] = sp_strdup(cause);
+	day->points[day->strip.point_count++] = (struct sp_point){t_ms, state, kept};
+}
+
 /// A state that began before its run, or a moment before by the error of the clock, is known since that run
 /// watches.
-static int read_points(struct sp_store *store, struct day *day)
+static int read_points(struct sp_store *store, struct sp_watch *day)
 {
 	sqlite3_stmt *stmt =
 	    SQL_QUERY(store,
@@ -42,22 +41,15 @@ static int read_points(struct sp_store *store, struct day *day)
 		      " retold AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
 		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		if (day->strip.point_count == day->point_room) {
-			day->point_room = day->point_room ? day->point_room * 2 : 16;
-			day->points = sp_realloc(day->points, day->point_room * sizeof(*day->points));
-			day->causes = sp_realloc(day->causes, day->point_room * sizeof(*day->causes));
-		}
-		char *cause = day->causes[day->strip.point_count] = sp_strdup(sp_sql_text(stmt, 2));
-		day->points[day->strip.point_count++] = (struct sp_point){
-		    sp_sql_int(stmt, 0, 0), (enum sp_line_state)sp_sql_int(stmt, 1, 0), cause};
-	}
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		sp_watch_point(day, sp_sql_int(stmt, 0, 0), (enum sp_line_state)sp_sql_int(stmt, 1, 0),
+			       sp_sql_text(stmt, 2));
 	day->reach_ms =
 	    day->strip.point_count && day->points[0].t_ms < day->from_ms ? day->points[0].t_ms : day->from_ms;
 	return result;
 }
 
-static int read_heard(struct sp_store *store, struct day *day)
+static int read_heard(struct sp_store *store, struct sp_watch *day)
 {
 	// Each opening begins with a fact: from its last one to the first measurement, the board was there.
 	sqlite3_stmt *stmt = SQL_QUERY(
@@ -92,7 +84,7 @@ static int read_heard(struct sp_store *store, struct day *day)
 
 /// A gap in the facts, from the record before it to the one behind it. At a stream's end it reaches
 /// to the next opening, at its beginning back to the one before.
-static int read_holes(struct sp_store *store, struct day *day)
+static int read_holes(struct sp_store *store, struct sp_watch *day)
 {
 	sqlite3_stmt *stmt = SQL_QUERY(
 	    store,
@@ -116,7 +108,7 @@ static int read_holes(struct sp_store *store, struct day *day)
 	return result;
 }
 
-static void add_quiet(struct day *day, int64_t from_ms, int64_t to_ms, const char *cause)
+static void add_quiet(struct sp_watch *day, int64_t from_ms, int64_t to_ms, const char *cause)
 {
 	if (day->strip.quiet_count == day->quiet_room) {
 		day->quiet_room = day->quiet_room ? day->quiet_room * 2 : 4;
@@ -127,7 +119,7 @@ static void add_quiet(struct day *day, int64_t from_ms, int64_t to_ms, const cha
 
 static void on_silence(void *arg, const struct sp_silence_view *silence)
 {
-	struct day *day = arg;
+	struct sp_watch *day = arg;
 	size_t count = day->strip.quiet_count;
 	// From the last record on nothing is told of the line, whenever it was that the board fell silent.
 	int64_t from_ms = silence->last_ms >= 0 ? silence->last_ms : silence->start_from_ms;
@@ -137,7 +129,7 @@ static void on_silence(void *arg, const struct sp_silence_view *silence)
 }
 
 /// Silences that are over, and the one that lasts if it is presumed to be the main switch.
-static int read_quiet(struct sp_store *store, struct day *day, const struct sp_line_view *view)
+static int read_quiet(struct sp_store *store, struct sp_watch *day, const struct sp_line_view *view)
 {
 	int result = sp_silences_between(store, day->device, day->from_ms, day->to_ms, on_silence, day);
 	if (view->lost_ms >= 0 && strcmp(view->cause, "switched_off") == 0)
@@ -145,7 +137,24 @@ static int read_quiet(struct sp_store *store, struct day *day, const struct sp_l
 	return result;
 }
 
-static void day_free(struct day *day)
+int sp_watch_read(struct sp_store *store, struct sp_watch *day, const struct sp_line_view *view)
+{
+	int result = read_heard(store, day);
+	if (result == 0)
+		result = read_holes(store, day);
+	if (result == 0)
+		result = read_quiet(store, day, view);
+	return result;
+}
+
+struct sp_segment *sp_watch_segments(struct sp_watch *day, size_t *count)
+{
+	day->strip.points = day->points;
+	day->strip.quiet = day->quiet;
+	return sp_strip_segments(&day->strip, day->from_ms, day->to_ms, count);
+}
+
+void sp_watch_free(struct sp_watch *day)
 {
 	for (size_t i = 0; i < day->strip.point_count; i++)
 		free(day->causes[i]);
@@ -156,7 +165,7 @@ static void day_free(struct day *day)
 	free(day->strip.holes);
 }
 
-static int one_line(struct sp_store *store, struct day *day, const struct sp_line_view *view,
+static int one_line(struct sp_store *store, struct sp_watch *day, const struct sp_line_view *view,
 		    void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
 				size_t count),
 		    void *arg)
@@ -164,20 +173,13 @@ static int one_line(struct sp_store *store, struct day *day, const struct sp_lin
 	size_t count;
 	int result = day->line ? read_points(store, day) : 0;
 	if (result == 0 && day->line)
-		result = read_heard(store, day);
-	if (result == 0 && day->line)
-		result = read_holes(store, day);
-	if (result == 0 && day->line)
-		result = read_quiet(store, day, view);
+		result = sp_watch_read(store, day, view);
 	if (result == 0) {
-		day->strip.points = day->points;
-		day->strip.quiet = day->quiet;
-		struct sp_segment *segments =
-		    sp_strip_segments(&day->strip, day->from_ms, day->to_ms, &count);
+		struct sp_segment *segments = sp_watch_segments(day, &count);
 		row(arg, view, segments, count);
 		free(segments);
 	}
-	day_free(day);
+	sp_watch_free(day);
 	return result;
 }
 
@@ -198,11 +200,11 @@ int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t
 	    " k.line = l.name)) ORDER BY d.name, l.name)");
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1) {
-		struct day day = {.device = sp_sql_int(stmt, SP_LINE_COLUMN_DEVICE, 0),
-				  .line = sp_sql_int(stmt, SP_LINE_COLUMN_LINE, 0),
-				  .from_ms = from_ms,
-				  .to_ms = to_ms,
-				  .now_ms = now_ms};
+		struct sp_watch day = {.device = sp_sql_int(stmt, SP_LINE_COLUMN_DEVICE, 0),
+				       .line = sp_sql_int(stmt, SP_LINE_COLUMN_LINE, 0),
+				       .from_ms = from_ms,
+				       .to_ms = to_ms,
+				       .now_ms = now_ms};
 		struct sp_line_view view;
 		sp_line_view(store, stmt, &view);
 		result = one_line(store, &day, &view, row, arg);

@@ -233,6 +233,9 @@ static int project_device(struct sp_store *store, const struct sp_record *record
 	struct sp_fact_device fact;
 	if (!sp_fact_device(&fact, record->data))
 		return 1;
+	int result = sp_instance_point(store, record, &fact);
+	if (result < 0)
+		return result;
 	return SQL_DO(store,
 		      "INSERT INTO instance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT DO UPDATE SET"
 		      " driver = ?3, reason = ?5, text = ?6, t_ms = ?7,"
@@ -270,5 +273,17 @@ int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const 
 		return project_dropped(store, record);
 	if (strcmp(record->type, "speedtest") == 0)
 		return sp_speed_project(store, record);
+	if (strcmp(record->type, "punch") == 0)
+		return sp_punch_project(store, record);
+	if (strcmp(record->type, "kiosk") == 0)
+		return sp_kiosk_project(store, frame, record);
+	if (strcmp(record->type, "kiosk_total") == 0)
+		return sp_kiosk_total_project(store, record);
+	if (strcmp(record->type, "attendance") == 0)
+		return sp_counts_project(store, record);
+	if (strcmp(record->type, "subject_request") == 0)
+		return sp_subject_project(store, record);
+	if (strcmp(record->type, "key_backup") == 0)
+		return sp_backup_project(store, record);
 	return 0;
 }

@@ -134,7 +134,8 @@ int sp_store_instances(struct sp_store *store, const char *device,
 int sp_store_facts(struct sp_store *store, const char *device, bool all_classes, int64_t after, int64_t limit,
 		   void (*row)(void *arg, const struct sp_fact_view *fact), void *arg)
 {
-	const int64_t last_class = all_classes ? SP_RECORD_CLASSES - 1 : SP_RECORD_FACTS;
+	// Events of kiosks are shown as counts, never one by one.
+	const int64_t other = all_classes ? SP_RECORD_BULK : SP_RECORD_FACTS;
 	sqlite3_stmt *stmt =
 	    device
 		? SQL_QUERY(
@@ -142,15 +143,15 @@ int sp_store_facts(struct sp_store *store, const char *device, bool all_classes,
 		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
 		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM device d JOIN stream s ON"
 		      " s.device = d.id JOIN event e ON e.stream = s.id LEFT JOIN boot b ON b.id = s.boot"
-		      " WHERE d.name = ? AND s.class <= ? AND e.id > ? ORDER BY e.id LIMIT ?",
-		      T(device), I(last_class), I(after), I(limit))
+		      " WHERE d.name = ? AND s.class IN (?, ?) AND e.id > ? ORDER BY e.id LIMIT ?",
+		      T(device), I(SP_RECORD_FACTS), I(other), I(after), I(limit))
 		: SQL_QUERY(
 		      store,
 		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
 		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM event e CROSS JOIN stream s ON"
 		      " s.id = e.stream JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
-		      " WHERE s.class <= ? AND e.id > ? ORDER BY e.id LIMIT ?",
-		      I(last_class), I(after), I(limit));
+		      " WHERE s.class IN (?, ?) AND e.id > ? ORDER BY e.id LIMIT ?",
+		      I(SP_RECORD_FACTS), I(other), I(after), I(limit));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1)
 		row(arg, &(struct sp_fact_view){

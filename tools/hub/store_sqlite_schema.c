@@ -30,7 +30,8 @@ static const char identities[] =
 static const char records[] =
     "CREATE TABLE batch(stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " digest TEXT NOT NULL, boot INTEGER NOT NULL, arrived_ms INTEGER NOT NULL,"
-    " loose INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(stream, first)) WITHOUT ROWID;"
+    " loose INTEGER NOT NULL DEFAULT 0, redacted INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(stream, first)) WITHOUT ROWID;"
     "CREATE INDEX batch_loose ON batch(boot) WHERE loose > 0;"
 
     "CREATE TABLE event(id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
@@ -109,6 +110,51 @@ static const char speed[] =
     " PRIMARY KEY(device, line, from_ms)) WITHOUT ROWID;"
     "CREATE INDEX register_history_place ON register_history(school, site);";
 
+// A punch has the id of its event, whose own row holds nothing of it. A person is a number here: the code
+// behind it is made of the pseudonym by a key of this hub, so that no file of ours ever holds a pseudonym.
+static const char attendance[] =
+    "CREATE TABLE person(id INTEGER PRIMARY KEY AUTOINCREMENT, code BLOB NOT NULL UNIQUE,"
+    " seen_day INTEGER NOT NULL DEFAULT 0);"
+
+    "CREATE TABLE punch(id INTEGER PRIMARY KEY, event BLOB NOT NULL, person INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, kiosk INTEGER NOT NULL, day INTEGER NOT NULL, t_ms INTEGER,"
+    " received_ms INTEGER NOT NULL, way INTEGER NOT NULL, mark INTEGER NOT NULL, method INTEGER NOT NULL,"
+    " person_kind INTEGER NOT NULL, gate TEXT NOT NULL, number INTEGER, kiosk_time TEXT NOT NULL,"
+    " kiosk_t_ms INTEGER, correction INTEGER NOT NULL, correction_seconds REAL NOT NULL);"
+    "CREATE UNIQUE INDEX punch_event ON punch(event);"
+    "CREATE INDEX punch_day ON punch(device, day, person, t_ms);"
+
+    "CREATE TABLE arrival(device INTEGER NOT NULL, day INTEGER NOT NULL, kiosk INTEGER NOT NULL,"
+    " bin INTEGER NOT NULL, persons INTEGER NOT NULL, PRIMARY KEY(device, day, kiosk, bin)) WITHOUT ROWID;"
+
+    "CREATE TABLE attendance(device INTEGER NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,"
+    " minutes INTEGER NOT NULL, revision INTEGER NOT NULL, arrived INTEGER NOT NULL,"
+    " withheld INTEGER NOT NULL, groups TEXT NOT NULL, PRIMARY KEY(device, day, slot)) WITHOUT ROWID;"
+
+    "CREATE TABLE kiosk(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name TEXT NOT NULL,"
+    " driver TEXT NOT NULL DEFAULT '', first_ms INTEGER NOT NULL, t_ms INTEGER, heard_ms INTEGER,"
+    " clock_error_seconds REAL, records INTEGER, capacity INTEGER, users INTEGER, backlog INTEGER,"
+    " refused INTEGER, accepted INTEGER, known INTEGER, model TEXT NOT NULL DEFAULT '',"
+    " firmware TEXT NOT NULL DEFAULT '', UNIQUE(device, name));"
+
+    "CREATE TABLE kiosk_day(kiosk INTEGER NOT NULL, day INTEGER NOT NULL, arrived INTEGER NOT NULL DEFAULT 0,"
+    " counted INTEGER, taken INTEGER, t_ms INTEGER, PRIMARY KEY(kiosk, day)) WITHOUT ROWID;"
+
+    "CREATE TABLE instance_point(device INTEGER NOT NULL, name TEXT NOT NULL, t_ms INTEGER NOT NULL,"
+    " stream INTEGER NOT NULL, seq INTEGER NOT NULL, placed INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, PRIMARY KEY(device, name, t_ms, stream, seq)) WITHOUT ROWID;"
+
+    "CREATE TABLE subject(device INTEGER NOT NULL, request TEXT NOT NULL, action INTEGER NOT NULL,"
+    " persons INTEGER NOT NULL, erased_on_board INTEGER NOT NULL, events INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, school TEXT, extract TEXT, PRIMARY KEY(device, request)) WITHOUT ROWID;"
+    "CREATE TABLE subject_person(person INTEGER NOT NULL, device INTEGER NOT NULL, request TEXT NOT NULL,"
+    " PRIMARY KEY(person, device, request)) WITHOUT ROWID;"
+    "CREATE TABLE refusal(code BLOB NOT NULL, device INTEGER NOT NULL, school TEXT,"
+    " PRIMARY KEY(code, device)) WITHOUT ROWID;"
+
+    "CREATE TABLE key_backup(device INTEGER PRIMARY KEY, t_ms INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, school_years TEXT NOT NULL, blob TEXT NOT NULL);";
+
 static int create(struct sp_store *store)
 {
 	int result = sp_sql_script(store, identities);
@@ -118,6 +164,15 @@ static int create(struct sp_store *store)
 		result = sp_sql_script(store, projections);
 	if (!result)
 		result = sp_sql_script(store, speed);
+	if (!result)
+		result = sp_sql_script(store, attendance);
+	// 256 random bits.
+	char secret[2][SP_ID_LENGTH + 1];
+	sp_id_new(secret[0]);
+	sp_id_new(secret[1]);
+	if (!result)
+		result = SQL_DO(store, "INSERT INTO meta VALUES('person_secret', ? || ?)", T(secret[0]),
+				T(secret[1]));
 	if (!result)
 		result = SQL_DO(store, "INSERT INTO meta VALUES('schema_version', ?), ('rev', 0)",
 				I(SP_SCHEMA_VERSION));

@@ -69,6 +69,9 @@ sqlite3_stmt *sp_sql_query(struct sp_store *store, const char *sql, const struct
 		case SP_ARG_TEXT:
 			result = sqlite3_bind_text(stmt, place, args[i].text, -1, SQLITE_STATIC);
 			break;
+		case SP_ARG_BLOB:
+			result = sqlite3_bind_blob(stmt, place, args[i].text, SP_CODE_BYTES, SQLITE_STATIC);
+			break;
 		case SP_ARG_REAL:
 			result = sqlite3_bind_double(stmt, place, args[i].real);
 			break;

@@ -150,3 +150,38 @@ bool sp_timetable_touches(const struct sp_timetable *timetable, int64_t from_ms,
 	}
 	return false;
 }
+
+int sp_timetable_begin(const struct sp_timetable *timetable, int64_t day)
+{
+	// 1970-01-01 was a Thursday.
+	int64_t weekday = ((day + 3) % DAYS + DAYS) % DAYS;
+	int begin = -1;
+	for (unsigned i = 0; i < timetable->count; i++) {
+		int minute = timetable->stretches[i].from - (int)weekday * DAY_MINUTES;
+		if (minute >= 0 && minute < DAY_MINUTES && (begin < 0 || minute < begin))
+			begin = minute;
+	}
+	return begin;
+}
+
+bool sp_timetable_next(const struct sp_timetable *timetable, int64_t at_ms, int64_t *from_ms, int64_t *to_ms)
+{
+	int64_t at = at_ms + SP_LOCAL_OFFSET_MS - MONDAY_MS;
+	bool found = false;
+	for (unsigned i = 0; i < timetable->count; i++) {
+		int64_t begin = timetable->stretches[i].from * MINUTE_MS;
+		int64_t end = timetable->stretches[i].to * MINUTE_MS;
+		int64_t weeks = (at - end) / WEEK_MS;
+		while (end + weeks * WEEK_MS <= at)
+			weeks++;
+		while (end + (weeks - 1) * WEEK_MS > at)
+			weeks--;
+		int64_t from = begin + weeks * WEEK_MS - SP_LOCAL_OFFSET_MS + MONDAY_MS;
+		if (found && from >= *from_ms)
+			continue;
+		*from_ms = from;
+		*to_ms = end + weeks * WEEK_MS - SP_LOCAL_OFFSET_MS + MONDAY_MS;
+		found = true;
+	}
+	return found;
+}

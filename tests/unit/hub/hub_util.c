@@ -101,6 +101,7 @@ static void decode(const struct envelope *e, struct sp_feed_message *message)
 {
 	struct sp_buf text = SP_BUF(SP_FEED_INFLATED_MAX), wire = SP_BUF(SP_FEED_PAYLOAD_MAX);
 	struct sp_feed_envelope envelope = {.cls = e->cls,
+					    .redacted = e->redacted,
 					    .clk = {.mono_us = e->clk_mono_us,
 						    .synced = e->synced,
 						    .wall_ms = e->clk_t_ms,
@@ -276,6 +277,44 @@ void execute(struct hub *hub, const char *sql)
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	sqlite3_close(db);
+}
+
+static bool file_holds(const char *path, const void *bytes, size_t length)
+{
+	struct sp_buf all = SP_BUF(256 * 1024 * 1024);
+	char chunk[64 * 1024];
+	FILE *file = fopen(path, "rb");
+	if (!file)
+		return false;
+	for (size_t n; (n = fread(chunk, 1, sizeof(chunk), file)) > 0;)
+		sp_buf_add(&all, chunk, n);
+	fclose(file);
+	bool found = all.length > 0 && memmem(all.data, all.length, bytes, length);
+	sp_buf_free(&all);
+	return found;
+}
+
+bool holds(struct hub *hub, const void *bytes, size_t length)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+	bool found = false;
+	for (size_t i = 0; i < SP_COUNT(suffixes); i++) {
+		char *path = sp_asprintf("%s%s", hub->path, suffixes[i]);
+		found |= file_holds(path, bytes, length);
+		free(path);
+	}
+	return found;
+}
+
+void register_csv(struct hub *hub, const char *csv)
+{
+	struct sp_config_errors errors = {0};
+	struct sp_register reg;
+	struct sp_store_import done;
+	if (sp_register_parse(&reg, "r.csv", csv, strlen(csv), &errors) != 0)
+		fail_msg("%s", errors.lines[0]);
+	assert_int_equal(sp_store_import(hub->store, &reg, false, hub->now_ms, &done), 0);
+	sp_register_free(&reg);
 }
 
 void enter(struct hub *hub, const char *school, const char *device)

@@ -60,6 +60,7 @@ struct envelope {
 	bool synced;                  ///< the sender's clock
 	int64_t clk_t_ms, clk_err_ms; ///< of the sender's clock
 	int64_t arrived_ms, lag_ms;   ///< [hub->now_ms]
+	int64_t redacted;
 };
 /// One transaction: begin, batch, seal, commit.
 enum sp_verdict deliver(struct hub *hub, struct envelope envelope);
@@ -100,5 +101,9 @@ const char *gaps(struct hub *hub, const char *stream);
 /// How often an anomaly was seen on a stream ("" for the device).
 int64_t anomalies(struct hub *hub, const char *kind, const char *stream);
 void execute(struct hub *hub, const char *sql);
+/// Does the database file, or what stands beside it, hold these bytes?
+bool holds(struct hub *hub, const void *bytes, size_t length);
+/// Replaces the register by this CSV text.
+void register_csv(struct hub *hub, const char *csv);
 /// Registers line "main" of a school at shard "north" with that board.
 void enter(struct hub *hub, const char *school, const char *device);
