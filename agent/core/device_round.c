@@ -182,7 +182,7 @@ void sp_device_begin(struct sp_device *dev)
 {
 	// While start runs, the device takes reports of what it finds.
 	dev->phase = SP_PHASE_WAITING;
-	int64_t failed = dev->failed;
+	dev->reason[0] = dev->text[0] = '\0';
 	int result = dev->driver->start(dev);
 	if (result < 0) {
 		start_failed(dev, result);
@@ -190,8 +190,9 @@ void sp_device_begin(struct sp_device *dev)
 	}
 	dev->start_failures = 0;
 	if (dev->interval_ms == 0) {
-		// To have started is its answer, unless it has said otherwise already.
-		if (dev->failed == failed) {
+		// To have started is its answer, unless it has said otherwise already: that it failed, or
+		// that it must wait and see.
+		if (!dev->reason[0]) {
 			dev->health.successes = SP_HEALTH_UP_AFTER;
 			judge(dev, SP_OUTCOME_OK, "", "");
 		}

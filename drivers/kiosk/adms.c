@@ -22,7 +22,7 @@ enum {
 	BODY_MAX = 64 << 20, ///< a whole log of a million events
 };
 
-enum { METRIC_REFUSED };
+enum { METRIC_REFUSED, METRIC_OPERATIONS };
 
 /// Where it should call, for whoever stands before it.
 static void our_address(const struct adms_conf *conf, char out[INET_ADDRSTRLEN + 16])
@@ -67,6 +67,11 @@ static int64_t silence_us(const struct adms_conf *conf, const struct adms *a)
 	return ms * 1000;
 }
 
+static void wait_for_it(struct sp_device *dev)
+{
+	sp_round_unmeasured(dev, "waiting", "it has not called since the agent started");
+}
+
 static void judge(struct sp_device *dev, const struct adms *a)
 {
 	const struct adms_conf *conf = sp_device_conf(dev);
@@ -74,7 +79,7 @@ static void judge(struct sp_device *dev, const struct adms *a)
 	if (a->wrong_key && !a->heard_us)
 		sp_round_failed(dev, "wrong_key", "it does not send the comm_key of this section");
 	else if (!a->heard_us && now_us - a->started_us < FIRST_WAIT_MS * INT64_C(1000))
-		sp_round_unmeasured(dev, "waiting", "it has not called since the agent started");
+		wait_for_it(dev);
 	else if (!a->heard_us)
 		never_called(dev, a);
 	else if (now_us - a->heard_us > silence_us(conf, a))
@@ -113,6 +118,10 @@ static void report(struct sp_device *dev, const struct adms *a)
 	};
 	sp_kiosk_health(dev, &health);
 	sp_sample(dev, METRIC_REFUSED, NULL, (double)a->refused);
+	for (unsigned i = 0; i < ADMS_HAPPENINGS; i++)
+		if (a->happened[i] > 0)
+			sp_sample(dev, METRIC_OPERATIONS, adms_happening_name((enum adms_happening)i),
+				  (double)a->happened[i]);
 }
 
 static void on_tick(struct sp_device *dev, void *arg)
@@ -149,6 +158,7 @@ static int start(struct sp_device *dev)
 	}
 	a->tick = sp_timer_new(dev, on_tick, a);
 	sp_timer_start(a->tick, ADMS_TICK_MS);
+	wait_for_it(dev);
 	return 0;
 }
 
@@ -164,6 +174,8 @@ static void stop(struct sp_device *dev)
 static const struct sp_metric metrics[] = {
     [METRIC_REFUSED] = {"refused_total", "count", SP_METRIC_COUNTER,
 			"Lines and events since start that nobody can use"},
+    [METRIC_OPERATIONS] = {"operations_total", "count", SP_METRIC_COUNTER,
+			   "What its own log says happened to it since start"},
     {0},
 };
 

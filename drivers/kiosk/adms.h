@@ -17,9 +17,24 @@ enum {
 	ADMS_DAYS = 4,         ///< of whose new events we count how many came; the last: of any other day
 	ADMS_STRANGERS = 8,    ///< unknown serials that are remembered
 	ADMS_SERIAL_MAX = 32,
+	ADMS_OPERATIONS = 64, ///< of the last ones, to know them when they come again
 	ADMS_TICK_MS = 10 * 1000,
 	ADMS_DAY_S = 24 * 3600,
 };
+
+/// What is told of a terminal's own log; everything else in it is a person's, or of no use here.
+enum adms_happening {
+	ADMS_POWERED_ON,
+	ADMS_POWERED_OFF,
+	ADMS_TAMPERED,
+	ADMS_FORCED,
+	ADMS_ALARMED, ///< any other alarm
+	ADMS_CLOCK_SET,
+	ADMS_ERASED, ///< its records, all its data, or all its settings
+	ADMS_NETWORK_CHANGED,
+	ADMS_HAPPENINGS
+};
+const char *adms_happening_name(enum adms_happening happening);
 
 enum adms_direction { ADMS_AUTO, ADMS_IN, ADMS_OUT, ADMS_UNKNOWN };
 enum adms_verify { ADMS_VERIFY_AUTO, ADMS_VERIFY_V5, ADMS_VERIFY_OLD };
@@ -77,6 +92,12 @@ struct adms {
 	char attlog_stamp[SP_ADMS_STAMP_MAX], operlog_stamp[SP_ADMS_STAMP_MAX];
 	struct sp_adms_info info;
 	struct adms_upload uploads[ADMS_UPLOADS];
+	struct adms_operation {
+		int64_t local_s;
+		unsigned code, object;
+	} operations[ADMS_OPERATIONS];
+	unsigned operation_count;
+	int64_t happened[ADMS_HAPPENINGS];
 	char strangers[ADMS_STRANGERS][ADMS_SERIAL_MAX + 1];
 	unsigned stranger_count;
 	bool strangers_full;

@@ -187,6 +187,40 @@ static void test_a_driver_without_rounds_is_up_once_started(void **unused)
 	bench_end(bench);
 }
 
+static int start_and_wait(struct sp_device *dev)
+{
+	if (++script_of(dev)->starts == 1)
+		return -ENODEV;
+	sp_round_unmeasured(dev, "waiting", "nobody has called");
+	return 0;
+}
+
+static void stop_nothing(struct sp_device *dev)
+{
+	(void)dev;
+}
+
+static void test_a_driver_without_rounds_may_have_to_wait_and_see(void **unused)
+{
+	(void)unused;
+	struct bench *bench = bench_begin();
+	struct script script = {0};
+	struct conf conf = {&script};
+	struct sp_driver driver = {.name = "events",
+				   .cls = SP_DRIVER_KIOSK,
+				   .conf_size = sizeof(struct conf),
+				   .start = start_and_wait,
+				   .stop = stop_nothing};
+	struct sp_device *dev = bench_add(bench, &driver, &conf, "a");
+	sp_devices_start(bench->devices);
+	sp_loop_virtual_run(bench->loop, 2000);
+	assert_int_equal(script.starts, 2);
+	assert_int_equal(bench_state(bench), SP_DEVICE_UNKNOWN);
+	sp_round_ok(dev);
+	assert_int_equal(bench_state(bench), SP_DEVICE_UP);
+	bench_end(bench);
+}
+
 static void test_a_disabled_device_rests(void **unused)
 {
 	(void)unused;
@@ -214,6 +248,7 @@ int main(void)
 	    cmocka_unit_test(test_rungs_reach_the_ledger_with_their_age),
 	    cmocka_unit_test(test_events_tell_when_they_are_committed),
 	    cmocka_unit_test(test_a_driver_without_rounds_is_up_once_started),
+	    cmocka_unit_test(test_a_driver_without_rounds_may_have_to_wait_and_see),
 	    cmocka_unit_test(test_a_disabled_device_rests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -330,6 +330,44 @@ static void an_answer_that_never_comes(void **state)
 	fake_free(dev);
 }
 
+static double happened(struct sp_device *dev, const char *what)
+{
+	for (size_t i = 0; i < dev->sample_count; i++)
+		if (dev->samples[i].metric == 1 && strcmp(dev->samples[i].target, what) == 0)
+			return dev->samples[i].last;
+	return 0;
+}
+
+static void what_happened_to_it_is_counted_once(void **state)
+{
+	(void)state;
+	struct sp_device *dev = adms_new("");
+	static const char log[] = "OPLOG 0\t0\t2026-11-23 06:00:00\t0\t0\t0\t0\n"
+				  "OPLOG 3\t0\t2026-11-23 06:01:00\t55\t0\t0\t0\n"
+				  "OPLOG 3\t0\t2026-11-23 06:01:01\t53\t0\t0\t0\n"
+				  "OPLOG 23\t1\t2026-11-23 06:02:00\t0\t0\t0\t0\n"
+				  "OPLOG 30\t1\t2026-11-23 06:03:00\t1001\t0\t0\t0\n"
+				  "OPLOG 1\t0\t2025-01-01 06:00:00\t0\t0\t0\t0\n";
+	for (int i = 0; i < 3; i++)
+		adms_says(ADMS_POST("cdata?SN=ABC123&table=OPERLOG"), log, 200, "OK: 6");
+	adms_says(ADMS_POST("cdata?SN=ABC123&table=OPERLOG"), "OPLOG 0\t0\t2026-11-23 06:30:00\t0", 200,
+		  "OK: 1");
+	fake_run(dev, 10000, false);
+	assert_true(happened(dev, "power_on") == 2);
+	assert_true(happened(dev, "tamper") == 1);
+	assert_true(happened(dev, "erased") == 1);
+	assert_true(happened(dev, "power_off") == 0 && happened(dev, "alarm") == 0);
+	// However many there are, each is counted, and they are told apart by the last of them alone.
+	for (int i = 0; i < 300; i++) {
+		char line[64];
+		snprintf(line, sizeof(line), "OPLOG 21\t0\t2026-11-22 %02d:%02d:00\t0", i / 60, i % 60);
+		adms_says(ADMS_POST("cdata?SN=ABC123&table=OPERLOG"), line, 200, "OK: 1");
+	}
+	fake_run(dev, 10000, false);
+	assert_true(happened(dev, "clock_set") == 300);
+	fake_free(dev);
+}
+
 static void a_port_that_is_taken(void **state)
 {
 	(void)state;
@@ -357,6 +395,7 @@ int main(void)
 	    cmocka_unit_test(a_day_that_agrees_needs_no_question),
 	    cmocka_unit_test(who_cannot_count_is_not_asked_again),
 	    cmocka_unit_test(an_answer_that_never_comes),
+	    cmocka_unit_test(what_happened_to_it_is_counted_once),
 	    cmocka_unit_test(a_port_that_is_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
