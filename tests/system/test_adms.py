@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: The SchoolPulse authors
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated ADMS terminals before the real agent, a broker and the hub: what is acknowledged is there once,
+however often it is sent; who is not admitted keeps what it has; no clock is set by one that is wrong."""
+import datetime
+import json
+import pathlib
+import sys
+
+import pytest
+
+import board
+import support
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+import adms  # noqa: E402
+
+CONF = """\
+[agent]
+state_dir = {state}
+socket = {socket}
+shard = test
+device = board
+summary_window = 1s
+
+[mqtt]
+host = 127.0.0.1
+port = {port}
+resend_min = 1s
+resend_max = 2s
+reconnect_max = 1s
+
+[attendance]
+legal_basis = a test
+publish = events
+
+"""
+SECTION = """\
+[adms "{name}"]
+serial = {serial}
+address = 127.0.0.1
+port = {port}
+{extra}
+
+"""
+
+
+class School:
+    def __init__(self, directory, broker, preload):
+        self.directory, self.broker = directory, broker
+        self.clock = support.Clock(preload, directory / "clock")
+        self.clock.set(True, None)
+        self.hub = board.Hub(directory, broker.port)
+        self.port = support.free_port()
+        self.agent = None
+
+    def start_agent(self, sections):
+        conf = self.directory / "agent.conf"
+        text = CONF.format(state=self.directory / "state", socket=self.directory / "agent.sock",
+                           port=self.broker.port)
+        for name, serial, extra in sections:
+            text += SECTION.format(name=name, serial=serial, port=self.port, extra=extra)
+        conf.write_text(text)
+        self.agent = support.Process([support.program("schoolpulsed"), "--config", conf],
+                                     self.directory / "agent.log", env=self.clock.environment())
+        support.wait_until(self.listens, "the agent to listen")
+
+    def listens(self):
+        assert self.agent.running(), self.agent.tail()
+        terminal = adms.Terminal(self.port, "NOBODY")
+        try:
+            terminal.request("GET", "ping")
+        except adms.Refused as refused:
+            return "unknown terminal" in str(refused)
+        return False
+
+    def punches(self, kiosk):
+        return [json.loads(data) for data, in self.hub.query(
+            "SELECT data FROM event WHERE type = 'punch' AND instance = ?", kiosk)]
+
+    def times(self, kiosk):
+        return sorted(row["kiosk_time"].replace("T", " ") for row in self.punches(kiosk))
+
+    def stop(self):
+        if self.agent and self.agent.running():
+            assert self.agent.stop() == 0, self.agent.tail()
+        self.hub.stop()
+
+
+@pytest.fixture
+def school(run_dir, broker, preload):
+    school = School(run_dir, broker, preload)
+    yield school
+    school.stop()
+
+
+def a_day(terminal, count, day):
+    """So many punches, each at a second of its own."""
+    start = datetime.datetime.combine(day, datetime.time(6))
+    return [terminal.punch(1000 + i % 300, start + datetime.timedelta(seconds=i)) for i in range(count)]
+
+
+def test_what_is_acknowledged_is_there_once(school):
+    school.hub.start()
+    terminals = {name: adms.Terminal(school.port, f"SERIAL-{i}", name, extra="\t1\t36.6")
+                 for i, name in enumerate(adms.GENERATIONS)}
+    school.start_agent([(name, one.serial, "") for name, one in terminals.items()])
+    yesterday = datetime.date.today() - datetime.timedelta(days=1)
+    for name, terminal in terminals.items():
+        a_day(terminal, 250, yesterday)
+        terminal.punch("0042", f"{yesterday} 18:00:00", status=255, verify=15)
+        assert terminal.turn(), school.agent.tail()
+        assert terminal.acknowledged == set(terminal.log) and terminal.batches == 3
+        assert terminal.options["TransFlag"] == "TransData AttLog\tOpLog" and terminal.options["TimeZone"] == "7"
+        assert terminal.clock_set and abs(terminal.ahead) < 3
+    # Twice: as after a reboot, and the whole log in one body.
+    for terminal in terminals.values():
+        terminal.send_everything_again()
+        assert terminal.turn()
+        terminal.batch = 10000
+        terminal.send_everything_again()
+        assert terminal.turn() and terminal.pending() == 0
+    for name, terminal in terminals.items():
+        expected = sorted(record.time for record in terminal.log)
+        support.wait_until(lambda: len(school.punches(name)) >= len(expected), f"the punches of {name}")
+        assert school.times(name) == expected
+        assert terminal.commands and all(command == "INFO" for command in terminal.commands)
+    assert "36.6" not in school.agent.text() and "0042" not in school.agent.text()
+
+
+def test_a_whole_log_of_thousands_twice(school):
+    school.hub.start()
+    terminal = adms.Terminal(school.port, "BIG1", "2.4.1", batch=100000)
+    school.start_agent([("gate", "BIG1", "")])
+    a_day(terminal, 5000, datetime.date.today() - datetime.timedelta(days=1))
+    assert terminal.turn() and terminal.batches == 1, school.agent.tail()
+    terminal.send_everything_again()
+    assert terminal.turn() and terminal.batches == 2
+    support.wait_until(lambda: len(school.punches("gate")) >= 5000, "all punches")
+    assert school.times("gate") == sorted(record.time for record in terminal.log)
+
+
+def test_a_wrong_clock_is_measured_and_what_was_said_is_kept(school):
+    school.hub.start()
+    terminal = adms.Terminal(school.port, "LATE1", clock_ahead=-3600 * 5 - 100)
+    school.start_agent([("gate", "LATE1", "")])
+    said = []
+    for pin in range(5):
+        said.append(terminal.punch(pin, terminal.now() + datetime.timedelta(milliseconds=1000 * pin)).time)
+        assert terminal.turn(), school.agent.tail()
+    support.wait_until(lambda: len(school.punches("gate")) == 5, "the punches")
+    assert school.times("gate") == sorted(said)
+
+
+def test_no_handshake_by_a_clock_that_is_not_synchronised(school):
+    school.clock.set(False, 1_000_000_000)
+    terminal = adms.Terminal(school.port, "GATE1")
+    school.start_agent([("gate", "GATE1", "")])
+    record = terminal.punch(7)
+    assert not terminal.turn()
+    assert terminal.refusals == 1 and not terminal.clock_set and not terminal.acknowledged
+    # Events may come all the same, and their answer sets no clock.
+    assert terminal.upload() and terminal.acknowledged == {record} and terminal.date is None
+    school.clock.set(True, None)
+    support.wait_until(terminal.turn, "the handshake")
+    assert len(terminal.clock_set) == 1 and abs(terminal.clock_set[0]) < 3
+
+
+def test_who_is_not_admitted_keeps_what_it_has(school):
+    stranger = adms.Terminal(school.port, "STRANGER")
+    keyed = adms.Terminal(school.port, "KEYED1", comm_key="right")
+    other = adms.Terminal(school.port, "KEYED1", comm_key="wrong")
+    school.start_agent([("gate", "KEYED1", "comm_key = right")])
+    for terminal in (stranger, other):
+        terminal.punch(7)
+        assert not terminal.turn() and not terminal.connected
+        with pytest.raises(adms.Refused):
+            terminal.upload()
+        assert terminal.pending() == 1
+    text = school.agent.wait_for("STRANGER") and school.agent.text()
+    assert text.count("STRANGER") == 1
+    keyed.punch(8)
+    assert keyed.turn() and keyed.pending() == 0, school.agent.tail()
+    assert keyed.send_users("CANARY-NAME", "0badcafe", "CANARY-PASSWORD") == "OK: 3"
+    assert keyed.send_photo("CANARY-PHOTO") == "OK"
+    assert keyed.send_operation(0) == "OK: 1"
+    assert "CANARY" not in school.agent.text()
