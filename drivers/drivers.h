@@ -11,6 +11,7 @@ extern const struct sp_driver sp_driver_card_reader;
 extern const struct sp_driver sp_driver_carrier;
 extern const struct sp_driver sp_driver_gateway;
 extern const struct sp_driver sp_driver_gateway_counters;
+extern const struct sp_driver sp_driver_hikvision;
 extern const struct sp_driver sp_driver_isp_hop;
 extern const struct sp_driver sp_driver_ndt7;
 extern const struct sp_driver sp_driver_reach;
