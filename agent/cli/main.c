@@ -29,6 +29,7 @@ static const char help[] =
        "  outages [--long]   when the line was out, how long, and whose fault it was;\n"
        "                     --long shows the evidence of each, not only of the latest\n"
        "  budget             what of each line's monthly bytes is used, by what, and what is left\n"
+       "  kiosks             attendance kiosks: last heard, clock, what they store, what is missing\n"
        "  speedtest [DEVICE] [--line LINE] [--down|--up] [--force]\n"
        "                     test the line's speed now; Ctrl-C cancels; --force also while others\n"
        "                     use the line, but never beyond the month's budget\n"
@@ -67,7 +68,7 @@ static const struct option long_options[] = {
     {0},
 };
 
-static const char *const commands[] = {"status", "outages", "budget", "speedtest", "drivers"};
+static const char *const commands[] = {"status", "outages", "budget", "kiosks", "speedtest", "drivers"};
 
 static volatile sig_atomic_t stopped;
 
@@ -177,6 +178,8 @@ static void build_page(struct sp_page *page, const struct arguments *arguments, 
 		sp_show_outages(page, document, arguments->detailed);
 	else if (strcmp(arguments->command, "budget") == 0)
 		sp_show_budget(page, document);
+	else if (strcmp(arguments->command, "kiosks") == 0)
+		sp_show_kiosks(page, document);
 	else if (arguments->list)
 		sp_show_speedtests(page, document);
 	else

@@ -16,6 +16,8 @@ void sp_show_budget_line(struct sp_page *page, const cJSON *budgets, const char 
 /// `detailed`: options and metrics, too.
 void sp_show_drivers(struct sp_page *page, const cJSON *drivers, bool detailed);
 
+void sp_show_kiosks(struct sp_page *page, const cJSON *kiosks);
+
 /// The records of one test.
 void sp_show_speedtest(struct sp_page *page, const cJSON *records);
 /// The last tests, and when the next ones are due.

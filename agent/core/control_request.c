@@ -13,9 +13,10 @@
 enum { WHY = 160 };
 
 static const char *const commands[SP_CONTROL_COMMANDS] = {
-    [SP_CONTROL_STATUS] = "status",       [SP_CONTROL_OUTAGES] = "outages",
-    [SP_CONTROL_DRIVERS] = "drivers",     [SP_CONTROL_BUDGET] = "budget",
-    [SP_CONTROL_SPEEDTEST] = "speedtest", [SP_CONTROL_SPEEDTESTS] = "speedtests",
+    [SP_CONTROL_STATUS] = "status",         [SP_CONTROL_OUTAGES] = "outages",
+    [SP_CONTROL_DRIVERS] = "drivers",       [SP_CONTROL_BUDGET] = "budget",
+    [SP_CONTROL_KIOSKS] = "kiosks",         [SP_CONTROL_SPEEDTEST] = "speedtest",
+    [SP_CONTROL_SPEEDTESTS] = "speedtests",
 };
 
 static int parse_command(struct sp_control_request *out, const char *word, char *why)

@@ -13,6 +13,7 @@ enum sp_control_command {
 	SP_CONTROL_OUTAGES,
 	SP_CONTROL_DRIVERS,
 	SP_CONTROL_BUDGET,
+	SP_CONTROL_KIOSKS,
 	SP_CONTROL_SPEEDTEST,  ///< do one: lines follow
 	SP_CONTROL_SPEEDTESTS, ///< those that were done
 };

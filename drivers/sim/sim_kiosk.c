@@ -24,11 +24,14 @@ enum {
 	LOG_MAX = 4096,
 	NUMBER = 24,
 	CAPACITY = 100000,
+	LOCAL_MS = 7 * 3600 * 1000, ///< Vietnam's time less UTC
+	DAY_MS = 24 * 3600 * 1000,
 };
 
 struct sim_kiosk_conf {
 	int64_t period_ms, count, samples, persons;
 	char *log;
+	bool totals;
 };
 
 enum { METRIC_VALUE, METRIC_COMMITTED, METRIC_REFUSED };
@@ -170,6 +173,9 @@ static void poll(struct sp_device *dev)
 	    .model = "simulated",
 	};
 	sp_kiosk_health(dev, &health);
+	int64_t t_ms, err_ms;
+	if (conf->totals && sp_clock_known(dev, &t_ms, &err_ms))
+		sp_kiosk_total(dev, (int32_t)((t_ms + LOCAL_MS) / DAY_MS), kiosk->committed);
 	if (kiosk->error)
 		sp_round_failed(dev, "refused", "the journal refuses punches: %s", strerror(-kiosk->error));
 	else
@@ -213,6 +219,11 @@ static const struct sp_option options[] = {
      .max = 100000,
      .offset = offsetof(struct sim_kiosk_conf, samples),
      .help = "Samples with each group, to fill the bulk stream"},
+    {.key = "totals",
+     .type = SP_OPTION_BOOL,
+     .def = "no",
+     .offset = offsetof(struct sim_kiosk_conf, totals),
+     .help = "With each round it tells how many it has counted since its start, as today's"},
     {.key = "log",
      .type = SP_OPTION_STRING,
      .def = "",

@@ -86,6 +86,7 @@ warmup = 2s
 [sim_kiosk "cổng trước"]
 period = 1s
 log = {run}/told
+totals = yes
 """
 
 # An anchor behind a router, for the second half of the day: before it, nothing lies between the school and the world.

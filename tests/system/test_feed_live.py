@@ -19,7 +19,9 @@ def test_everything_that_is_emitted_obeys_the_contract(run_dir):
     expected = set(feed_contract.readme_records())
     if ("facts", "storage") not in heard:  # no card of its own could be mounted
         expected.discard("storage")
-    assert records == expected
+    # What somebody has to ask for, or a whole slot of the day brings about: other tests play these.
+    expected -= {"attendance", "subject_request", "key_backup", "forgotten"}
+    assert records - {"forgotten"} == expected
     for message in (("state", "online"), ("state", "stopped"), ("state", "lost"), ("hub", "online"), ("hub", "lost"),
                     ("ack", ""), ("cmd", ""), ("site", "up"), ("site", "down")):
         assert message in heard, message

@@ -183,6 +183,9 @@ bool sp_agent_answer(void *arg, const struct sp_control_request *request, struct
 	case SP_CONTROL_BUDGET:
 		root = sp_answer_budget(agent);
 		break;
+	case SP_CONTROL_KIOSKS:
+		root = sp_answer_kiosks(agent);
+		break;
 	case SP_CONTROL_DRIVERS:
 		root = sp_answer_drivers(agent->drivers, request->name);
 		break;

@@ -3,6 +3,8 @@
 // The agent's kiosks: attendance between devices, journal and hub.
 #include "agent/core/attendance/attendance.h"
 
+#include <string.h>
+
 #include "agent/core/agent/priv.h"
 
 static int on_append(void *arg, const struct sp_journal_event *event, sp_journal_done_fn done, void *done_arg)
@@ -40,6 +42,41 @@ void sp_agent_open_attendance(struct sp_agent *agent)
 void sp_agent_look_at_kiosks(struct sp_agent *agent)
 {
 	sp_attendance_look(agent->attendance);
+}
+
+static void add_state(cJSON *json, struct sp_agent *agent)
+{
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "name"));
+	for (size_t i = 0; i < sp_devices_count(agent->devices); i++) {
+		struct sp_device_view view;
+		sp_devices_view(agent->devices, i, &view);
+		if (strcmp(view.name, name) != 0)
+			continue;
+		cJSON_AddStringToObject(json, "state", sp_device_state_name(view.state));
+		cJSON_AddStringToObject(json, "reason", view.reason);
+		cJSON_AddStringToObject(json, "text", view.text);
+		cJSON_AddNumberToObject(json, "seconds",
+					(double)(sp_loop_now_us(agent->loop) - view.since_us) / 1e6);
+	}
+}
+
+cJSON *sp_answer_kiosks(struct sp_agent *agent)
+{
+	static const char *const levels[] = {
+	    [SP_PUBLISH_HEALTH] = "health", [SP_PUBLISH_COUNTS] = "counts", [SP_PUBLISH_EVENTS] = "events"};
+	const struct sp_attendance_conf *conf = &agent->settings->attendance;
+	const char *refused = sp_attendance_refused(agent->attendance);
+	cJSON *root = cJSON_CreateObject();
+	cJSON_AddBoolToObject(root, "allowed", conf->legal_basis && conf->legal_basis[0]);
+	cJSON_AddStringToObject(root, "publish", levels[conf->publish]);
+	if (refused)
+		cJSON_AddStringToObject(root, "refused", refused);
+	cJSON *list = cJSON_AddArrayToObject(root, "kiosks"), *json;
+	for (size_t i = 0; (json = sp_attendance_json(agent->attendance, i)); i++) {
+		add_state(json, agent);
+		cJSON_AddItemToArray(list, json);
+	}
+	return root;
 }
 
 void sp_agent_close_attendance(struct sp_agent *agent)

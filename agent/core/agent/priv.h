@@ -146,6 +146,7 @@ bool sp_agent_answer(void *agent, const struct sp_control_request *request, stru
 cJSON *sp_answer_status(struct sp_agent *agent);
 cJSON *sp_answer_outages(struct sp_agent *agent);
 cJSON *sp_answer_budget(struct sp_agent *agent);
+cJSON *sp_answer_kiosks(struct sp_agent *agent);
 /// NULL when there is no driver of that name.
 cJSON *sp_answer_drivers(const struct sp_driver *const *drivers, const char *name);
 /// The last summaries as a JSON list.

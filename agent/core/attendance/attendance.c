@@ -106,15 +106,12 @@ static void forget_keys(struct sp_attendance *set, const struct sp_clock_reading
 void sp_attendance_look(struct sp_attendance *set)
 {
 	struct sp_clock_reading now = sp_clock_now();
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count; i++) {
+		sp_kiosk_ask_today(set->kiosks[i], &now);
 		sp_kiosk_look(set->kiosks[i], now.mono_us);
+	}
 	// The disk was full, or somebody has put the file back.
 	if (set->why[0])
 		open_keys(set);
 	forget_keys(set, &now);
-}
-
-size_t sp_attendance_count(const struct sp_attendance *set)
-{
-	return set->count;
 }

@@ -69,6 +69,5 @@ void sp_attendance_health(struct sp_kiosk *kiosk, const struct sp_kiosk_health *
 void sp_attendance_total(struct sp_kiosk *kiosk, int32_t day, int64_t count);
 
 /// For the status; `state` of a device is not known here.
-size_t sp_attendance_count(const struct sp_attendance *attendance);
 /// One object; NULL beyond the last.
 cJSON *sp_attendance_json(const struct sp_attendance *attendance, size_t index);

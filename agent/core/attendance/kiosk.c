@@ -190,6 +190,30 @@ static void on_seen(void *arg, int result, int64_t count)
 	free(asked);
 }
 
+static void on_today(void *arg, int result, int64_t count)
+{
+	struct asked *asked = arg;
+	struct sp_kiosk *kiosk = asked->kiosk;
+	// What came while this was asked may be among them.
+	if (result == 0 && kiosk->today.day != asked->day)
+		kiosk->today = (struct sp_kiosk_today){.day = asked->day};
+	if (result == 0 && kiosk->today.accepted < count)
+		kiosk->today.accepted = count;
+	free(asked);
+}
+
+void sp_kiosk_ask_today(struct sp_kiosk *kiosk, const struct sp_clock_reading *now)
+{
+	const struct sp_attendance_config *config = &kiosk->set->config;
+	if (kiosk->asked || !now->synced || !kiosk->set->keys)
+		return;
+	kiosk->asked = true;
+	struct asked *asked = sp_alloc(sizeof(*asked));
+	*asked = (struct asked){kiosk, sp_local_day(now->wall_ms), 0};
+	if (config->seen(config->arg, kiosk->name, asked->day, on_today, asked))
+		free(asked);
+}
+
 void sp_attendance_total(struct sp_kiosk *kiosk, int32_t day, int64_t count)
 {
 	const struct sp_attendance_config *config = &kiosk->set->config;

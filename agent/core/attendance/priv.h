@@ -21,6 +21,7 @@ struct sp_kiosk {
 		int32_t day;
 		int64_t accepted, known;
 	} today;
+	bool asked;               ///< how many came today before the agent's start
 	struct sp_kiosk_counted { ///< the kiosk's own count of a day beside ours, the latest first
 		int32_t day;
 		int64_t kiosk, taken;
@@ -50,5 +51,7 @@ struct sp_attendance {
 int32_t sp_local_day(int64_t t_ms);
 /// "2026-11-23"; `size` ≥ 16.
 void sp_local_date(int32_t day, char *out, size_t size);
+/// Once: how many of today's events the card has from before the start.
+void sp_kiosk_ask_today(struct sp_kiosk *kiosk, const struct sp_clock_reading *now);
 /// A fact when something has changed in substance, or a day is over.
 void sp_kiosk_look(struct sp_kiosk *kiosk, int64_t now_us);

@@ -337,6 +337,49 @@ static void test_a_speed_test_beside_what_was_bought(void **state)
 	assert_contains("Nothing was recorded.");
 }
 
+static void test_kiosks(void **state)
+{
+	(void)state;
+	cJSON *json = parse(
+	    "{\"allowed\":true,\"publish\":\"counts\",\"kiosks\":[{\"name\":\"cổng "
+	    "chính\",\"driver\":\"adms\","
+	    "\"model\":\"K40\",\"firmware\":\"Ver "
+	    "6.60\",\"state\":\"up\",\"text\":\"\",\"heard_seconds_ago\":12,"
+	    "\"event_seconds_ago\":90,\"clock_error_seconds\":-125.2,\"records\":9600,\"capacity\":10000,"
+	    "\"users\":431,\"backlog\":7,\"refused\":0,\"accepted\":400,\"known\":12,"
+	    "\"today\":{\"date\":\"2026-11-23\",\"accepted\":412,\"known\":12},"
+	    "\"totals\":[{\"date\":\"2026-11-22\",\"kiosk\":400,\"taken\":397},"
+	    "{\"date\":\"2026-11-21\",\"kiosk\":380,\"taken\":380}]},"
+	    "{\"name\":\"thẻ\",\"driver\":\"card_reader\",\"model\":null,\"firmware\":null,\"state\":"
+	    "\"down\","
+	    "\"text\":\"unplugged\",\"heard_seconds_ago\":null,\"event_seconds_ago\":null,"
+	    "\"clock_error_seconds\":null,\"records\":null,\"capacity\":null,\"users\":null,\"backlog\":null,"
+	    "\"refused\":3,\"today\":{\"date\":null,\"accepted\":0,\"known\":0},\"totals\":[]}]}");
+	sp_show_kiosks(&page, json);
+	assert_contains("cổng chính  up     12 s ago");
+	assert_contains("2 min 5 s slow");
+	assert_contains("9600 of 10000");
+	assert_contains("412 (12 sent again)");
+	assert_contains("adms, K40, firmware Ver 6.60, 431 persons enrolled");
+	assert_contains("2026-11-22: 3 of 400 events are missing here");
+	assert_lacks("2026-11-21");
+	assert_contains("not heard yet");
+	assert_contains("unplugged");
+	assert_contains("Leaves the school: counts of persons, none below five");
+	cJSON_Delete(json);
+	sp_buf_reset(&page.text);
+	json = parse("{\"allowed\":false,\"kiosks\":[{\"name\":1,\"today\":[],\"totals\":{\"a\":1},"
+		     "\"records\":\"x\"}]}");
+	sp_show_kiosks(&page, json);
+	assert_contains("legal_basis is not set");
+	cJSON_Delete(json);
+	sp_buf_reset(&page.text);
+	json = parse("{\"kiosks\":7}");
+	sp_show_kiosks(&page, json);
+	assert_contains("No kiosk is configured.");
+	cJSON_Delete(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +394,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_outages, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_stood_behind_an_outage, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_budgets, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_kiosks, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_drivers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_speed_test_beside_what_was_bought, set_up, tear_down),

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The page of attendance kiosks: who is there, whose clock is wrong, what is stored, what is missing.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/cli/language.h"
+#include "agent/cli/show.h"
+
+enum { CLOCK_FINE_S = 60, FILL_WARN_PERCENT = 80, FILL_BAD_PERCENT = 95 };
+
+static const char *ahead_text(double ahead_s, char out[64])
+{
+	char span[48];
+	sp_text_span(fabs(ahead_s) + 0.5, span);
+	if (fabs(ahead_s) < 1)
+		snprintf(out, 64, "%s", _("right"));
+	else
+		snprintf(out, 64, ahead_s > 0 ? _("%s fast") : _("%s slow"), span);
+	return out;
+}
+
+static void clock_cell(struct sp_table *table, const cJSON *kiosk)
+{
+	double ahead_s = sp_json_number(kiosk, "clock_error_seconds");
+	char text[64];
+	if (isnan(ahead_s))
+		sp_table_cell(table, SP_STYLE_DIM, "%s", _("not known"));
+	else
+		sp_table_cell(table, fabs(ahead_s) > CLOCK_FINE_S ? SP_STYLE_WARN : SP_STYLE_PLAIN, "%s",
+			      ahead_text(ahead_s, text));
+}
+
+static void heard_cell(struct sp_table *table, const cJSON *kiosk)
+{
+	double ago_s = sp_json_number(kiosk, "heard_seconds_ago");
+	if (isnan(ago_s))
+		ago_s = sp_json_number(kiosk, "event_seconds_ago");
+	char span[48];
+	if (isnan(ago_s))
+		sp_table_cell(table, SP_STYLE_DIM, "%s", _("not heard yet"));
+	else
+		sp_table_cell(table, SP_STYLE_PLAIN, _("%s ago"), sp_text_span(ago_s, span));
+}
+
+/// "4120 of 100000"
+static void stored_cell(struct sp_table *table, const cJSON *kiosk)
+{
+	double records = sp_json_number(kiosk, "records"), capacity = sp_json_number(kiosk, "capacity");
+	double percent = capacity > 0 ? 100 * records / capacity : 0;
+	enum sp_style style = percent >= FILL_BAD_PERCENT    ? SP_STYLE_BAD
+			      : percent >= FILL_WARN_PERCENT ? SP_STYLE_WARN
+							     : SP_STYLE_PLAIN;
+	if (isnan(records))
+		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
+	else if (isnan(capacity))
+		sp_table_cell(table, style, "%.0f", records);
+	else
+		sp_table_cell(table, style, _("%.0f of %.0f"), records, capacity);
+}
+
+static void count_cell(struct sp_table *table, const cJSON *kiosk, const char *name)
+{
+	double count = sp_json_number(kiosk, name);
+	if (isnan(count))
+		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
+	else
+		sp_table_cell(table, count > 0 ? SP_STYLE_WARN : SP_STYLE_DIM, "%.0f", count);
+}
+
+static void today_cell(struct sp_table *table, const cJSON *kiosk)
+{
+	const cJSON *today = sp_json_member(kiosk, "today");
+	double accepted = sp_json_number(today, "accepted"), known = sp_json_number(today, "known");
+	if (isnan(accepted))
+		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
+	else if (known > 0)
+		sp_table_cell(table, SP_STYLE_PLAIN, _("%.0f (%.0f sent again)"), accepted, known);
+	else
+		sp_table_cell(table, SP_STYLE_PLAIN, "%.0f", accepted);
+}
+
+static void kiosk_row(struct sp_table *table, const cJSON *kiosk)
+{
+	const char *state = sp_json_text(kiosk, "state");
+	sp_table_row(table);
+	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_json_text(kiosk, "name"));
+	sp_table_cell(table, sp_show_style(state), "%s", state[0] ? sp_show_state(state) : "");
+	heard_cell(table, kiosk);
+	clock_cell(table, kiosk);
+	stored_cell(table, kiosk);
+	count_cell(table, kiosk, "backlog");
+	count_cell(table, kiosk, "refused");
+	today_cell(table, kiosk);
+}
+
+/// What the kiosk itself counted, and we do not have.
+static void show_gaps(struct sp_page *page, const cJSON *kiosk)
+{
+	const cJSON *total;
+	cJSON_ArrayForEach(total, sp_json_member(kiosk, "totals"))
+	{
+		double counted = sp_json_number(total, "kiosk"), taken = sp_json_number(total, "taken");
+		if (!(counted > taken))
+			continue;
+		sp_page_printf(page, SP_STYLE_WARN, _("  %s: %.0f of %.0f events are missing here"),
+			       sp_json_text(total, "date"), counted - taken, counted);
+		sp_page_end(page);
+	}
+}
+
+static void show_details(struct sp_page *page, const cJSON *kiosk)
+{
+	const char *model = sp_json_text(kiosk, "model"), *firmware = sp_json_text(kiosk, "firmware");
+	const char *text = sp_json_text(kiosk, "text");
+	double users = sp_json_number(kiosk, "users");
+	sp_page_add(page, SP_STYLE_BOLD, sp_json_text(kiosk, "name"));
+	sp_page_printf(page, SP_STYLE_DIM, "  %s", sp_json_text(kiosk, "driver"));
+	if (model[0])
+		sp_page_printf(page, SP_STYLE_DIM, ", %s", model);
+	if (firmware[0])
+		sp_page_printf(page, SP_STYLE_DIM, _(", firmware %s"), firmware);
+	if (!isnan(users))
+		sp_page_printf(page, SP_STYLE_DIM, _(", %.0f persons enrolled"), users);
+	sp_page_end(page);
+	if (text[0]) {
+		sp_page_printf(page, SP_STYLE_WARN, "  %s", text);
+		sp_page_end(page);
+	}
+	show_gaps(page, kiosk);
+}
+
+static const char *level_text(const char *word)
+{
+	static const struct sp_word words[] = {
+	    {"health", N_("only how the kiosks are")},
+	    {"counts", N_("counts of persons, none below five")},
+	    {"events", N_("each event, under a pseudonym")},
+	};
+	return sp_show_word(words, SP_COUNT(words), word);
+}
+
+static void show_level(struct sp_page *page, const cJSON *document)
+{
+	const char *refused = sp_json_text(document, "refused");
+	if (!sp_json_true(document, "allowed"))
+		sp_page_add(page, SP_STYLE_WARN,
+			    _("No event is recorded: [attendance] legal_basis is not set."));
+	else if (refused[0])
+		sp_page_printf(page, SP_STYLE_BAD, _("No event is recorded: %s"), refused);
+	else
+		sp_page_printf(page, SP_STYLE_PLAIN, _("Leaves the school: %s"),
+			       level_text(sp_json_text(document, "publish")));
+	sp_page_end(page);
+}
+
+void sp_show_kiosks(struct sp_page *page, const cJSON *document)
+{
+	static const char *const names[] = {N_("kiosk"),  N_("state"),   N_("last heard"), N_("clock"),
+					    N_("stored"), N_("to send"), N_("refused"),    N_("today")};
+	const cJSON *list = sp_json_member(document, "kiosks"), *kiosk;
+	if (cJSON_GetArraySize(list) == 0) {
+		sp_page_add(page, SP_STYLE_PLAIN, _("No kiosk is configured."));
+		sp_page_end(page);
+		return;
+	}
+	struct sp_table table = {.right = 1u << 5 | 1u << 6};
+	sp_table_row(&table);
+	for (size_t i = 0; i < SP_COUNT(names); i++)
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", _(names[i]));
+	cJSON_ArrayForEach(kiosk, list)
+	{
+		kiosk_row(&table, kiosk);
+	}
+	sp_table_end(&table, page, 0);
+	sp_page_end(page);
+	cJSON_ArrayForEach(kiosk, list)
+	{
+		show_details(page, kiosk);
+	}
+	sp_page_end(page);
+	show_level(page, document);
+}
