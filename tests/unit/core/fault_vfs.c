@@ -30,6 +30,7 @@ static struct {
 	enum fault_kind kind;
 	int at, operations;
 	bool lasting, struck;
+	unsigned survivors;
 } fault;
 
 void fault_vfs_arm(enum fault_kind kind, int at, bool lasting)
@@ -44,6 +45,11 @@ void fault_vfs_arm(enum fault_kind kind, int at, bool lasting)
 void fault_vfs_disarm(void)
 {
 	fault_vfs_arm(FAULT_NONE, 0, false);
+}
+
+void fault_vfs_survivors(unsigned seed)
+{
+	fault.survivors = seed;
 }
 
 int fault_vfs_operations(void)
@@ -98,9 +104,20 @@ static void remember(struct fault_file *f, sqlite3_int64 offset, int length)
 	f->undo = u;
 }
 
+/// A card may have written some of it, in any order.
+static bool survives(void)
+{
+	if (fault.survivors == 0)
+		return false;
+	fault.survivors = fault.survivors * 1103515245u + 12345u;
+	return (fault.survivors >> 16) % 2;
+}
+
 static void take_back(struct fault_file *f)
 {
 	for (struct undo *u = f->undo; u; u = u->next) {
+		if (survives())
+			continue;
 		sqlite3_int64 end = u->offset + u->length;
 		int length = end > u->size ? (int)(u->size - u->offset) : u->length;
 		if (length > 0)

@@ -24,6 +24,8 @@ void fault_vfs_by_default(bool yes);
 /// Fails operation number `at` (from 1) counted from now; `lasting`: and all after it.
 void fault_vfs_arm(enum fault_kind kind, int at, bool lasting);
 void fault_vfs_disarm(void);
+/// Of what was not synced, a random half survives the power cut; 0: nothing does.
+void fault_vfs_survivors(unsigned seed);
 /// Operations since the last arm or disarm.
 int fault_vfs_operations(void);
 /// Did the armed fault strike?
