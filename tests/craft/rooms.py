@@ -36,7 +36,7 @@ OWNERS = {
     "cjson/cJSON.h": r"agent/(base|core|cli)/.*|tools/hub/.*|drivers/speed/ndt7_json\.c",
     "sqlite3.h": r"agent/core/journal/\w+\.[ch]|tools/hub/store\w*\.[ch]",
     "zlib.h": r"agent/base/.*",
-    "openssl/*": r"agent/base/(hmac|ids|seal|sign|tls|mqtt|http_login)\.c|drivers/speed/ndt7_upgrade\.c",
+    "openssl/*": r"agent/base/(hmac|ids|seal|sign|tls|mqtt|http_login)\.c|drivers/speed/ndt7_upgrade\.c|drivers/kiosk/webhook_sign\.c",
     "libevdev/*": r"drivers/kiosk/card_reader_keys\.c",
     "libmnl/*": r"drivers/link/.*",
     "net-snmp/*": r"drivers/link/snmp_session\.c",
