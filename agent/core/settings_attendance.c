@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mistakes in [attendance], and what about kiosks only the whole file shows.
 #include <string.h>
-#include <unistd.h>
 
+#include "agent/core/attendance/classes.h"
 #include "agent/core/settings.h"
 
 static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
@@ -59,9 +59,11 @@ static void check_values(const struct check *check)
 	if (conf->slot_ms > 0 && (DAY_MS % conf->slot_ms != 0 || conf->slot_ms % MINUTE_MS != 0))
 		sp_config_error(check->errors, file_of(check), at(check, "slot"),
 				"slot: whole minutes that divide a day, as 15min does");
-	if (text(conf->classes)[0] && access(conf->classes, R_OK) < 0)
-		sp_config_error(check->warnings, file_of(check), at(check, "classes"), "classes = %s: %s",
-				conf->classes, strerror(errno));
+	// A school's list changes often: a mistake in it must not stop the agent.
+	if (text(conf->classes)[0] && sp_classes_check(conf->classes, check->warnings))
+		sp_config_error(check->warnings, file_of(check), at(check, "classes"),
+				"classes = %s: who is named by a wrong row is counted by kiosk",
+				conf->classes);
 	if (text(conf->classes)[0] && conf->publish == SP_PUBLISH_HEALTH)
 		sp_config_error(check->warnings, file_of(check), at(check, "classes"),
 				"classes are of no use with publish = health: nothing is counted");
