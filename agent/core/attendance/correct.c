@@ -183,6 +183,9 @@ struct sp_corrected sp_punch_correct(const struct sp_kiosk_clock *clock,
 		subtract(&out, ahead_ms);
 	int64_t latest_ms =
 	    received->synced ? received->wall_ms + DAY_MS : SP_CLOCK_BUILT_MS + SP_CLOCK_REACH_MS;
+	// By a clock that far ahead it was no right one either when this happened.
+	if (out.t_ms < SP_PUNCH_LEAST_MS)
+		return as_received(received, live, SP_MARK_IMPLAUSIBLE);
 	if (out.t_ms > latest_ms)
 		return as_received(received, live, SP_MARK_FUTURE);
 	bool late = received->synced ? received->wall_ms - out.t_ms > LATE_MS : true;

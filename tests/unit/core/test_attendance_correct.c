@@ -193,6 +193,8 @@ static void test_corrections(void **state)
 	    {"2099, from memory", NAN, ODD(Y2099), false, false, 0, SP_CORRECTION_UNKNOWN, 0, SP_MARK_FUTURE},
 	    {"2099, and so is its clock", (double)(Y2099 - T0) / 1000, ODD(Y2099), false, true, 0,
 	     SP_CORRECTION_KIOSK_CLOCK, Y2099 - T0, SP_MARK_LIVE},
+	    {"before 2020, less the error", (double)(Y2099 - T0) / 1000, REL(0), false, false, 0,
+	     SP_CORRECTION_UNKNOWN, 0, SP_MARK_IMPLAUSIBLE},
 	    {"a day ahead, from memory", NAN, REL(DAY), false, true, DAY, SP_CORRECTION_NONE, 0,
 	     SP_MARK_LIVE},
 	    {"more than a day ahead", NAN, REL(DAY + 1), false, false, 0, SP_CORRECTION_UNKNOWN, 0,
