@@ -21,4 +21,5 @@ extern const struct sp_driver sp_driver_stamp;
 extern const struct sp_driver sp_driver_sim_line;
 extern const struct sp_driver sp_driver_sim_kiosk;
 extern const struct sp_driver sp_driver_webhook;
+extern const struct sp_driver sp_driver_zk4370;
 extern const struct sp_driver sp_driver_skeleton; ///< in no build's registry

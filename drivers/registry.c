@@ -21,6 +21,7 @@ const struct sp_driver *const sp_driver_registry[] = {
     &sp_driver_card_reader,
     &sp_driver_hikvision,
     &sp_driver_webhook,
+    &sp_driver_zk4370,
     &sp_driver_sim_line,
     &sp_driver_sim_kiosk,
     NULL,

@@ -115,6 +115,10 @@ static const char *least(const struct sp_driver *driver)
 	} needs[] = {
 	    {&sp_driver_skeleton, "address = 192.0.2.7\n"},
 	    {&sp_driver_card_reader, "device = usb:1-1.4\n"},
+	    {&sp_driver_adms, "serial = ABC123\n"},
+	    {&sp_driver_hikvision, "url = https://192.0.2.7\nuser = observer\npassword = x\n"},
+	    {&sp_driver_webhook, "secret_file = /etc/schoolpulse/secret\n"},
+	    {&sp_driver_zk4370, "host = 192.0.2.7\n"},
 	    {&sp_driver_capture, "interface = eth9\n"},
 	    {&sp_driver_service, "urls = https://platform.example/\n"},
 	    {&sp_driver_stamp, "host = 192.0.2.7\n"},

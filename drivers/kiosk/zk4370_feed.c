@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Hands a terminal's log to the core, some records at a time: most of them are known. Nothing is
+// acknowledged, since nothing may be written to the terminal: what the journal did not take is read again.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kiosk_key.h"
+#include "zk4370.h"
+
+enum {
+	VIETNAM_S = 7 * 3600,
+	DAY_S = 86400,
+	AGAIN_MS = 1000,
+	FULL_MAX =
+	    60, ///< times that the journal may be full, each a pause of AGAIN_MS, before the visit has failed
+};
+
+static enum sp_punch_direction direction(const struct zk_conf *conf, unsigned state)
+{
+	switch ((enum zk_direction)conf->direction) {
+	case ZK_IN:
+		return SP_PUNCH_IN;
+	case ZK_OUT:
+		return SP_PUNCH_OUT;
+	case ZK_UNKNOWN:
+		return SP_PUNCH_UNKNOWN;
+	case ZK_AUTO:
+		break;
+	}
+	// In, break-in, overtime-in; out, break-out, overtime-out.
+	if (conf->status_is_direction && (state == 0 || state == 3 || state == 4))
+		return SP_PUNCH_IN;
+	if (conf->status_is_direction && (state == 1 || state == 2 || state == 5))
+		return SP_PUNCH_OUT;
+	return SP_PUNCH_UNKNOWN;
+}
+
+/// Numbered as in ADMS: newer and older units do not agree on 0, 2, 3 and 4.
+static enum sp_punch_method method(const struct zk_conf *conf, unsigned verify)
+{
+	static const enum sp_punch_method
+	    v5[] = {[2] = SP_PUNCH_BY_PIN, [3] = SP_PUNCH_BY_PASSWORD, [4] = SP_PUNCH_BY_CARD},
+	    old[] = {[0] = SP_PUNCH_BY_PASSWORD, [2] = SP_PUNCH_BY_CARD, [3] = SP_PUNCH_BY_PIN};
+	switch (verify) {
+	case 1:
+		return SP_PUNCH_BY_FINGER;
+	case 15:
+		return SP_PUNCH_BY_FACE;
+	case 21:
+		return SP_PUNCH_BY_VEIN;
+	case 25:
+		return SP_PUNCH_BY_PALM;
+	case 200:
+		return SP_PUNCH_BY_OTHER;
+	}
+	if (conf->verify_codes == ZK_VERIFY_V5 && verify < SP_COUNT(v5))
+		return v5[verify];
+	if (conf->verify_codes == ZK_VERIFY_OLD && verify < SP_COUNT(old))
+		return old[verify];
+	return SP_PUNCH_BY_UNKNOWN;
+}
+
+struct totals {
+	struct sp_device *dev;
+	int64_t today; ///< in the terminal's zone
+};
+
+static void on_total(void *arg, int32_t day, int64_t count)
+{
+	const struct totals *totals = arg;
+	if (day < totals->today)
+		sp_kiosk_total(totals->dev, day, count);
+}
+
+/// Of the last days, and not of today, which goes on.
+static void tell_totals(struct sp_device *dev)
+{
+	const struct zk_conf *conf = sp_device_conf(dev);
+	struct zk *zk = sp_device_state(dev);
+	struct totals totals = {.dev = dev};
+	int64_t t_ms, err_ms;
+	if (!sp_clock_known(dev, &t_ms, &err_ms))
+		return;
+	totals.today = (t_ms / 1000 + zk->zone_s) / DAY_S;
+	// Without memory for it there are no totals tonight.
+	(void)!sp_zk_log_days(&zk->log, (int32_t)(totals.today - conf->totals_days), on_total, &totals);
+}
+
+static void finish(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	bool failed = zk->feed_failed;
+	if (!failed)
+		tell_totals(dev);
+	zk_feed_stop(dev);
+	zk_health(dev);
+	if (failed)
+		zk_over(dev, "refused", "the journal does not take its events");
+	else
+		zk_over(dev, NULL, "");
+}
+
+static void go_on(struct sp_device *dev);
+
+static void on_committed(struct sp_device *dev, int result, void *arg)
+{
+	(void)arg;
+	struct zk *zk = sp_device_state(dev);
+	if (!zk->feeding)
+		return;
+	zk->flying--;
+	zk->taken += result >= 0;
+	if (result < 0) {
+		zk->total_refused++;
+		zk->feed_failed = true;
+	}
+	go_on(dev);
+}
+
+/// 0, or what sp_punch() says.
+static int hand_over(struct sp_device *dev, const struct sp_zk_record *record)
+{
+	const struct zk_conf *conf = sp_device_conf(dev);
+	struct zk *zk = sp_device_state(dev);
+	uint8_t key[SP_PUNCH_KEY_MAX];
+	const struct sp_punch punch = {
+	    .key = key,
+	    .key_length = sp_zk_punch_key(key, zk->serial, record->id, record->id_length, record->local_s,
+					  record->state, record->verify),
+	    .kind = SP_PERSON_PIN,
+	    .person = record->id,
+	    .person_length = record->id_length,
+	    .kiosk_ms = (record->local_s - zk->zone_s) * 1000,
+	    .zone_ahead_s = zk->zone_s - VIETNAM_S,
+	    .live = false,
+	    .direction = direction(conf, record->state),
+	    .method = method(conf, record->verify),
+	    .number = -1,
+	};
+	int result = punch.key_length ? sp_punch(dev, &punch, on_committed, NULL) : -EINVAL;
+	explicit_bzero(key, sizeof(key));
+	return result;
+}
+
+static void go_on(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	while (zk->next < zk->log.count && zk->flying < ZK_FLYING_MAX && !zk->feed_failed) {
+		struct sp_zk_record record;
+		sp_zk_log_record(&zk->log, zk->next, &record);
+		int result = hand_over(dev, &record);
+		explicit_bzero(&record, sizeof(record));
+		if (result == -ENOBUFS && zk->refused < FULL_MAX) {
+			zk->refused++;
+			sp_timer_start(zk->feeder, AGAIN_MS);
+			return;
+		}
+		if (result < 0) {
+			zk->total_refused++;
+			zk->feed_failed = true;
+			break;
+		}
+		zk->next++;
+		zk->flying++;
+	}
+	if (zk->flying == 0)
+		finish(dev);
+}
+
+static void on_feeder(struct sp_device *dev, void *arg)
+{
+	(void)arg;
+	struct zk *zk = sp_device_state(dev);
+	if (zk->feeding)
+		go_on(dev);
+}
+
+static void learn(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	memcpy(zk->serial, zk->session.serial, sizeof(zk->serial));
+	memcpy(zk->model, zk->session.model, sizeof(zk->model));
+	memcpy(zk->firmware, zk->session.firmware, sizeof(zk->firmware));
+	zk->sizes = zk->session.has_sizes ? zk->session.sizes : (struct sp_zk_sizes){-1, -1, -1};
+}
+
+/// The later of its dial and ours: what it recorded, it recorded by its own.
+static int64_t now_of(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	int64_t t_ms, err_ms, now_s = zk->session.has_time ? zk->session.local_s : 0;
+	if (sp_clock_known(dev, &t_ms, &err_ms) && t_ms / 1000 + zk->zone_s > now_s)
+		now_s = t_ms / 1000 + zk->zone_s;
+	return now_s;
+}
+
+void zk_feed(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	learn(dev);
+	zk_health(dev);
+	int result = sp_zk_log_open(zk->session.log, zk->session.log_length, now_of(dev), &zk->log);
+	if (result < 0) {
+		zk->total_refused++;
+		sp_zk_session_end(&zk->session);
+		zk_health(dev);
+		zk_over(dev, "protocol",
+			result == -ENOTUNIQ ? "its log can be read in more than one way: nothing is taken"
+					    : "its log makes no sense: nothing is taken");
+		return;
+	}
+	if (!zk->feeder)
+		zk->feeder = sp_timer_new(dev, on_feeder, NULL);
+	zk->feeding = true;
+	zk->feed_failed = false;
+	zk->next = zk->flying = zk->taken = zk->refused = 0;
+	go_on(dev);
+}
+
+void zk_feed_stop(struct sp_device *dev)
+{
+	struct zk *zk = sp_device_state(dev);
+	zk->feeding = false;
+	if (zk->feeder)
+		sp_timer_stop(zk->feeder);
+	zk->log = (struct sp_zk_log){0};
+	sp_zk_session_end(&zk->session);
+}
