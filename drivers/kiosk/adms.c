@@ -16,7 +16,6 @@
 #include "schoolpulse/log.h"
 
 enum {
-	SILENT_DELAYS = 3,
 	FIRST_WAIT_MS =
 	    180 * 1000,      ///< after our start, in which a terminal may still be waiting to try again
 	BODY_MAX = 64 << 20, ///< a whole log of a million events
@@ -61,7 +60,7 @@ static void never_called(struct sp_device *dev, const struct adms *a)
 
 static int64_t silence_us(const struct adms_conf *conf, const struct adms *a)
 {
-	int64_t ms = SILENT_DELAYS * conf->delay_ms;
+	int64_t ms = ADMS_SILENT_DELAYS * conf->delay_ms;
 	if (a->patient)
 		ms += conf->error_delay_ms;
 	return ms * 1000;

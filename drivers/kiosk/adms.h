@@ -19,6 +19,7 @@ enum {
 	ADMS_SERIAL_MAX = 32,
 	ADMS_OPERATIONS = 64, ///< of the last ones, to know them when they come again
 	ADMS_TICK_MS = 10 * 1000,
+	ADMS_SILENT_DELAYS = 3,
 	ADMS_DAY_S = 24 * 3600,
 };
 
@@ -61,6 +62,7 @@ struct adms_upload {
 	} body;
 	enum sp_adms_table table;
 	bool whole, paused, replied;
+	bool news;        ///< it had nothing left to send before: an event that comes alone has just happened
 	int error;        ///< why the terminal must send it again; 0
 	unsigned pending; ///< events whose commit is not reported
 	struct sp_adms_lines lines;
@@ -85,8 +87,9 @@ struct adms {
 	unsigned version; ///< 0: no handshake since start
 	bool patient;     ///< it was refused, so that it waits its ErrorDelay
 	bool security, wrong_key, clock_waited;
-	bool connected; ///< heard since start, and its last upload was taken: what comes alone now is news
-	int error;      ///< of the last upload that the core could not take; 0
+	int64_t contact_us; ///< since when it has called without a break and was not given anything back
+	bool polled;        ///< since its last upload of events
+	int error;          ///< of the last upload that the core could not take; 0
 	int64_t refused;
 	char authorised[INET6_ADDRSTRLEN]; ///< the peer that knew the comm_key; "": none yet
 	char attlog_stamp[SP_ADMS_STAMP_MAX], operlog_stamp[SP_ADMS_STAMP_MAX];

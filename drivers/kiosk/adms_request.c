@@ -162,6 +162,7 @@ static void poll_of(struct sp_device *dev, struct sp_http_inbound *in)
 	struct adms *a = sp_device_state(dev);
 	const char *info = sp_http_inbound_query(in, "INFO");
 	char text[SP_ADMS_REPLY_MAX];
+	a->polled = true;
 	if (info)
 		sp_adms_info_positional(&a->info, info);
 	size_t length = adms_command_next(dev, text);
@@ -245,6 +246,17 @@ static bool is_security(const struct sp_http_inbound *in, enum sp_adms_path path
 				   sp_http_inbound_query(in, "DeviceType"));
 }
 
+static void heard(struct sp_device *dev)
+{
+	const struct adms_conf *conf = sp_device_conf(dev);
+	struct adms *a = sp_device_state(dev);
+	int64_t now_us = sp_device_now_us(dev);
+	if (!a->heard_us || now_us - a->heard_us > ADMS_SILENT_DELAYS * conf->delay_ms * 1000)
+		a->contact_us = now_us;
+	a->heard_us = now_us;
+	a->patient = false;
+}
+
 static void begin(struct sp_device *dev, struct sp_http_inbound *in)
 {
 	struct adms *a = sp_device_state(dev);
@@ -264,8 +276,7 @@ static void begin(struct sp_device *dev, struct sp_http_inbound *in)
 			adms_refuse(dev, in, "not admitted\n");
 		return;
 	}
-	a->heard_us = sp_device_now_us(dev);
-	a->patient = false;
+	heard(dev);
 	if (is_security(in, path)) {
 		a->security = true;
 		adms_refuse(dev, in, "set the terminal to attendance\n");

@@ -48,7 +48,6 @@ static void acknowledge(struct sp_device *dev, struct adms_upload *upload)
 	if (upload->table == SP_ADMS_ATTLOG) {
 		memcpy(a->attlog_stamp, upload->stamp, sizeof(a->attlog_stamp));
 		a->error = 0;
-		a->connected = true;
 	} else if (upload->table == SP_ADMS_OPERLOG) {
 		memcpy(a->operlog_stamp, upload->stamp, sizeof(a->operlog_stamp));
 	}
@@ -68,7 +67,7 @@ static void give_back(struct sp_device *dev, struct adms_upload *upload)
 		sp_warning("adms", "\"%s\": its events cannot be taken now and stay in it: %s",
 			   sp_device_name(dev), strerror(-upload->error));
 	a->error = upload->error;
-	a->connected = false;
+	a->contact_us = sp_device_now_us(dev);
 	adms_refuse(dev, upload->in, "not now\n");
 }
 
@@ -98,6 +97,14 @@ static void on_committed(struct sp_device *dev, int result, void *arg)
 	if (result == 0 && day->day != INT32_MIN)
 		adms_command_taken(sp_device_state(dev), day->day);
 	settle(dev, upload);
+}
+
+/// A terminal that has something left sends it before it polls again, and after ErrorDelay at the latest.
+static bool up_to_date(struct sp_device *dev)
+{
+	const struct adms_conf *conf = sp_device_conf(dev);
+	const struct adms *a = sp_device_state(dev);
+	return a->polled && sp_device_now_us(dev) - a->contact_us >= conf->error_delay_ms * 1000;
 }
 
 /// The place of this day, whose new events are counted; only of the last few days.
@@ -192,6 +199,10 @@ void adms_upload_begin(struct sp_device *dev, struct sp_http_inbound *in, enum a
 	*upload = (struct adms_upload){.in = in, .body = body, .table = table};
 	if (body == ADMS_BODY_PAIRS || body == ADMS_BODY_HELLO)
 		upload->pairs = calloc(1, ADMS_PAIRS_MAX);
+	if (table == SP_ADMS_ATTLOG) {
+		upload->news = up_to_date(dev);
+		a->polled = false;
+	}
 	if (stamp && sp_adms_stamp_good(stamp))
 		memcpy(upload->stamp, stamp, strlen(stamp) + 1);
 	for (size_t i = 0; i < ADMS_DAYS; i++)
@@ -240,11 +251,10 @@ void adms_upload_piece(struct sp_device *dev, struct sp_http_inbound *in, const 
 
 static void lines_whole(struct sp_device *dev, struct adms_upload *upload)
 {
-	struct adms *a = sp_device_state(dev);
 	struct reading reading = {dev, upload};
 	upload->lines.arg = &reading;
 	sp_adms_lines_end(&upload->lines);
-	release_first(dev, upload, a->connected && upload->lines.count == 1);
+	release_first(dev, upload, upload->news && upload->lines.count == 1);
 	upload->lines.arg = NULL;
 }
 

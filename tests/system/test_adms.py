@@ -4,6 +4,7 @@
 however often it is sent; who is not admitted keeps what it has; no clock is set by one that is wrong."""
 import datetime
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -183,3 +184,64 @@ def test_who_is_not_admitted_keeps_what_it_has(school):
     assert keyed.send_photo("CANARY-PHOTO") == "OK"
     assert keyed.send_operation(0) == "OK: 1"
     assert "CANARY" not in school.agent.text()
+
+
+def raw(port, head, body, length=None):
+    """What comes back when a client says `length` and sends `body`; None: nothing whole."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
+        length = len(body) if length is None else length
+        peer.sendall(f"POST {head} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode() + body)
+        peer.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: peer.recv(65536), b""))
+    return answer.decode("utf-8", "replace") if b"\r\n\r\n" in answer else None
+
+
+def test_what_is_cut_or_broken_harms_nobody(school):
+    school.hub.start()
+    school.start_agent([("gate", "GATE1", ""), ("back", "BACK1", "")])
+    path = "/iclock/cdata?SN=GATE1&table=ATTLOG&Stamp=1"
+    lines = b"1\t2026-11-20 06:00:00\t0\t1\n2\t2026-11-20 06:00:01\t0\t1\n"
+    # Less than it announced: no answer that could be read as success, and no guess at the torn line.
+    answer = raw(school.port, path, lines + b"3\t2026-11-20 06:00:02\t0\t1", length=5000)
+    assert answer is None or " 200 " not in answer.splitlines()[0]
+    # More than it announced, binary, a line without an end, GB2312 and NUL.
+    assert raw(school.port, path, lines + b"rest", length=len(lines)).endswith("OK: 2")
+    assert raw(school.port, path, bytes(range(256)) * 50 + b"\n" + lines).endswith("OK: 53")
+    assert raw(school.port, path, b"9" * 300_000).endswith("OK: 1")
+    assert raw(school.port, "/iclock/cdata?SN=GATE1&table=OPERLOG",
+               "USER PIN=1\tName=张三\n".encode("gb2312")).endswith("OK: 1")
+    for odd in ("/iclock/%00cdata?SN=GATE1", "/iclock/../cdata?SN=GATE1", "/iclock/cdata/x?SN=GATE1&table=ATTLOG"):
+        answer = raw(school.port, odd, lines)
+        assert answer is None or (" 200 " not in answer.splitlines()[0] and "OK" not in answer)
+    terminal = adms.Terminal(school.port, "BACK1", batch=1000)
+    a_day(terminal, 100, datetime.date.today())
+    assert terminal.turn(), school.agent.tail()
+    support.wait_until(lambda: len(school.times("back")) == 100, "the other terminal's punches")
+    support.wait_until(lambda: len(school.times("gate")) >= 2, "this one's")
+    assert school.times("gate") == ["2026-11-20 06:00:00", "2026-11-20 06:00:01"]
+
+
+def test_a_killed_agent_loses_and_doubles_nothing(school):
+    school.hub.start()
+    terminals = [adms.Terminal(school.port, f"GATE{i}", name, batch=7, timeout=10)
+                 for i, name in enumerate(adms.GENERATIONS)]
+    sections = [(terminal.serial, terminal.serial, "") for terminal in terminals]
+    school.start_agent(sections)
+    start, count = datetime.datetime.combine(datetime.date.today(), datetime.time(6)), 0
+    for terminal in terminals:
+        terminal.start(pace=0.02, after_failure=0.05)
+    for kill in range(4):
+        for terminal in terminals:
+            for i in range(60):
+                terminal.punch(i, start + datetime.timedelta(seconds=count + i))
+        count += 60
+        support.wait_until(lambda: terminals[kill].batches > 3 * kill, "some of it to be sent")
+        terminals[kill].send_everything_again()
+        school.agent.kill()
+        school.start_agent(sections)
+    for terminal in terminals:
+        support.wait_until(lambda: terminal.pending() == 0, f"{terminal.serial} to be empty")
+        terminal.stop()
+        assert terminal.acknowledged == set(terminal.log)
+        support.wait_until(lambda: len(school.times(terminal.serial)) >= count, "its punches")
+        assert school.times(terminal.serial) == sorted(record.time for record in terminal.log)

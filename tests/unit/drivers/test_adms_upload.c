@@ -118,19 +118,53 @@ static void the_same_batch_again_is_known(void **state)
 	fake_free(dev);
 }
 
+/// It polls for so long.
+static void polls(struct sp_device *dev, int seconds)
+{
+	for (int i = 0; i < seconds; i += 10) {
+		fake_gone(fake_ask(0, ADMS_GET("getrequest?SN=ABC123"), ""));
+		fake_run(dev, 10000, false);
+	}
+}
+
+/// Whether one that comes alone now counts as news.
+static bool comes_alone(struct sp_device *dev)
+{
+	static int minute;
+	char line[64];
+	snprintf(line, sizeof(line), "1001\t2026-11-23 08:%02d:40\t0\t1\n", minute++);
+	adms_says_committed(dev, ATTLOG, line, 200, "OK: 1");
+	return fake_punch(dev, dev->kiosk.punch_count - 1)->punch.live;
+}
+
 static void what_comes_alone_is_news(void **state)
 {
 	(void)state;
 	struct sp_device *dev = adms_new("");
-	adms_says_committed(dev, ATTLOG, LINE, 200, "OK: 1"); // may be from before our start
-	adms_says_committed(dev, ATTLOG, "1001\t2026-11-23 06:59:40\t0\t1\n", 200, "OK: 1");
+	assert_false(comes_alone(dev)); // may be from before our start
+	polls(dev, 50);
+	assert_false(comes_alone(dev)); // it may still be waiting its ErrorDelay
+	polls(dev, 10);
+	assert_true(comes_alone(dev));
+	assert_false(comes_alone(dev)); // may be the rest of what it had
+	polls(dev, 10);
 	adms_says_committed(dev, ATTLOG, "1\t2026-11-23 06:59:41\t0\t1\n2\t2026-11-23 06:59:41\t0\t1\n", 200,
 			    "OK: 2");
-	assert_false(fake_punch(dev, 0)->punch.live);
-	assert_true(fake_punch(dev, 1)->punch.live);
-	assert_string_equal(fake_punch(dev, 1)->person, "1001");
-	assert_false(fake_punch(dev, 2)->punch.live);
-	assert_false(fake_punch(dev, 3)->punch.live);
+	assert_false(fake_punch(dev, dev->kiosk.punch_count - 1)->punch.live);
+	assert_false(fake_punch(dev, dev->kiosk.punch_count - 2)->punch.live);
+	polls(dev, 10);
+	assert_true(comes_alone(dev));
+	polls(dev, 10);
+	dev->kiosk.result = -EIO; // what it was given back comes again, late
+	adms_says(ATTLOG, LINE, 503, "not now\n");
+	dev->kiosk.result = 0;
+	polls(dev, 50);
+	assert_false(comes_alone(dev));
+	polls(dev, 10);
+	assert_true(comes_alone(dev));
+	fake_run(dev, 31000, false); // it was away
+	polls(dev, 10);
+	assert_false(comes_alone(dev));
 	fake_free(dev);
 }
 
