@@ -7,7 +7,7 @@
 // first within a second for link drivers, within ten for the rest. A round that has not ended by
 // the driver's deadline has failed with "timeout". A failed start is tried again after 1 s, doubled up
 // to 5 min, with half to full jitter. Rounds of failing gear are spaced out, doubling from the third
-// failure in a row up to 10 min; link drivers keep their pace, because the end of an outage must be
+// failure in a row up to 10 min; link and kiosk drivers keep their pace, because the end of an outage must be
 // seen as fast as its beginning.
 #pragma once
 

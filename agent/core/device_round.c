@@ -34,7 +34,8 @@ static int64_t doubled(int64_t base, unsigned times, int64_t most)
 static int64_t round_spacing_ms(const struct sp_device *dev)
 {
 	int64_t interval = dev->interval_ms;
-	bool patient = dev->driver->cls != SP_DRIVER_LINK && dev->driver->cls != SP_DRIVER_SIM;
+	// A kiosk that is back has events for us, and minutes of its absence are counted.
+	bool patient = dev->driver->cls == SP_DRIVER_GEAR || dev->driver->cls == SP_DRIVER_SPEED;
 	if (patient && dev->health.failures >= BACKOFF_AFTER && interval < BACKOFF_MOST_MS)
 		interval = doubled(interval, dev->health.failures - BACKOFF_AFTER + 1, BACKOFF_MOST_MS);
 	// A link's rounds are to see an outage in time: they may come early, but not late.

@@ -51,7 +51,9 @@ struct sp_punch {
 	enum sp_person_kind kind;
 	const char *person; ///< bytes, not text: `person_length` of them, 1 to SP_PERSON_MAX
 	size_t person_length;
-	int64_t kiosk_ms; ///< when, by the kiosk's clock and zone, as UTC; SP_PUNCH_NO_TIME: it has no clock
+	/// When, by the kiosk's clock and zone, as UTC; SP_PUNCH_NO_TIME: it has no clock, or said no date.
+	/// One before 1970 or beyond 9999 is none.
+	int64_t kiosk_ms;
 	/// What the kiosk's own dial is ahead of Vietnam's time, +07:00, by its zone (3600 at +08:00):
 	/// kiosk_ms with both is what it said.
 	int32_t zone_ahead_s;
@@ -67,9 +69,11 @@ struct sp_punch {
 #define SP_PUNCH_KNOWN 1
 
 /// Journals an event. 0; or -errno, and `committed` does not run: -EPERM without a recorded legal basis,
-/// -EINVAL for what the limits above do not allow, -ENOBUFS or -EROFS when the journal cannot take it. The
-/// kiosk is acknowledged in `committed` and nowhere else. An event of a person who must be forgotten is
-/// committed as nothing, with 0.
+/// -EINVAL for what the limits above do not allow, -ENOKEY when the
+/// school's keys cannot be read, -ENOBUFS or -EROFS when the journal cannot take it, or what the card says
+/// when a school year's first event needs a key: all but -EINVAL may pass, and the kiosk keeps the event
+/// until then. The kiosk is acknowledged in `committed` and nowhere else. An event of a person who must be
+/// forgotten is committed as nothing, with 0.
 int sp_punch(struct sp_device *dev, const struct sp_punch *punch, sp_committed_fn committed,
 	     void *arg) SP_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 // From what a kiosk says of a person's event to a record that says neither who nor more than it must.
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/buf.h"
@@ -15,8 +16,9 @@
 
 static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
 static const int64_t LOCAL_MS = 7 * 3600 * INT64_C(1000);
-/// Kiosks cannot say years before 1970 or beyond 9999.
-#define MOST_MS INT64_C(253402300799999)
+/// Of the years 1970 to 9999, in any zone: anything else a record cannot say, and is no date.
+#define DATES_LEAST_MS (2 * DAY_MS)
+#define DATES_MOST_MS  (INT64_C(253402300799999) - 2 * DAY_MS)
 
 int32_t sp_local_day(int64_t t_ms)
 {
@@ -85,7 +87,7 @@ static bool valid(const struct sp_punch *punch)
 	for (const char *at = punch->gate; at && *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return false;
-	return punch->kiosk_ms == SP_PUNCH_NO_TIME || (punch->kiosk_ms >= 0 && punch->kiosk_ms <= MOST_MS);
+	return llabs((int64_t)punch->zone_ahead_s * 1000) <= DAY_MS;
 }
 
 // ---- committed -------------------------------------------------------------------------------------
@@ -208,9 +210,12 @@ static int append(struct sp_kiosk *kiosk, const struct sp_punch *punch, const st
 	return result;
 }
 
-int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *punch, sp_journal_done_fn done,
+int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *said, sp_journal_done_fn done,
 			void *arg)
 {
+	struct sp_punch copy = *said, *punch = &copy;
+	if (punch->kiosk_ms < DATES_LEAST_MS || punch->kiosk_ms > DATES_MOST_MS)
+		punch->kiosk_ms = SP_PUNCH_NO_TIME;
 	struct sp_attendance *set = kiosk->set;
 	const struct sp_attendance_config *config = &set->config;
 	if (!set->keys)

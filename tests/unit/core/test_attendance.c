@@ -283,6 +283,31 @@ static void test_what_the_dial_showed(void **state)
 	commit(0, 0);
 }
 
+static void test_dates_that_no_record_can_say(void **state)
+{
+	(void)state;
+	static const int64_t odd[] = {0, -1, INT64_MIN + 1, INT64_MAX, INT64_C(253402300800000)};
+	struct sp_punch it = plain;
+	it.live = false;
+	for (size_t i = 0; i < SP_COUNT(odd); i++) {
+		it.kiosk_ms = odd[i];
+		assert_int_equal(punch(&it), 0);
+		assert_string_equal(text(i, "mark"), "implausible");
+		assert_string_equal(text(i, "correction"), "unknown");
+		assert_true(isnan(number(i, "kiosk_t_ms")));
+		assert_true(cJSON_IsNull(cJSON_GetObjectItem(bench.events[i].json, "kiosk_time")));
+		assert_int_equal(bench.events[i].event.day, 0);
+		commit(i, 0);
+	}
+	// The latest that it can.
+	it.kiosk_ms = INT64_C(253402300799999) - 2 * DAY_MS;
+	it.zone_ahead_s = 24 * 3600;
+	assert_int_equal(punch(&it), 0);
+	assert_string_equal(text(SP_COUNT(odd), "kiosk_time"), "9999-12-31T06:59:59");
+	assert_string_equal(text(SP_COUNT(odd), "mark"), "future");
+	commit(SP_COUNT(odd), 0);
+}
+
 static void test_school_years(void **state)
 {
 	(void)state;
@@ -346,8 +371,8 @@ static void test_refusals(void **state)
 	REFUSED(key_length, 0);
 	REFUSED(gate, gate);
 	REFUSED(gate, "a\nb");
-	REFUSED(kiosk_ms, -1);
-	REFUSED(kiosk_ms, INT64_MAX);
+	REFUSED(zone_ahead_s, 24 * 3600 + 1);
+	REFUSED(zone_ahead_s, INT32_MIN);
 	it.person = person;
 	REFUSED(person_length, SP_PERSON_MAX + 1);
 	it.key = key;
@@ -507,6 +532,7 @@ int main(void)
 	    TEST(test_the_record),
 	    TEST(test_a_reader_without_a_clock),
 	    TEST(test_what_the_dial_showed),
+	    TEST(test_dates_that_no_record_can_say),
 	    TEST(test_school_years),
 	    TEST(test_who_must_be_forgotten),
 	    TEST(test_refusals),

@@ -60,19 +60,22 @@ static void test_first_round_of_a_link_comes_within_a_second(void **unused)
 	bench_end(bench);
 }
 
-static void test_failing_gear_is_asked_less_often_and_a_line_is_not(void **unused)
+static void test_failing_gear_is_asked_less_often_and_lines_and_kiosks_are_not(void **unused)
 {
 	(void)unused;
 	struct bench *bench = bench_begin();
-	struct script link = {.rounds = "f"}, gear = {.rounds = "f"};
-	struct conf link_conf = {&link}, gear_conf = {&gear};
+	struct script link = {.rounds = "f"}, gear = {.rounds = "f"}, kiosk = {.rounds = "f"};
+	struct conf link_conf = {&link}, gear_conf = {&gear}, kiosk_conf = {&kiosk};
 	struct sp_driver link_driver = scripted_driver(SP_DRIVER_LINK, 10000);
 	struct sp_driver gear_driver = scripted_driver(SP_DRIVER_GEAR, 10000);
+	struct sp_driver kiosk_driver = scripted_driver(SP_DRIVER_KIOSK, 10000);
 	bench_add(bench, &link_driver, &link_conf, "a");
 	bench_add(bench, &gear_driver, &gear_conf, "b");
+	bench_add(bench, &kiosk_driver, &kiosk_conf, "c");
 	sp_devices_start(bench->devices);
 	sp_loop_virtual_run(bench->loop, 3600 * 1000);
 	assert_in_range(link.polls, 395, 405);
+	assert_in_range(kiosk.polls, 350, 370);
 	// 10, 10, then 20, 40, … up to 600 s
 	assert_in_range(gear.polls, 10, 13);
 	int64_t gap = (gear.polled_at[gear.polls - 1] - gear.polled_at[gear.polls - 2]) / 1000;
@@ -199,7 +202,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rounds_keep_their_interval_with_jitter),
 	    cmocka_unit_test(test_first_round_of_a_link_comes_within_a_second),
-	    cmocka_unit_test(test_failing_gear_is_asked_less_often_and_a_line_is_not),
+	    cmocka_unit_test(test_failing_gear_is_asked_less_often_and_lines_and_kiosks_are_not),
 	    cmocka_unit_test(test_a_round_without_end_fails_at_its_deadline),
 	    cmocka_unit_test(test_a_late_end_is_ignored),
 	    cmocka_unit_test(test_states_have_hysteresis),

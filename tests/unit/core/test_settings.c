@@ -108,6 +108,12 @@ static void test_defaults(void **state)
 	assert_int_equal(settings.journal.group_commit_ms, 50);
 	assert_int_equal(settings.journal.keep_settled_ms, 7LL * 86400 * 1000);
 	assert_string_equal(settings.attendance.legal_basis, "");
+	assert_int_equal(settings.attendance.publish, SP_PUBLISH_HEALTH);
+	assert_int_equal(settings.attendance.keep_ms, 7LL * 86400 * 1000);
+	assert_int_equal(settings.attendance.unsent_ms, 30LL * 86400 * 1000);
+	assert_int_equal(settings.attendance.year_month, 8);
+	assert_int_equal(settings.attendance.year_day, 1);
+	assert_int_equal(settings.attendance.slot_ms, 15 * 60 * 1000);
 	assert_int_equal(settings.line_count, 1);
 	assert_string_equal(settings.lines[0].provider, "VNPT");
 	assert_int_equal(settings.device_count, 3);
@@ -218,6 +224,16 @@ static const struct mistake mistakes[] = {
     {BASE "[journal]\ncap = 12\n", NULL},
     {BASE "[journal]\ngroup_commit = 51ms\n", NULL},
     {BASE "[journal]\nbulk_commit = 300\n", NULL}, // a duration needs its unit
+    {BASE "[attendance]\nyear_starts = 02-29\n",
+     "5: year_starts = 02-29: not a month and a day, as in 08-01"},
+    {BASE "[attendance]\nyear_starts = 13-01\n",
+     "5: year_starts = 13-01: not a month and a day, as in 08-01"},
+    {BASE "[attendance]\nyear_starts = 08/01\n",
+     "5: year_starts = 08/01: not a month and a day, as in 08-01"},
+    {BASE "[attendance]\nyear_starts = 8-1\n", NULL},
+    {BASE "[attendance]\nslot = 7min\n", "5: slot: whole minutes that divide a day, as 15min does"},
+    {BASE "[attendance]\nslot = 337500ms\n", "5: slot: whole minutes that divide a day, as 15min does"},
+    {BASE "[attendance]\npublish = names\n", NULL},
 };
 
 static void test_mistakes_have_file_and_line(void **state)
@@ -285,6 +301,12 @@ static void test_warnings(void **state)
 	assert_int_equal(
 	    read_text("[mqtt]\nhost = b\n[attendance]\nlegal_basis = decision 12\n[kiosk \"k\"]\n"), 0);
 	assert_int_equal(warnings.count, 0);
+	assert_int_equal(read_text("[mqtt]\nhost = b\n[line \"m\"]\n[reach \"r\"]\n[attendance]\npublish = "
+				   "events\n"),
+			 0);
+	assert_int_equal(warnings.count, 1);
+	assert_string_equal(line_of(&warnings, 0),
+			    "6: nothing is recorded, so nothing is published: legal_basis is not set");
 	assert_int_equal(read_text("[mqtt]\nhost = b\n"), 0);
 	assert_int_equal(warnings.count, 1); // nothing is measured
 }
