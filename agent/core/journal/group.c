@@ -288,13 +288,25 @@ static void gather(struct sp_journal *j, bool bulk, struct gathered *g)
 	g->what.small = g->small;
 }
 
+/// Is there something in it for the publisher?
+static bool is_news(const struct gathered *g)
+{
+	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++) {
+		if (g->what.lost[cls] > 0 || (cls != SP_RECORD_ATTENDANCE && g->what.count[cls] > 0))
+			return true;
+	}
+	for (size_t i = 0; i < g->what.count[SP_RECORD_ATTENDANCE]; i++) {
+		if (!g->marks[i].known && !g->marks[i].local)
+			return true;
+	}
+	return false;
+}
+
 static void committed(struct sp_journal *j, const struct gathered *g)
 {
-	bool news = false;
-	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++) {
+	bool news = is_news(g);
+	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
 		atomic_fetch_sub(&j->lost[cls], g->what.lost[cls]);
-		news = news || g->what.count[cls] > 0 || g->what.lost[cls] > 0;
-	}
 	recovered(j);
 	j->noted_us = 0;
 	sp_journal_set_status(j);
