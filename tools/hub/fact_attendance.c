@@ -290,6 +290,7 @@ static bool subject(struct sp_fact_subject *out, const cJSON *root)
 	    !cJSON_IsArray(persons) || cJSON_GetArraySize(persons) > SP_PERSONS_MAX)
 		return false;
 	out->action = (enum sp_subject_action)action;
+	out->once = cJSON_IsTrue(sp_fact_member(root, "once"));
 	(void)sp_fact_integer(root, "erased", 0, &out->erased);
 	cJSON_ArrayForEach(item, persons)
 	{
@@ -336,6 +337,7 @@ bool sp_fact_backup(struct sp_fact_backup *out, const char *data)
 	bool good = length > 0 && length <= SP_BACKUP_MAX && length % 4 == 0 &&
 		    strspn(blob->valuestring, base64) == length;
 	years(root, out->school_years, sizeof(out->school_years));
+	sp_fact_text(root, "mark", out->mark, sizeof(out->mark));
 	out->blob[0] = '\0';
 	if (good)
 		memcpy(out->blob, blob->valuestring, length + 1);

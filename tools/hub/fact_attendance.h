@@ -9,7 +9,7 @@
 enum {
 	SP_PSEUDONYM_LENGTH = 32,  ///< hexadecimal digits of `event` and `person`
 	SP_PERSONS_MAX = 512,      ///< of one request: more do not fit into a record
-	SP_GROUPS_MAX = 400,       ///< of one slot: likewise
+	SP_GROUPS_MAX = 600,       ///< of one slot: likewise
 	SP_GROUP_NAME = 129,       ///< bytes with the end
 	SP_BACKUP_MAX = 16 * 1024, ///< bytes of a sealed key backup, in base64
 	SP_KIOSK_TEXT = 65,        ///< model, firmware, gate
@@ -93,6 +93,7 @@ const char *sp_subject_action_name(enum sp_subject_action action);
 struct sp_fact_subject {
 	char request[65];
 	enum sp_subject_action action;
+	bool once;      ///< later events of the person are taken again
 	int64_t erased; ///< by the board; 0: it does not say
 	size_t count;
 	char persons[SP_PERSONS_MAX][SP_PSEUDONYM_LENGTH + 1];
@@ -101,6 +102,7 @@ bool sp_fact_subject(struct sp_fact_subject *out, const char *data);
 
 struct sp_fact_backup {
 	char school_years[SP_TEXT_MAX]; ///< joined by commas
+	char mark[16];                  ///< which printed code opens it
 	char blob[SP_BACKUP_MAX + 1];
 };
 bool sp_fact_backup(struct sp_fact_backup *out, const char *data);

@@ -361,7 +361,9 @@ int sp_store_subjects(struct sp_store *store, const char *request,
 struct sp_key_backup_view {
 	const char *device;
 	int64_t t_ms;
-	const char *school_years, *blob;
+	const char *school_years;
+	const char *mark; ///< which printed code opens it
+	const char *blob;
 };
 /// `device` NULL: all.
 int sp_store_key_backups(struct sp_store *store, const char *device,

@@ -103,12 +103,13 @@ static int place_batch(struct sp_store *store, struct sp_time_frame *frame, cons
 /// A stream's records rise in time: the ends of the stored ones are the ends of what was heard.
 static int span(struct sp_store *store, int64_t stream)
 {
-	return SQL_DO(
-	    store,
-	    "UPDATE stream SET from_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed < ?2"
-	    " ORDER BY seq LIMIT 1), to_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed < ?2"
-	    " ORDER BY seq DESC LIMIT 1) WHERE id = ?1",
-	    I(stream), I(SP_PLACED_BOUNDS));
+	return SQL_DO(store,
+		      "UPDATE stream SET from_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed < ?2 "
+		      "AND type <> 'forgotten'"
+		      " ORDER BY seq LIMIT 1), to_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed "
+		      "< ?2 AND type <> 'forgotten'"
+		      " ORDER BY seq DESC LIMIT 1) WHERE id = ?1",
+		      I(stream), I(SP_PLACED_BOUNDS));
 }
 
 static int stream_moved(struct sp_store *store, int64_t device, int64_t stream, bool lines)

@@ -122,7 +122,8 @@ static int store_events(struct sp_store *store, const struct sp_arrival *arrival
 		if (result < 0)
 			return result;
 		loose += sp_time_is_loose(&when);
-		if (when.by == SP_PLACED_BOUNDS)
+		// What was erased has no time of its own any more.
+		if (when.by == SP_PLACED_BOUNDS || strcmp(message->events[i].type, "forgotten") == 0)
 			continue;
 		from_ms = when.t_ms < from_ms ? when.t_ms : from_ms;
 		to_ms = when.t_ms > to_ms ? when.t_ms : to_ms;

@@ -123,13 +123,13 @@ int sp_backup_project(struct sp_store *store, const struct sp_record *record)
 				"UPDATE key_backup SET t_ms = ? WHERE device = ? AND stream = ? AND seq = ?",
 				I(record->when.t_ms), I(record->device), I(record->stream), I(record->seq));
 	else if (sp_fact_backup(fact, record->data))
-		result =
-		    SQL_DO(store,
-			   "INSERT INTO key_backup VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
-			   " t_ms = ?2, stream = ?3, seq = ?4, school_years = ?5, blob = ?6 WHERE"
-			   " (?2, ?4) > (t_ms, seq)",
-			   I(record->device), I(record->when.t_ms), I(record->stream), I(record->seq),
-			   T(fact->school_years), T(fact->blob));
+		result = SQL_DO(
+		    store,
+		    "INSERT INTO key_backup VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET"
+		    " t_ms = ?2, stream = ?3, seq = ?4, school_years = ?5, mark = ?6, blob = ?7 WHERE"
+		    " (?2, ?4) > (t_ms, seq)",
+		    I(record->device), I(record->when.t_ms), I(record->stream), I(record->seq),
+		    T(fact->school_years), T(fact->mark), T(fact->blob));
 	free(fact);
 	return result;
 }

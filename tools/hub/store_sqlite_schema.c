@@ -153,7 +153,7 @@ static const char attendance[] =
     " PRIMARY KEY(code, device)) WITHOUT ROWID;"
 
     "CREATE TABLE key_backup(device INTEGER PRIMARY KEY, t_ms INTEGER NOT NULL, stream INTEGER NOT NULL,"
-    " seq INTEGER NOT NULL, school_years TEXT NOT NULL, blob TEXT NOT NULL);";
+    " seq INTEGER NOT NULL, school_years TEXT NOT NULL, mark TEXT NOT NULL, blob TEXT NOT NULL);";
 
 static int create(struct sp_store *store)
 {

@@ -116,7 +116,9 @@ static int forget(struct sp_store *store, const struct sp_record *record, const 
 	int result = 0;
 	for (size_t i = 0; result >= 0 && i < fact->count; i++) {
 		int64_t person;
-		result = sp_person_refuse(store, fact->persons[i], record->device);
+		result = 0;
+		if (!fact->once)
+			result = sp_person_refuse(store, fact->persons[i], record->device);
 		if (result == 0)
 			result = sp_person_row(store, fact->persons[i], false, &person);
 		if (result != 1)
@@ -293,14 +295,15 @@ int sp_store_subjects(struct sp_store *store, const char *request,
 int sp_store_key_backups(struct sp_store *store, const char *device,
 			 void (*row)(void *arg, const struct sp_key_backup_view *backup), void *arg)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
-	    "SELECT d.name, k.t_ms, k.school_years, k.blob FROM key_backup k JOIN device d ON d.id = k.device"
-	    " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
-	    T(device));
+	sqlite3_stmt *stmt = SQL_QUERY(store,
+				       "SELECT d.name, k.t_ms, k.school_years, k.mark, k.blob FROM "
+				       "key_backup k JOIN device d ON d.id = k.device"
+				       " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
+				       T(device));
 	int result;
 	while ((result = sp_sql_step(store, stmt)) == 1)
 		row(arg, &(struct sp_key_backup_view){sp_sql_text(stmt, 0), sp_sql_int(stmt, 1, 0),
-						      sp_sql_text(stmt, 2), sp_sql_text(stmt, 3)});
+						      sp_sql_text(stmt, 2), sp_sql_text(stmt, 3),
+						      sp_sql_text(stmt, 4)});
 	return result;
 }

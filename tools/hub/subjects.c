@@ -176,7 +176,7 @@ static void backup_row(void *arg, const struct sp_key_backup_view *view)
 	if (keys->output)
 		keys->error = write_file(keys->output, view->blob);
 	else
-		printf("%-20s %.19s  %s\n", view->device, sp_local_time(view->t_ms, time),
+		printf("%-20s %.19s  %-10s %s\n", view->device, sp_local_time(view->t_ms, time), view->mark,
 		       view->school_years);
 }
 
@@ -202,7 +202,7 @@ int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv)
 	if (!store)
 		return EXIT_FAILURE;
 	if (!keys.output)
-		printf("%-20s %-19s  %s\n", "BOARD", "MADE (+07:00)", "SCHOOL YEARS");
+		printf("%-20s %-19s  %-10s %s\n", "BOARD", "MADE (+07:00)", "CODE", "SCHOOL YEARS");
 	int result = sp_store_key_backups(store, device, backup_row, &keys);
 	if (result < 0)
 		fprintf(stderr, "schoolpulse-hub: %s\n", sp_store_error(store));

@@ -56,8 +56,8 @@ static inline void punches_add(struct punches *p, const char *kiosk, int event, 
 
 static inline void forgotten_add(struct punches *p)
 {
-	sp_buf_printf(&p->text, "%s{\"seq\":%lld,\"type\":\"forgotten\",\"mono_us\":%lld}",
-		      p->seq == p->first ? "" : ",", (long long)p->seq, (long long)(p->seq * 1000000));
+	sp_buf_printf(&p->text, "%s{\"seq\":%lld,\"type\":\"forgotten\",\"mono_us\":0}",
+		      p->seq == p->first ? "" : ",", (long long)p->seq);
 	p->seq++;
 }
 

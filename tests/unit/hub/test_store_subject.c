@@ -163,6 +163,23 @@ static void those_who_are_forgotten_are_refused(void **state)
 	assert_int_equal(events_of("board-3"), 3);
 }
 
+static void once_is_once(void **state)
+{
+	(void)state;
+	char who[33];
+	facts_seq = 1;
+	come("board-1", STREAM_1, 100, 3);
+	char *records = sp_asprintf(
+	    "[{\"seq\":1,\"mono_us\":9,\"type\":\"subject_request\",\"request\":\"r-1\",\"action\":"
+	    "\"forget\",\"persons\":[\"%s\"],\"once\":true,\"erased\":1}]",
+	    pseudonym('a', 1, who));
+	DELIVER(&hub, .stream = STREAM_4, .first = 1, .records = records);
+	free(records);
+	assert_int_equal(events_of("board-1"), 2);
+	come("board-1", STREAM_2, 200, 3);
+	assert_int_equal(events_of("board-1"), 5);
+}
+
 static void another_school_cannot_erase(void **state)
 {
 	(void)state;
@@ -283,6 +300,7 @@ int main(void)
 	    T(what_is_forgotten_is_in_no_file),
 	    T(a_reader_in_the_way_only_delays_it),
 	    T(those_who_are_forgotten_are_refused),
+	    T(once_is_once),
 	    T(another_school_cannot_erase),
 	    T(a_board_without_a_school_speaks_for_itself),
 	    T(a_request_may_come_twice),
