@@ -61,12 +61,34 @@ def excluded(validity, reason, count, mean=None, ratio=None):
             "ratio_of_means": ratio, "mean_of_ratios": ratio}
 
 
+def attended(number, persons=412, on_time=380, **more):
+    curve = [{"until": f"{6 + (30 + 5 * i) // 60:02}:{(30 + 5 * i) % 60:02}", "persons": n, "ratio": n / 412}
+             for i, n in enumerate((9, 31, 74, 151, 262, 338, 380, 397, 404, 412))]
+    return {"area": "Huyện Thử Nghiệm", "school": f"s{number}", "school_name": f"Trường Tiểu học số {number}",
+            "date": "2026-11-21", "basis": "events", "lessons": "07:00", "persons": persons, "on_time": on_time,
+            "on_time_ratio": on_time and on_time / persons, "withheld": 2, "events": 900, "unplaced": 3,
+            "groups": [{"group": "cổng chính", "persons": 301}, {"group": "cổng sau", "persons": 104},
+                       {"group": "phòng bảo vệ", "persons": None}, {"group": "thư viện", "persons": None}],
+            "curve": curve, **more}
+
+
+def kiosk(number, state="up", **more):
+    return {"school": f"s{number}", "school_name": f"Trường Tiểu học số {number}", "site": "chinh", "device": f"board-{number}",
+            "kiosk": "cổng chính", "driver": "adms", "state": state, "reason": None, "text": None, "since_ms": NOW - HOUR,
+            "heard_ms": NOW - 8000, "told_ms": NOW - HOUR, "clock_error_seconds": 1.0, "records": 12345, "capacity": 100000,
+            "users": 512, "backlog": 0, "refused": 0, "accepted": 812, "known": 3, "model": "M1", "firmware": "V 8.1",
+            "school_seconds": 10800, "up_seconds": 10800, "down_seconds": 0, "unknown_seconds": 0, "availability": 1,
+            "total_days": 0, "counted": 0, "taken": 0, "arrived": 0, "gaps": [],
+            "segments": [{"from_ms": MIDNIGHT, "to_ms": NOW, "state": "up", "cause": None}], **more}
+
+
 class FakeHub:
     """One per test. Change `lines` and the rest, then call changed()."""
 
     def __init__(self):
         self.lines, self.outages, self.day, self.set_aside, self.anomalies, self.gaps = [], [], [], [], [], []
         self.tests, self.pools = [], []
+        self.attended, self.kiosks = [], []
         self.rev = 1
         self.as_of_ms = NOW
         self.ingest = "running"
@@ -147,6 +169,10 @@ class FakeHub:
             "tests": lambda: {"from_ms": MIDNIGHT - 29 * 24 * HOUR, "to_ms": MIDNIGHT + 24 * HOUR, "next": None, "tests": [
                 one for one in self.tests if all(query.get(k) in (None, one[k]) for k in ("school", "site", "line", "device"))]},
             "speed": lambda: {"from_ms": MIDNIGHT, "to_ms": NOW, "min_samples": 1000, "kept_ratio": 0.8, "pools": self.pools},
+            "attendance": lambda: {"least_persons": 5, "bin_minutes": 5,
+                                   "days": self.attended if query["from"] == "2026-11-21" else []},
+            "kiosks": lambda: {"kiosks": self.kiosks, "schools": [], "attendance_automation_ratio": {
+                "yes": 1, "no": 0, "unknown": 3, "ratio": 0.25, "healthy_share": 0.8, "days_share": 0.9}},
             "anomalies": lambda: {"anomalies": self.anomalies},
             "gaps": lambda: {"gaps": self.gaps},
         }

@@ -38,5 +38,7 @@ export const outages = (query) => list("outages", query, "outages");
 export const day = (date) => list("day", { date }, "lines");
 export const tests = (query) => whole("tests", query);
 export const speed = (period) => whole("speed", period);
+export const attendance = (period) => whole("attendance", period);
+export const kiosks = (period) => whole("kiosks", period);
 export const anomalies = () => list("anomalies", {}, "anomalies");
 export const gaps = () => list("gaps", {}, "gaps");

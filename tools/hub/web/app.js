@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The live page: asks the hub every two seconds whether anything changed, and shows what did.
 import * as api from "./api.js";
+import { Attendance } from "./attendance.js";
 import { byId, el, icon, setAttribute, setText, sync } from "./dom.js";
 import { LEGEND, STATES, hideTip } from "./daystrip.js";
 import { clock, count, dayOf, dayStart, plain } from "./format.js";
 import { choose, language, preferred, t, word } from "./i18n.js";
+import { Kiosks } from "./kiosks.js";
 import { Notices } from "./notices.js";
 import { Evidence, PERIODS, periodOf } from "./speed.js";
 import { OutageList } from "./outages.js";
@@ -17,6 +19,7 @@ const SLOW_MS = 5000;         // lists follow a change at once, but a stream of 
 const PAGE = 200;             // rows rendered at a time
 const OUTAGES = 50;
 const TESTS = 500;            // of one line
+const DAY_MS = 24 * 3600 * 1000;
 const SPEED_MS = 60000;       // evidence of a whole province is not gathered more often than this
 const SORTS = ["state", "since", "place", "area", "provider", "heard"];
 
@@ -36,6 +39,7 @@ const page = {
   speed: undefined,  // evidence; null: it could not be had
   period: "days",
   day: new Map(),
+  attended: { date: null, days: undefined, kiosks: undefined }, // of one date
   dayShown: null,
   outages: [],
   anomalies: [],
@@ -44,7 +48,7 @@ const page = {
   states: new Map(), // what was announced
 };
 
-let lines, boards, outages, notices, evidence;
+let lines, boards, outages, notices, evidence, attendance, kiosks;
 // Of the hub's clock. While nothing is taken in, what is shown stays as of the last word of the boards.
 const running = () => page.overview?.hub?.ingest === "running";
 const now = () => (page.overview?.as_of_ms ?? Date.now()) + (running() ? performance.now() - page.received : 0);
@@ -168,12 +172,20 @@ function show() {
   showLines();
   showOutages();
   evidence.update(page.speed, page.period);
+  showAttendance();
   notices.update(page.overview, page.anomalies, page.gaps, now());
   showLegend();
   showControls();
   showFresh();
   const hub = page.overview.hub ?? {};
   setText(byId("foot"), t("foot", { version: hub.version ?? "", epoch: hub.epoch || "–" }));
+}
+
+function showAttendance() {
+  const told = page.attended;
+  attendance.update(told.days, told.date ?? date(), Boolean(told.kiosks?.kiosks?.length));
+  const boards = new Map((page.overview.lines ?? []).filter((line) => line.device).map((line) => [line.device, keyOf(line)]));
+  kiosks.update(told.kiosks, told.date ?? date(), (device) => page.day.get(boards.get(device)), now());
 }
 
 function showLegend() {
@@ -236,6 +248,19 @@ const askDay = calm(async () => {
   page.dayShown = wanted;
 });
 
+let attendedAsked = -Infinity;
+const askAttendance = calm(async () => {
+  const wanted = date();
+  const period = { from: wanted, to: dayOf(dayStart(wanted) + DAY_MS) };
+  attendedAsked = performance.now();
+  const old = page.attended.date === wanted ? page.attended : {};
+  const [days, all] = await Promise.all([api.attendance(period).catch(() => old.days ?? null),
+    api.kiosks(period).catch(() => old.kiosks ?? null)]);
+  if (wanted !== date()) return askAttendance(true);
+  const same = (a, b) => (JSON.stringify(a) === JSON.stringify(b) ? a : b); // what is the same is not drawn again
+  page.attended = { date: wanted, days: same(old.days, days), kiosks: same(old.kiosks, all) };
+});
+
 const askOutages = calm(async () => {
   page.outages = await api.outages({ limit: page.limit.outages });
 });
@@ -294,6 +319,7 @@ const askDetails = calm(async () => {
 
 function askLists(at_once) {
   askDay(at_once);
+  if (at_once || performance.now() - attendedAsked > SPEED_MS) askAttendance(at_once);
   askOutages(at_once);
   askNotices(at_once);
   if (page.open.size) askDetails(at_once);
@@ -339,7 +365,7 @@ function second() {
     showOutages();
   }
   if (page.failures === 0) followSpeed();
-  if (page.failures === 0 && page.dayShown && page.dayShown !== date()) askDay(true);
+  if (page.failures === 0 && page.dayShown && page.dayShown !== date()) { askDay(true); askAttendance(true); }
   showFresh();
 }
 
@@ -392,10 +418,11 @@ function goTo(day) {
   byId("date").value = date();
   show();
   askDay(true);
+  askAttendance(true);
   remember();
 }
 
-const dayBeside = (days) => goTo(dayOf(dayStart(date()) + days * 24 * 3600 * 1000));
+const dayBeside = (days) => goTo(dayOf(dayStart(date()) + days * DAY_MS));
 
 function listen() {
   byId("search").addEventListener("input", (event) => {
@@ -448,6 +475,8 @@ async function start() {
     askSpeed(true);
     remember();
   });
+  attendance = new Attendance();
+  kiosks = new Kiosks();
   notices = new Notices();
   listen();
   setInterval(second, 1000);
