@@ -190,7 +190,7 @@ def raw(port, head, body, length=None):
     """What comes back when a client says `length` and sends `body`; None: nothing whole."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
         length = len(body) if length is None else length
-        peer.sendall(f"POST {head} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode() + body)
+        peer.sendall(f"POST {head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n".encode() + body)
         peer.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: peer.recv(65536), b""))
     return answer.decode("utf-8", "replace") if b"\r\n\r\n" in answer else None
