@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/clock_trust.h"
 #include "agent/base/mem.h"
 #include "agent/core/attendance/attendance.h"
 #include "tests/unit/core/loop_virtual.h"
@@ -283,6 +284,43 @@ static void test_what_the_dial_showed(void **state)
 	commit(0, 0);
 }
 
+static void test_no_correction_moves_the_day_of_the_index(void **state)
+{
+	(void)state;
+	// The kiosk's clock is 20 hours ahead: past midnight by its dial.
+	struct sp_punch it = plain;
+	sp_attendance_health(bench.kiosk, &(struct sp_kiosk_health){.clock_error_s = 20 * 3600});
+	it.kiosk_ms = T0 + 20 * 3600 * 1000;
+	assert_int_equal(punch(&it), 0);
+	assert_string_equal(text(0, "correction"), "kiosk_clock");
+	assert_true(number(0, "correction_seconds") == 20 * 3600);
+	assert_true(number(0, "corrected_t_ms") == (double)T0);
+	assert_int_equal(bench.events[0].event.day, 20781);
+	commit(0, 0);
+}
+
+static void test_a_board_that_does_not_know_the_time(void **state)
+{
+	(void)state;
+	sp_loop_virtual_wall(bench.loop, 0);
+	struct sp_punch it = plain;
+	assert_int_equal(punch(&it), 0);
+	assert_true(isnan(number(0, "corrected_t_ms")));
+	assert_string_equal(text(0, "correction"), "received");
+	assert_null(cJSON_GetObjectItem(bench.events[0].json, "t_ms"));
+	// No clock of this program is before its build: nor is a school year.
+	const struct sp_key_set *keys = sp_keys_set(sp_attendance_keys(bench.attendance));
+	assert_int_equal(keys->count, 1);
+	assert_int_equal(keys->years[0].year, sp_school_year(SP_CLOCK_BUILT_MS, 8, 1));
+	// A kiosk that remembers knows the year.
+	it.live = false;
+	assert_int_equal(punch(&it), 0);
+	assert_true(number(1, "corrected_t_ms") == (double)(T0 - 2000));
+	assert_non_null(sp_keys_find(sp_attendance_keys(bench.attendance), 2026));
+	commit(0, 0);
+	commit(1, 0);
+}
+
 static void test_dates_that_no_record_can_say(void **state)
 {
 	(void)state;
@@ -532,6 +570,8 @@ int main(void)
 	    TEST(test_the_record),
 	    TEST(test_a_reader_without_a_clock),
 	    TEST(test_what_the_dial_showed),
+	    TEST(test_no_correction_moves_the_day_of_the_index),
+	    TEST(test_a_board_that_does_not_know_the_time),
 	    TEST(test_dates_that_no_record_can_say),
 	    TEST(test_school_years),
 	    TEST(test_who_must_be_forgotten),
