@@ -129,12 +129,16 @@ static void on_nothing(void *arg, void *arg2, int result)
 
 /// Whose key: of the school year in which it happened, as far as that is known.
 static int32_t year_of(const struct sp_attendance *set, const struct sp_clock_reading *received,
-		       const struct sp_corrected *when)
+		       const struct sp_corrected *when, int64_t kiosk_ms)
 {
 	const struct sp_attendance_conf *conf = set->config.conf;
 	int64_t t_ms = when->known ? when->t_ms : received->wall_ms;
-	// A board that never knew the time: its hint may be any year, but none before it was built.
-	if (!when->known && !received->synced && t_ms < SP_CLOCK_BUILT_MS)
+	// A board that never knew the time takes a kiosk's, if that can be; else its hint, which may be any
+	// year, but none before it was built.
+	bool possible = kiosk_ms >= SP_CLOCK_BUILT_MS && kiosk_ms <= SP_CLOCK_BUILT_MS + SP_CLOCK_REACH_MS;
+	if (!when->known && !received->synced && possible)
+		t_ms = kiosk_ms;
+	else if (!when->known && !received->synced && t_ms < SP_CLOCK_BUILT_MS)
 		t_ms = SP_CLOCK_BUILT_MS;
 	return sp_school_year(t_ms, conf->year_month, conf->year_day);
 }
@@ -227,7 +231,7 @@ int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *said, sp_
 		sp_kiosk_clock_live(&kiosk->clock, &received, punch->kiosk_ms);
 	struct sp_corrected when = sp_punch_correct(&kiosk->clock, &received, punch->kiosk_ms, punch->live);
 	const uint8_t *key;
-	int result = sp_keys_year(set->keys, year_of(set, &received, &when), &key);
+	int result = sp_keys_year(set->keys, year_of(set, &received, &when, punch->kiosk_ms), &key);
 	if (result)
 		return result;
 	struct pending *pending = sp_alloc(sizeof(*pending));

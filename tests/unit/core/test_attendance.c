@@ -304,6 +304,7 @@ static void test_a_board_that_does_not_know_the_time(void **state)
 	(void)state;
 	sp_loop_virtual_wall(bench.loop, 0);
 	struct sp_punch it = plain;
+	it.kiosk_ms = SP_PUNCH_NO_TIME;
 	assert_int_equal(punch(&it), 0);
 	assert_true(isnan(number(0, "corrected_t_ms")));
 	assert_string_equal(text(0, "correction"), "received");
@@ -312,13 +313,19 @@ static void test_a_board_that_does_not_know_the_time(void **state)
 	const struct sp_key_set *keys = sp_keys_set(sp_attendance_keys(bench.attendance));
 	assert_int_equal(keys->count, 1);
 	assert_int_equal(keys->years[0].year, sp_school_year(SP_CLOCK_BUILT_MS, 8, 1));
-	// A kiosk that remembers knows the year.
+	// A kiosk with a clock knows the year, though not to be believed in the hour.
+	it.kiosk_ms = T0 - 2000;
+	assert_int_equal(punch(&it), 0);
+	assert_true(isnan(number(1, "corrected_t_ms")));
+	assert_non_null(sp_keys_find(sp_attendance_keys(bench.attendance), 2026));
 	it.live = false;
 	assert_int_equal(punch(&it), 0);
-	assert_true(number(1, "corrected_t_ms") == (double)(T0 - 2000));
-	assert_non_null(sp_keys_find(sp_attendance_keys(bench.attendance), 2026));
-	commit(0, 0);
-	commit(1, 0);
+	assert_true(number(2, "corrected_t_ms") == (double)(T0 - 2000));
+	it.kiosk_ms = INT64_C(4089200400000); // 2099
+	assert_int_equal(punch(&it), 0);
+	assert_int_equal(keys->count, 2);
+	for (size_t i = 0; i < 4; i++)
+		commit(i, 0);
 }
 
 static void test_dates_that_no_record_can_say(void **state)
