@@ -99,6 +99,7 @@ static void set_person(struct sp_hik_event *event, const char *text, int length,
 		return;
 	event->unreadable = length < 0;
 	event->person_length = 0;
+	explicit_bzero(event->person, sizeof(event->person)); // it may say it twice
 	if (length <= 0 || strcmp(text, "0") == 0)
 		return; // nobody's number
 	memcpy(event->person, text, (size_t)length);
