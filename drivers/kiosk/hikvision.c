@@ -69,8 +69,6 @@ void hik_round_over(struct sp_device *dev, struct hik *hik)
 	if (!hik->round)
 		return;
 	hik->round = false;
-	if (hik->identified)
-		hik_health_tell(dev, hik);
 	sp_sample(dev, METRIC_TURNED_AWAY, NULL, (double)hik->turned_away);
 	sp_sample(dev, METRIC_OTHERS, NULL, (double)hik->others);
 	sp_sample(dev, METRIC_MALFORMED, NULL, (double)hik->malformed);

@@ -115,6 +115,7 @@ static void on_records(struct sp_device *dev, struct hik *hik, int result, long 
 {
 	hik->records = result == 0 && status == 200 ? number(hik, "totalMatches") : -1;
 	hik->daily_us = sp_device_now_us(dev);
+	hik_health_tell(dev, hik);
 	hik_round_over(dev, hik);
 }
 
@@ -129,7 +130,7 @@ static void on_users(struct sp_device *dev, struct hik *hik, int result, long st
 	if (question)
 		hik_ask(dev, hik, "/ISAPI/AccessControl/AcsEvent?format=json", question, on_records);
 	else
-		hik_round_over(dev, hik);
+		on_records(dev, hik, -ENOTSUP, 0);
 }
 
 static void begin_reading(const struct sp_device *dev, struct hik *hik)
@@ -166,11 +167,13 @@ static void on_time(struct sp_device *dev, struct hik *hik, int result, long sta
 	if (!hik->begun)
 		hik_back_off(dev, hik, false, 0);
 	hik_pull_nightly(dev, hik);
-	bool due = !hik->daily_us || sp_device_now_us(dev) - hik->daily_us >= DAILY_US;
-	if (hik->round && due)
+	// The first time before anything is read: the core tells of a kiosk with its first event.
+	if (!hik->daily_us || sp_device_now_us(dev) - hik->daily_us >= DAILY_US) {
 		hik_ask(dev, hik, "/ISAPI/AccessControl/UserInfo/Count?format=json", NULL, on_users);
-	else
-		hik_round_over(dev, hik);
+		return;
+	}
+	hik_health_tell(dev, hik);
+	hik_round_over(dev, hik);
 }
 
 void hik_examine(struct sp_device *dev, struct hik *hik)

@@ -178,7 +178,7 @@ static void on_page(struct sp_device *dev, struct hik *hik, int result, long sta
 	hik->position += page.count;
 	hik->total = page.total;
 	if (hik->trouble || hik->denied)
-		hik_pull_abandon(hik);
+		fail(dev, hik);
 	else if (page.count == 0 && page.state == SP_HIK_PAGE_MORE)
 		fail(dev, hik); // it would promise more for ever
 	else if (page.state == SP_HIK_PAGE_EMPTY || page.count == 0 ||

@@ -66,9 +66,13 @@ static enum sp_punch_direction direction(const struct hik_conf *conf, const stru
 							SP_PUNCH_UNKNOWN};
 	if (conf->direction != 0)
 		return fixed[conf->direction];
-	if (listed(&conf->in_readers, event->reader) || listed(&conf->in_doors, event->door))
+	if (listed(&conf->in_readers, event->reader))
 		return SP_PUNCH_IN;
-	if (listed(&conf->out_readers, event->reader) || listed(&conf->out_doors, event->door))
+	if (listed(&conf->out_readers, event->reader))
+		return SP_PUNCH_OUT;
+	if (listed(&conf->in_doors, event->door))
+		return SP_PUNCH_IN;
+	if (listed(&conf->out_doors, event->door))
 		return SP_PUNCH_OUT;
 	return event->status;
 }

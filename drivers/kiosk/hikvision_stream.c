@@ -17,8 +17,8 @@ enum {
 static void hear(struct sp_device *dev, struct hik *hik, const struct sp_hik_event *event)
 {
 	hik->heard_us = hik->streamed_us = sp_device_now_us(dev);
-	// Heartbeats and what has just happened tell its time.
-	if (event->timed && (!event->told_live || event->live))
+	// Heartbeats and what has just happened tell its time; what it replays does not.
+	if (event->timed && (event->major < 0 || event->live))
 		hik_unit_said(dev, hik, &event->when);
 }
 
@@ -35,6 +35,8 @@ static bool on_part(void *arg, const char *text, size_t length, bool last)
 	}
 	if (event.major >= 0 && !hik->trouble && !hik->denied)
 		hik_punch(dev, hik, &event, true);
+	else if (event.major >= 0 && event.timed)
+		hik_owe(hik, sp_civil_ms(&event.when, hik->zone_s));
 	hear(dev, hik, &event);
 	explicit_bzero(&event, sizeof(event));
 	return true;
@@ -94,6 +96,8 @@ static void retry(const struct sp_device *dev, struct hik *hik)
 		     refused        ? REFUSED_MS
 		     : hik->trouble ? TROUBLE_MS
 				    : 0);
+	if (hik->trouble && hik->pull_at_us < hik->next_us)
+		hik->pull_at_us = hik->next_us;
 	hik_soon(hik);
 }
 

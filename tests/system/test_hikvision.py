@@ -66,13 +66,16 @@ class School:
     def numbers(self):
         return sorted(record["number"] for record in self.records("punch"))
 
-    def until_all(self, terminal, what):
+    def until(self, condition, what, terminal):
         try:
-            support.wait_until(lambda: set(self.numbers()) >= set(terminal.produced()), what, timeout=40)
+            return support.wait_until(condition, what, timeout=40)
         except AssertionError as error:
             missing = sorted(set(terminal.produced()) - set(self.numbers()))
             raise AssertionError(f"{error}: {len(missing)} missing, {missing[:10]}\n{self.agent.tail()}\n"
                                  f"{terminal.requests[-10:]} {self.sniffer.talk.findings[:3]}") from None
+
+    def until_all(self, terminal, what):
+        self.until(lambda: set(self.numbers()) >= set(terminal.produced()), what, terminal)
 
 
 def certificate(run):
@@ -136,7 +139,7 @@ def test_every_event_once(run_dir, broker, preload):
     assert school.numbers() == terminal.produced()  # and none twice
     assert len({r["event"] for r in school.records("punch")}) == len(terminal.produced())
     assert "bad" not in terminal.asked("") and "basic" not in terminal.asked("")
-    kiosk = support.wait_until(lambda: [r for r in school.records("kiosk") if r.get("model")], "its health")[-1]
+    kiosk = school.until(lambda: [r for r in school.records("kiosk") if r["model"]], "its health", terminal)[-1]
     assert kiosk["model"] == "DS-K1T671M" and kiosk["firmware"] == "V3.2.3"
     assert not school.sniffer.talk.findings, school.sniffer.talk.findings[:5]
     school.agent.stop()
