@@ -13,6 +13,7 @@
 #include "agent/base/config.h"
 #include "agent/cli/client.h"
 #include "agent/cli/language.h"
+#include "agent/cli/privacy.h"
 #include "agent/cli/show.h"
 #include "agent/cli/speedtest.h"
 
@@ -34,6 +35,19 @@ static const char help[] =
        "                     test the line's speed now; Ctrl-C cancels; --force also while others\n"
        "                     use the line, but never beyond the month's budget\n"
        "  speedtest --list   the last tests, and when the next ones are due\n"
+       "  export --person NUMBER [--kind KIND] [--output FILE]\n"
+       "                     the events of a person that this board holds, and an extract at the\n"
+       "                     centre; KIND: pin (without it), card, code, other\n"
+       "  forget --person NUMBER [--kind KIND] [--once] [--yes]\n"
+       "                     erase them here and at the centre, and drop later ones; --once: record\n"
+       "                     later ones. Without --person it is asked for, - reads it from standard\n"
+       "                     input: so it stands in no history\n"
+       "  remember --person NUMBER [--kind KIND]\n"
+       "                     record later events of a forgotten person again\n"
+       "  keys [status]      the keys by which persons are known, and their back-up\n"
+       "  keys print         a new recovery code, as a page to be printed\n"
+       "  keys restore --blob FILE\n"
+       "                     on a new board: the keys from the centre's back-up; asks for the code\n"
        "  drivers [NAME]     what can be watched; with a name, its options and metrics\n"
        "\n"
        "      --json         the agent's answer as JSON\n"
@@ -50,6 +64,7 @@ struct arguments {
 	const char *socket, *command, *name, *language;
 	bool json, watch, detailed, list;
 	struct sp_speedtest_arguments test;
+	struct sp_privacy_arguments privacy;
 };
 
 static const struct option long_options[] = {
@@ -65,10 +80,17 @@ static const struct option long_options[] = {
     {"up", no_argument, NULL, 'u'},
     {"force", no_argument, NULL, 'f'},
     {"list", no_argument, NULL, 'i'},
+    {"person", required_argument, NULL, 'p'},
+    {"kind", required_argument, NULL, 'k'},
+    {"output", required_argument, NULL, 'o'},
+    {"blob", required_argument, NULL, 'b'},
+    {"once", no_argument, NULL, 'c'},
+    {"yes", no_argument, NULL, 'y'},
     {0},
 };
 
-static const char *const commands[] = {"status", "outages", "budget", "kiosks", "speedtest", "drivers"};
+static const char *const commands[] = {"status",  "outages", "budget", "kiosks",   "speedtest",
+				       "drivers", "export",  "forget", "remember", "keys"};
 
 static volatile sig_atomic_t stopped;
 
@@ -93,6 +115,51 @@ static int check_command(const struct arguments *arguments)
 	if (meant)
 		fprintf(stderr, "schoolpulse: unknown command; did you mean %s?\n", meant);
 	return meant ? EXIT_USAGE : usage("unknown command");
+}
+
+static bool word_of(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+static bool about_person(const struct arguments *arguments)
+{
+	static const char *const words[] = {"export", "forget", "remember"};
+	return word_of(arguments->command, words, SP_COUNT(words));
+}
+
+/// NULL, or what is wrong with the options of persons and keys.
+static const char *check_privacy(struct arguments *out)
+{
+	static const char *const kinds[] = {"pin", "card", "code", "other"};
+	static const char *const verbs[] = {"status", "print", "restore"};
+	struct sp_privacy_arguments *privacy = &out->privacy;
+	bool forget = strcmp(out->command, "forget") == 0, keys = strcmp(out->command, "keys") == 0;
+	if ((privacy->person || privacy->kind) && !about_person(out))
+		return "--person and --kind go with export, forget and remember";
+	if (privacy->kind && !word_of(privacy->kind, kinds, SP_COUNT(kinds)))
+		return "--kind is pin, card, code or other";
+	if (privacy->output && strcmp(out->command, "export") != 0)
+		return "--output goes with export";
+	if (privacy->once && !forget)
+		return "--once goes with forget";
+	if (privacy->yes && !forget && !keys)
+		return "--yes goes with forget and keys print";
+	if (!privacy->verb)
+		privacy->verb = "status";
+	if (keys && !word_of(privacy->verb, verbs, SP_COUNT(verbs)))
+		return "keys status, keys print or keys restore";
+	if ((privacy->blob != NULL) != (keys && strcmp(privacy->verb, "restore") == 0))
+		return "keys restore needs --blob FILE, which goes with nothing else";
+	if (!privacy->kind)
+		privacy->kind = "pin";
+	privacy->socket = out->socket;
+	privacy->command = out->command;
+	privacy->json = out->json;
+	return NULL;
 }
 
 /// -1: go on; otherwise the exit code.
@@ -133,6 +200,24 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		case 'i':
 			out->list = true;
 			break;
+		case 'p':
+			out->privacy.person = optarg;
+			break;
+		case 'k':
+			out->privacy.kind = optarg;
+			break;
+		case 'o':
+			out->privacy.output = optarg;
+			break;
+		case 'b':
+			out->privacy.blob = optarg;
+			break;
+		case 'c':
+			out->privacy.once = true;
+			break;
+		case 'y':
+			out->privacy.yes = true;
+			break;
 		case 'v':
 			puts("schoolpulse " SP_VERSION);
 			return EXIT_DONE;
@@ -154,8 +239,13 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 		out->name = argv[optind++];
 	if (optind < argc && tests && !out->list)
 		out->test.device = argv[optind++];
+	if (optind < argc && strcmp(out->command, "keys") == 0)
+		out->privacy.verb = argv[optind++];
 	if (optind < argc)
 		return usage("too many arguments");
+	const char *fault = check_privacy(out);
+	if (fault)
+		return usage(fault);
 	if (out->watch && strcmp(out->command, "status") != 0)
 		return usage("--watch goes with status");
 	if (out->detailed && strcmp(out->command, "outages") != 0)
@@ -295,5 +385,9 @@ int main(int argc, char **argv)
 	sp_language_choose(arguments.language);
 	if (strcmp(arguments.command, "speedtest") == 0 && !arguments.list)
 		return sp_speedtest_run(&arguments.test);
+	if (about_person(&arguments))
+		return sp_privacy_run(&arguments.privacy);
+	if (strcmp(arguments.command, "keys") == 0)
+		return sp_keys_run(&arguments.privacy);
 	return arguments.watch ? watch(&arguments) : show_once(&arguments);
 }

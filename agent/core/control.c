@@ -62,6 +62,7 @@ static void drop(struct sp_control_stream *client)
 	sp_loop_timer_free(control->loop, client->timer);
 	close(client->fd);
 	sp_buf_free(&client->out);
+	explicit_bzero(client->in, sizeof(client->in));
 	free(client);
 }
 
@@ -91,6 +92,7 @@ static void answer(struct sp_control_stream *client, const char *line, size_t le
 		return;
 	}
 	client->streaming = client->control->answer(client->control->arg, &request, &client->out, client);
+	explicit_bzero(&request, sizeof(request));
 	if (client->streaming)
 		return;
 	sp_buf_text(&client->out, "\n");
@@ -109,7 +111,7 @@ static bool answer_next(struct sp_control_stream *client)
 	char *end = memchr(client->in, '\n', client->in_length);
 	if (!end) {
 		if (client->in_length > SP_CONTROL_REQUEST_MAX) {
-			refuse(client, "a request is at most 4096 bytes");
+			refuse(client, "a request is at most 24576 bytes");
 			client->last = true;
 			return true;
 		}
@@ -119,6 +121,7 @@ static bool answer_next(struct sp_control_stream *client)
 	answer(client, client->in, length);
 	client->in_length -= length + 1;
 	memmove(client->in, end + 1, client->in_length);
+	explicit_bzero(client->in + client->in_length, length + 1);
 	return true;
 }
 

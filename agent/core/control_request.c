@@ -9,14 +9,24 @@
 #include <string.h>
 
 #include "agent/base/config.h"
+#include "agent/core/attendance/number.h"
 
 enum { WHY = 160 };
 
 static const char *const commands[SP_CONTROL_COMMANDS] = {
-    [SP_CONTROL_STATUS] = "status",         [SP_CONTROL_OUTAGES] = "outages",
-    [SP_CONTROL_DRIVERS] = "drivers",       [SP_CONTROL_BUDGET] = "budget",
-    [SP_CONTROL_KIOSKS] = "kiosks",         [SP_CONTROL_SPEEDTEST] = "speedtest",
+    [SP_CONTROL_STATUS] = "status",
+    [SP_CONTROL_OUTAGES] = "outages",
+    [SP_CONTROL_DRIVERS] = "drivers",
+    [SP_CONTROL_BUDGET] = "budget",
+    [SP_CONTROL_KIOSKS] = "kiosks",
+    [SP_CONTROL_SPEEDTEST] = "speedtest",
     [SP_CONTROL_SPEEDTESTS] = "speedtests",
+    [SP_CONTROL_EXPORT] = "export",
+    [SP_CONTROL_FORGET] = "forget",
+    [SP_CONTROL_REMEMBER] = "remember",
+    [SP_CONTROL_KEYS] = "keys",
+    [SP_CONTROL_KEYS_CODE] = "keys_code",
+    [SP_CONTROL_KEYS_RESTORE] = "keys_restore",
 };
 
 static int parse_command(struct sp_control_request *out, const char *word, char *why)
@@ -66,6 +76,81 @@ static int parse_speedtest(struct sp_control_request *out, const cJSON *json, ch
 	return -EINVAL;
 }
 
+/// A text that must be there, and is wiped in the tree.
+static int take_secret(const cJSON *json, const char *member, char *out, size_t size, char *why)
+{
+	char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, member));
+	size_t length = text ? strlen(text) : 0;
+	if (length == 0 || length >= size) {
+		snprintf(why, WHY, "\"%s\" must be a text of 1 to %zu bytes", member, size - 1);
+		return -EINVAL;
+	}
+	memcpy(out, text, length + 1);
+	explicit_bzero(text, length);
+	return 0;
+}
+
+static int parse_person(struct sp_control_request *out, const cJSON *json, char *why)
+{
+	char kind[SP_CONTROL_NAME_MAX + 1];
+	if (parse_text(json, "kind", kind, why))
+		return -EINVAL;
+	if (!sp_number_kind(kind, &out->kind)) {
+		snprintf(why, WHY, "\"kind\" is \"pin\", \"card\", \"code\" or \"other\"");
+		return -EINVAL;
+	}
+	out->once = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "once"));
+	return take_secret(json, "person", out->person, sizeof(out->person), why);
+}
+
+static int parse_key(struct sp_control_request *out, const cJSON *json, char *why)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "key"));
+	if (!text || strlen(text) != 2 * SP_CONTROL_KEY ||
+	    strspn(text, "0123456789abcdef") != 2 * SP_CONTROL_KEY) {
+		snprintf(why, WHY, "\"key\" must be 64 hexadecimal digits");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < SP_CONTROL_KEY; i++) {
+		char high = text[2 * i], low = text[2 * i + 1];
+		unsigned byte = (unsigned)(high <= '9' ? high - '0' : high - 'a' + 10) << 4 |
+				(unsigned)(low <= '9' ? low - '0' : low - 'a' + 10);
+		out->key[i] = (uint8_t)byte;
+	}
+	return 0;
+}
+
+static int parse_restore(struct sp_control_request *out, const cJSON *json, char *why)
+{
+	int result = take_secret(json, "code", out->code, sizeof(out->code), why);
+	return result ? result : take_secret(json, "blob", out->blob, sizeof(out->blob), why);
+}
+
+static int parse_rest(struct sp_control_request *out, const cJSON *json, char *why)
+{
+	switch (out->command) {
+	case SP_CONTROL_SPEEDTEST:
+		return parse_speedtest(out, json, why);
+	case SP_CONTROL_EXPORT:
+	case SP_CONTROL_FORGET:
+	case SP_CONTROL_REMEMBER:
+		return parse_person(out, json, why);
+	case SP_CONTROL_KEYS_CODE:
+		return parse_key(out, json, why);
+	case SP_CONTROL_KEYS_RESTORE:
+		return parse_restore(out, json, why);
+	case SP_CONTROL_STATUS:
+	case SP_CONTROL_OUTAGES:
+	case SP_CONTROL_DRIVERS:
+	case SP_CONTROL_BUDGET:
+	case SP_CONTROL_KIOSKS:
+	case SP_CONTROL_SPEEDTESTS:
+	case SP_CONTROL_KEYS:
+		return 0;
+	}
+	return 0;
+}
+
 static int parse_object(struct sp_control_request *out, const cJSON *json, char *why)
 {
 	const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "cmd"));
@@ -75,7 +160,7 @@ static int parse_object(struct sp_control_request *out, const cJSON *json, char 
 	}
 	if (parse_text(json, "name", out->name, why) || parse_command(out, word, why))
 		return -EINVAL;
-	return out->command == SP_CONTROL_SPEEDTEST ? parse_speedtest(out, json, why) : 0;
+	return parse_rest(out, json, why);
 }
 
 int sp_control_parse(struct sp_control_request *out, const char *line, size_t length, char why[160])

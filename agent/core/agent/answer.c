@@ -192,6 +192,18 @@ bool sp_agent_answer(void *arg, const struct sp_control_request *request, struct
 	case SP_CONTROL_SPEEDTESTS:
 		root = sp_answer_speedtests(agent);
 		break;
+	case SP_CONTROL_KEYS:
+		root = sp_answer_keys(agent);
+		break;
+	case SP_CONTROL_EXPORT:
+	case SP_CONTROL_FORGET:
+	case SP_CONTROL_REMEMBER:
+	case SP_CONTROL_KEYS_CODE:
+	case SP_CONTROL_KEYS_RESTORE:
+		why = sp_agent_begin_privacy(agent, request, stream, &root);
+		if (!why && !root)
+			return true;
+		break;
 	case SP_CONTROL_SPEEDTEST:
 		why = sp_agent_begin_by_hand(agent, request, stream);
 		if (!why)

@@ -3,13 +3,18 @@
 // The agent's kiosks: attendance between devices, journal and hub.
 #include "agent/core/attendance/attendance.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "agent/core/agent/priv.h"
+#include "schoolpulse/log.h"
 
 static int on_append(void *arg, const struct sp_journal_event *event, sp_journal_done_fn done, void *done_arg)
 {
 	struct sp_agent *agent = arg;
+	// Who must be forgotten is not known.
+	if (!agent->privacy)
+		return -EIO;
 	return sp_journal_append_event(agent->journal, event, done, done_arg);
 }
 
@@ -31,7 +36,13 @@ void sp_agent_open_attendance(struct sp_agent *agent)
 							     .seen = on_seen,
 							     .put = sp_agent_put,
 							     .get = sp_agent_get,
-							     .arg = agent});
+							     .arg = agent,
+							     .forgotten = sp_agent_forgotten,
+							     .accepted = sp_agent_accepted,
+							     .hooks_arg = agent});
+	agent->privacy = NULL;
+	if (sp_agent_open_privacy(agent))
+		sp_warning("attendance", "kiosks keep their events until that is mended");
 	for (size_t i = 0; i < settings->device_count; i++) {
 		const struct sp_device_conf *device = &settings->devices[i];
 		if (device->driver->cls == SP_DRIVER_KIOSK)
@@ -41,7 +52,13 @@ void sp_agent_open_attendance(struct sp_agent *agent)
 
 void sp_agent_look_at_kiosks(struct sp_agent *agent)
 {
+	struct sp_publisher *publisher = atomic_load(&agent->publisher);
+	struct sp_publisher_status status = {0};
+	if (publisher)
+		sp_publisher_status(publisher, &status);
+	sp_attendance_hub_keeps(agent->attendance, status.attendance_days);
 	sp_attendance_look(agent->attendance);
+	sp_agent_look_at_privacy(agent);
 }
 
 static void add_state(cJSON *json, struct sp_agent *agent)
@@ -81,6 +98,7 @@ cJSON *sp_answer_kiosks(struct sp_agent *agent)
 
 void sp_agent_close_attendance(struct sp_agent *agent)
 {
+	sp_agent_close_privacy(agent);
 	sp_attendance_free(agent->attendance);
 	agent->attendance = NULL;
 }

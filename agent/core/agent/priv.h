@@ -22,6 +22,8 @@
 #include "agent/core/watchdog.h"
 
 struct sp_attendance;
+struct sp_attendance_event;
+struct sp_privacy;
 
 struct sp_agent {
 	struct sp_settings *settings;
@@ -38,6 +40,7 @@ struct sp_agent {
 	struct sp_lines *lines;
 	struct sp_devices *devices;
 	struct sp_attendance *attendance;
+	struct sp_privacy *privacy; ///< NULL: attendance is off, or whom to forget is not known
 	struct sp_budgets *budgets;
 	struct sp_children *children;
 	struct sp_speed_hooks speed_hooks;
@@ -129,6 +132,22 @@ void sp_agent_open_attendance(struct sp_agent *agent);
 void sp_agent_look_at_kiosks(struct sp_agent *agent);
 /// When the journal has ended and what it posted was run.
 void sp_agent_close_attendance(struct sp_agent *agent);
+
+// ---- privacy.c: counts, persons' requests, the back-up of keys -----------------------------------------
+
+/// With attendance; -errno: nothing may be taken.
+int sp_agent_open_privacy(struct sp_agent *agent);
+void sp_agent_look_at_privacy(struct sp_agent *agent);
+void sp_agent_close_privacy(struct sp_agent *agent);
+/// Hooks of attendance; `arg` is a struct sp_agent.
+bool sp_agent_forgotten(void *arg, enum sp_person_kind kind, const char *person, size_t length);
+void sp_agent_accepted(void *arg, const struct sp_attendance_event *event);
+/// NULL: lines follow by the stream, or `*root` is the answer. Else why not.
+const char *sp_agent_begin_privacy(struct sp_agent *agent, const struct sp_control_request *request,
+				   struct sp_control_stream *stream, cJSON **root);
+/// False: it was another's.
+bool sp_agent_privacy_gone(struct sp_agent *agent, const struct sp_control_stream *stream);
+cJSON *sp_answer_keys(struct sp_agent *agent);
 
 // ---- commands.c: what comes over the feed ----------------------------------------------------------
 

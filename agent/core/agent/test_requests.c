@@ -149,6 +149,8 @@ static void ended(void *arg, const struct sp_speed_end *end)
 void sp_agent_gone(void *arg, struct sp_control_stream *stream)
 {
 	struct sp_agent *agent = arg;
+	if (sp_agent_privacy_gone(agent, stream))
+		return;
 	for (struct sp_agent_hand *it = agent->hands; it; it = it->next) {
 		if (it->stream != stream)
 			continue;

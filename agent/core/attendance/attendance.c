@@ -79,6 +79,23 @@ const char *sp_attendance_refused(const struct sp_attendance *set)
 	return set->why[0] ? set->why : NULL;
 }
 
+int sp_attendance_restore(struct sp_attendance *set, const struct sp_key_set *keys)
+{
+	const struct sp_attendance_config *config = &set->config;
+	const char *basis = config->conf->legal_basis;
+	char now[9];
+	if (!basis || !basis[0])
+		return -EPERM;
+	int result = set->keys ? sp_keys_replace(set->keys, keys)
+			       : sp_keys_install(&set->keys, config->state_dir, keys);
+	if (result)
+		return result;
+	set->why[0] = '\0';
+	sp_keys_fingerprint(set->keys, now);
+	config->put(config->arg, KEYS_KNOWN, now);
+	return 0;
+}
+
 void sp_attendance_hub_keeps(struct sp_attendance *set, int64_t days)
 {
 	// Several hubs may have our events: the one that keeps them longest counts.

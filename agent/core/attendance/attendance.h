@@ -41,7 +41,7 @@ struct sp_attendance_config {
 	char *(*get)(void *arg, const char *key);
 	void *arg;
 	/// This person must be forgotten: the event is committed as nothing. May be NULL.
-	bool (*forgotten)(void *arg, const char *person);
+	bool (*forgotten)(void *arg, enum sp_person_kind kind, const char *person, size_t length);
 	/// An event is on the card that was not there before. May be NULL.
 	void (*accepted)(void *arg, const struct sp_attendance_event *event);
 	void *hooks_arg;
@@ -55,6 +55,9 @@ void sp_attendance_free(struct sp_attendance *attendance);
 struct sp_keys *sp_attendance_keys(struct sp_attendance *attendance);
 /// Why nothing is recorded although there is a legal basis; NULL: it is.
 const char *sp_attendance_refused(const struct sp_attendance *attendance);
+/// Keys that come back from a back-up take the place of what there is, also of keys that cannot be read. 0 or
+/// -errno: -EPERM without a legal basis.
+int sp_attendance_restore(struct sp_attendance *attendance, const struct sp_key_set *keys) SP_MUST_CHECK;
 /// The hub holds events so long: keys of school years that ended earlier are deleted.
 void sp_attendance_hub_keeps(struct sp_attendance *attendance, int64_t days);
 /// Every few seconds: facts that are due.

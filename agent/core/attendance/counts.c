@@ -233,7 +233,7 @@ void sp_counts_replay_add(struct sp_counts_replay *replay, const char *record)
 
 void sp_counts_replay_end(struct sp_counts *counts, struct sp_counts_replay *replay)
 {
-	for (size_t i = 0; i < replay->count; i++) {
+	for (size_t i = 0; counts && i < replay->count; i++) {
 		const struct replayed *event = &replay->events[i];
 		take(counts, event->t_ms, event->person, replay->kiosks[event->kiosk], event->direction);
 	}
@@ -242,7 +242,8 @@ void sp_counts_replay_end(struct sp_counts *counts, struct sp_counts_replay *rep
 	free(replay->kiosks);
 	free(replay->events);
 	free(replay);
-	counts->ready = true;
+	if (counts)
+		counts->ready = true;
 }
 
 // ---- telling

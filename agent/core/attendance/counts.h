@@ -41,7 +41,8 @@ struct sp_counts_replay;
 struct sp_counts_replay *sp_counts_replay_new(void);
 /// A record as sp_journal_events() gives it.
 void sp_counts_replay_add(struct sp_counts_replay *replay, const char *record);
-/// On the main thread: counts all of them and frees the replay. From now on slots are told.
+/// On the main thread: counts all of them and frees the replay. `counts` NULL: only that. From now on slots
+/// are told.
 void sp_counts_replay_end(struct sp_counts *counts, struct sp_counts_replay *replay);
 
 /// Every few seconds: tells what is due.

@@ -60,6 +60,20 @@ int sp_keys_open(struct sp_keys **out, const char *dir, bool had, char why[SP_KE
 	return 0;
 }
 
+int sp_keys_install(struct sp_keys **out, const char *dir, const struct sp_key_set *set)
+{
+	struct sp_keys *keys = sp_alloc(sizeof(*keys));
+	keys->dir = sp_strdup(dir);
+	keys->set = sp_secret_new(sizeof(*keys->set));
+	*keys->set = *set;
+	int result = sp_keys_save(keys);
+	if (result)
+		sp_keys_free(keys);
+	else
+		*out = keys;
+	return result;
+}
+
 void sp_keys_free(struct sp_keys *keys)
 {
 	if (!keys)

@@ -51,6 +51,8 @@ struct sp_keys;
 /// Reads the file in `dir`, or makes it, if this board never had one (`had` false). 0; or -errno and `why`,
 /// for people: -ENOKEY (gone), -EBADMSG (broken), -EACCES (others may read it), or the file's own trouble.
 int sp_keys_open(struct sp_keys **out, const char *dir, bool had, char why[SP_KEYS_WHY]) SP_MUST_CHECK;
+/// Makes the file of these, whatever stands there. 0 or -errno.
+int sp_keys_install(struct sp_keys **out, const char *dir, const struct sp_key_set *set) SP_MUST_CHECK;
 /// Wipes the memory. NULL is fine.
 void sp_keys_free(struct sp_keys *keys);
 

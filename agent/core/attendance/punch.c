@@ -245,7 +245,8 @@ int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *said, sp_
 						      .known = when.known,
 						      .t_ms = when.t_ms,
 						      .mono_us = received.mono_us};
-	if (config->forgotten && config->forgotten(config->hooks_arg, pending->person)) {
+	if (config->forgotten &&
+	    config->forgotten(config->hooks_arg, punch->kind, punch->person, punch->person_length)) {
 		pending->nothing = true;
 		sp_loop_post(config->loop, on_nothing, pending, NULL, 0);
 		return 0;

@@ -50,6 +50,8 @@ void sp_publisher_hub_says(struct sp_publisher *p, const struct sp_mqtt_message 
 	int64_t seconds = hub.reconnect_window_seconds;
 	if (seconds < 0 || seconds > WINDOW_MAX_SECONDS)
 		seconds = WINDOW_MAX_SECONDS;
+	if (hub.attendance_days > p->attendance_days)
+		p->attendance_days = hub.attendance_days;
 	if (hub.online) {
 		p->hub_window_ms = seconds * 1000;
 		if (strcmp(p->hub_epoch, hub.hub_epoch) != 0) {

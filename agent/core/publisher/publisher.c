@@ -242,6 +242,7 @@ static void set_status(struct sp_publisher *p)
 {
 	struct sp_publisher_status s = {.connected = p->connected_us != 0,
 					.hub_online = p->hub_online,
+					.attendance_days = p->attendance_days,
 					.connected_since_us = p->connected_us,
 					.silent_since_us = sp_publisher_silent_since(p, sp_clock_mono_us()),
 					.sent = p->sent,

@@ -37,6 +37,7 @@ struct sp_publisher_status {
 	/// settled, since nobody knows the time and so whether its certificate is out of date. "" otherwise.
 	char reason[160];
 	char hub_epoch[SP_ID_LENGTH + 1];
+	int64_t attendance_days;    ///< the most that a hub said since start; 0: none did
 	int64_t connected_since_us; ///< monotonic; 0 when not
 	int64_t silent_since_us; ///< connected, but a question of then is not answered; 0: as far as known it
 				 ///< lives

@@ -80,6 +80,7 @@ struct sp_publisher {
 	bool hub_online;
 	char hub_epoch[SP_ID_LENGTH + 1], ack_epoch[SP_ID_LENGTH + 1];
 	int64_t hub_window_ms, ack_number;
+	int64_t attendance_days; ///< the most that a hub said; 0: none did
 
 	// Batches.
 	struct sp_window window;

@@ -273,7 +273,7 @@ static void test_an_endless_line_ends_the_client(void **state)
 	for (int i = 0; i < 64; i++)
 		if (send(fd, block, sizeof(block), MSG_NOSIGNAL) < 0)
 			break;
-	assert_string_equal(hear(fd, NULL), "{\"ok\":false,\"error\":\"a request is at most 4096 bytes\"}");
+	assert_string_equal(hear(fd, NULL), "{\"ok\":false,\"error\":\"a request is at most 24576 bytes\"}");
 	close(fd);
 	fd = connect_client(); // and the agent goes on
 	say(fd, "{\"cmd\":\"status\"}\n");
