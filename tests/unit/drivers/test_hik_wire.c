@@ -25,6 +25,8 @@ static const char usual[] =
     "\"checkOut\","
     "\"mask\":\"no\",\"FaceRect\":{\"height\":0.5,\"a\":[1,{}]}}}";
 
+#define SEVENTY "1234567890123456789012345678901234567890123456789012345678901234567890"
+
 // ---- parts --------------------------------------------------------------------------------------
 
 static struct {
@@ -72,9 +74,9 @@ static int done(void **state)
 static void boundaries_come_from_the_header(void **state)
 {
 	(void)state;
-	static const char *const good[] = {"multipart/mixed; boundary=MIME_boundary",
-					   "Multipart/Mixed;Boundary=b",
-					   "multipart/x-mixed-replace; a=b; boundary=\"a b\""};
+	static const char *const good[] = {
+	    ("multipart/mixed; boundary=" SEVENTY), "multipart/mixed; boundary=MIME_boundary",
+	    "Multipart/Mixed;Boundary=b", "multipart/x-mixed-replace; a=b; boundary=\"a b\""};
 	static const char *const bad[] = {"",
 					  "multipart/mixed",
 					  "multipart/mixed; boundary=",
@@ -82,8 +84,7 @@ static void boundaries_come_from_the_header(void **state)
 					  "multipart/mixed; boundary=\"a",
 					  "multipart/mixed; xboundary=a",
 					  "application/json; boundary=a",
-					  "multipart/mixed; boundary=1234567890123456789012345678901234567890"
-					  "1234567890123456789012345678901"};
+					  ("multipart/mixed; boundary=" SEVENTY "1")};
 	for (size_t i = 0; i < SP_COUNT(good); i++)
 		assert_int_equal(sp_hik_parts_begin(&parts, good[i]), 0);
 	assert_memory_equal(parts.delimiter, "\n--a b", 6);
