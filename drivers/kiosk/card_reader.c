@@ -101,21 +101,32 @@ static void on_committed(struct sp_device *dev, int result, void *arg)
 	come_again(dev);
 }
 
-/// Readers number nothing. But whoever saw no light because the agent was restarted shows the card again:
-/// within one slot of `debounce`, counted since the machine's start, that is the same event.
-static size_t key_of(struct sp_device *dev)
+static size_t slot_key(const struct card_reader *reader, int64_t slot, uint8_t out[SP_PUNCH_KEY_MAX])
 {
-	const struct card_conf *conf = sp_device_conf(dev);
-	struct card_reader *reader = sp_device_state(dev);
 	const struct sp_card *card = &reader->secret->card;
-	char *out = (char *)reader->secret->key;
-	if (!reader->boot[0] || !conf->debounce_ms)
-		return 0;
-	int64_t slot = sp_device_now_us(dev) / (conf->debounce_ms * 1000);
-	int head = snprintf(out, SP_PUNCH_KEY_MAX, "card1\n%s\n%" PRId64 "\n%d\n", reader->boot, slot,
+	int head = snprintf((char *)out, SP_PUNCH_KEY_MAX, "card1\n%s\n%" PRId64 "\n%d\n", reader->boot, slot,
 			    (int)card->kind);
 	memcpy(out + head, card->text, card->length);
 	return (size_t)head + card->length;
+}
+
+/// Readers number nothing. But whoever saw no light because the agent was restarted shows the card again. So
+/// a key is that of a slot of time as long as `debounce`, counted since the machine's start; and who has not
+/// been running for so long, and cannot know who was there, asks for the slot before as well.
+static void add_keys(struct sp_device *dev, struct sp_punch *punch)
+{
+	const struct card_conf *conf = sp_device_conf(dev);
+	struct card_reader *reader = sp_device_state(dev);
+	struct card_secret *secret = reader->secret;
+	int64_t now_us = sp_device_now_us(dev), slot_us = conf->debounce_ms * 1000;
+	if (!reader->boot[0] || !slot_us)
+		return;
+	punch->key = secret->key;
+	punch->key_length = slot_key(reader, now_us / slot_us, secret->key);
+	if (now_us - reader->started_us >= slot_us)
+		return;
+	punch->other_key = secret->other_key;
+	punch->other_key_length = slot_key(reader, now_us / slot_us - 1, secret->other_key);
 }
 
 static void hand_over(struct sp_device *dev, struct sp_seen_entry *entry)
@@ -123,10 +134,7 @@ static void hand_over(struct sp_device *dev, struct sp_seen_entry *entry)
 	const struct card_conf *conf = sp_device_conf(dev);
 	struct card_reader *reader = sp_device_state(dev);
 	struct card_secret *secret = reader->secret;
-	size_t key_length = key_of(dev);
-	const struct sp_punch punch = {
-	    .key = key_length ? secret->key : NULL,
-	    .key_length = key_length,
+	struct sp_punch punch = {
 	    .kind = secret->card.kind,
 	    .person = secret->card.text,
 	    .person_length = secret->card.length,
@@ -136,8 +144,10 @@ static void hand_over(struct sp_device *dev, struct sp_seen_entry *entry)
 	    .method = secret->card.kind == SP_PERSON_CODE ? SP_PUNCH_BY_CODE : SP_PUNCH_BY_CARD,
 	    .number = -1,
 	};
+	add_keys(dev, &punch);
 	int result = sp_punch(dev, &punch, on_committed, entry);
 	explicit_bzero(secret->key, sizeof(secret->key));
+	explicit_bzero(secret->other_key, sizeof(secret->other_key));
 	if (result < 0) {
 		sp_seen_forget(entry);
 		journal_refused(dev, result);
@@ -203,6 +213,7 @@ static int start(struct sp_device *dev)
 	(void)madvise(pages, sizeof(*reader->secret), MADV_DONTFORK);
 	reader->secret = pages;
 	reader->expire = sp_timer_new(dev, on_expire, NULL);
+	reader->started_us = sp_device_now_us(dev);
 	read_boot_id(reader);
 	try_outputs(dev, &conf->accepted);
 	try_outputs(dev, &conf->refused);

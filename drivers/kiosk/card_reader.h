@@ -32,7 +32,7 @@ struct card_secret {
 	struct sp_frame frame;
 	struct sp_seen seen;
 	struct sp_card card;
-	uint8_t key[SP_PUNCH_KEY_MAX];
+	uint8_t key[SP_PUNCH_KEY_MAX], other_key[SP_PUNCH_KEY_MAX];
 };
 
 struct card_reader {
@@ -46,7 +46,7 @@ struct card_reader {
 	int error;                 ///< why it is not there, 0 while it is
 	char why[SP_CARD_WHY];
 	char boot[40]; ///< "": not known
-	int64_t heard_us, refused;
+	int64_t started_us, heard_us, refused;
 	bool journal_refused; ///< the last event was: said once
 };
 

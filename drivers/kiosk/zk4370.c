@@ -129,6 +129,7 @@ static int start(struct sp_device *dev)
 	if (result < 0 || sp_zone_parse(conf->time_zone, strlen(conf->time_zone), &zk->zone_s) < 0)
 		return -EINVAL;
 	snprintf(zk->peer.interface, sizeof(zk->peer.interface), "%s", conf->interface);
+	sp_kiosk_same(dev, conf->same_as);
 	zk->shift_ms = random_below(conf->spread_ms);
 	zk->not_before_us = sp_device_now_us(dev) + random_below(conf->spread_ms) * 1000;
 	return 0;
@@ -188,6 +189,8 @@ static const struct sp_option options[] = {
      "How long after a visit that failed it is tried again"},
     {"totals", SP_OPTION_INT, "14", 0, 366, AT(totals_days), NULL,
      "Of so many last days the terminal's own count of events is reported beside ours"},
+    {"same_as", SP_OPTION_STRING, "", 0, 255, AT(same_as), NULL,
+     "Name of the [adms] section by which this same terminal pushes, so that no event counts twice"},
     {"time_zone", SP_OPTION_STRING, "+07:00", 3, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
     {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), "auto in out unknown",
      "What an event here means; auto: what status_is_direction says"},

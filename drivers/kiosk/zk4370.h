@@ -11,7 +11,7 @@ enum zk_direction { ZK_AUTO, ZK_IN, ZK_OUT, ZK_UNKNOWN };
 enum zk_verify_codes { ZK_VERIFY_AUTO, ZK_VERIFY_V5, ZK_VERIFY_OLD };
 
 struct zk_conf {
-	char *host, *interface, *serial, *time_zone, *at;
+	char *host, *interface, *serial, *time_zone, *at, *same_as;
 	int transport, direction, verify_codes;
 	int64_t port, comm_key, spread_ms, retry_ms, totals_days;
 	bool status_is_direction;

@@ -113,6 +113,8 @@ static enum sp_zk_step add(struct sp_zk_session *session, const uint8_t *data, s
 		return step;
 	if (length > session->part_from + session->part_size - session->log_length)
 		return fail(session, "protocol", "it sends more of its log than was asked for");
+	if (length == 0)
+		return SP_ZK_WAIT;
 	if (!make_room(session, length))
 		return fail(session, "protocol", "its log is larger than a terminal's can be");
 	memcpy(session->log + session->log_length, data, length);

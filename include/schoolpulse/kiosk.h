@@ -48,6 +48,10 @@ struct sp_punch {
 	/// NULL: the protocol never sends one twice (a card reader).
 	const void *key;
 	size_t key_length;
+	/// Another key that it may have been committed under: then it is known, too, and nothing is kept. For
+	/// a reader that has no memory, whose keys are of slots of time: the slot before. NULL: none.
+	const void *other_key;
+	size_t other_key_length;
 	enum sp_person_kind kind;
 	const char *person; ///< bytes, not text: `person_length` of them, 1 to SP_PERSON_MAX
 	size_t person_length;
@@ -95,6 +99,10 @@ void sp_kiosk_health(struct sp_device *dev, const struct sp_kiosk_health *health
 /// The kiosk says that it has `count` events of this local day (days since 1970-01-01): recorded beside the
 /// number that arrived here.
 void sp_kiosk_total(struct sp_device *dev, int32_t day, int64_t count);
+
+/// This device and the one of that section (it may be none yet) are one kiosk asked in two ways: an event of
+/// one is known to the other, and counted once. To be called in start. NULL or "": only itself.
+void sp_kiosk_same(struct sp_device *dev, const char *other);
 
 /// Tells a person at a reader what became of its card: switches an output of the board (board.h: "led:NAME",
 /// "gpio:CHIP/LINE[/low]") on for `ms`, or on for so long from now. "Accepted" is shown after `committed` and

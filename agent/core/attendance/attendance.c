@@ -62,6 +62,7 @@ void sp_attendance_free(struct sp_attendance *set)
 	for (size_t i = 0; i < set->count; i++) {
 		free(set->kiosks[i]->name);
 		free(set->kiosks[i]->driver);
+		free(set->kiosks[i]->same);
 		free(set->kiosks[i]);
 	}
 	free(set->kiosks);

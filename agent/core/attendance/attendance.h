@@ -69,6 +69,8 @@ struct sp_kiosk *sp_attendance_kiosk(struct sp_attendance *attendance, const cha
 int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *punch, sp_journal_done_fn done,
 			void *arg) SP_MUST_CHECK;
 void sp_attendance_health(struct sp_kiosk *kiosk, const struct sp_kiosk_health *health);
+/// kiosk.h: sp_kiosk_same().
+void sp_attendance_same(struct sp_kiosk *kiosk, const char *other);
 void sp_attendance_total(struct sp_kiosk *kiosk, int32_t day, int64_t count);
 
 /// For the status; `state` of a device is not known here.

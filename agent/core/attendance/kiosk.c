@@ -27,6 +27,7 @@ static struct sp_kiosk *add(struct sp_attendance *set, const char *name, const c
 	    .set = set,
 	    .name = sp_strdup(name),
 	    .driver = sp_strdup(driver),
+	    .same = sp_strdup(name),
 	    .health = {.clock_error_s = NAN, .records = -1, .capacity = -1, .users = -1, .backlog = -1}};
 	set->kiosks = sp_realloc(set->kiosks, (set->count + 1) * sizeof(struct sp_kiosk *));
 	set->kiosks[set->count++] = kiosk;
@@ -39,6 +40,12 @@ struct sp_kiosk *sp_attendance_kiosk(struct sp_attendance *set, const char *name
 		if (strcmp(set->kiosks[i]->name, name) == 0)
 			return set->kiosks[i];
 	return add(set, name, driver);
+}
+
+void sp_attendance_same(struct sp_kiosk *kiosk, const char *other)
+{
+	free(kiosk->same);
+	kiosk->same = sp_strdup(other && *other ? other : kiosk->name);
 }
 
 // ---- health ----------------------------------------------------------------------------------------
@@ -210,7 +217,7 @@ void sp_kiosk_ask_today(struct sp_kiosk *kiosk, const struct sp_clock_reading *n
 	kiosk->asked = true;
 	struct asked *asked = sp_alloc(sizeof(*asked));
 	*asked = (struct asked){kiosk, sp_local_day(now->wall_ms), 0};
-	if (config->seen(config->arg, kiosk->name, asked->day, on_today, asked))
+	if (config->seen(config->arg, kiosk->same, asked->day, on_today, asked))
 		free(asked);
 }
 
@@ -222,6 +229,6 @@ void sp_attendance_total(struct sp_kiosk *kiosk, int32_t day, int64_t count)
 		return;
 	struct asked *asked = sp_alloc(sizeof(*asked));
 	*asked = (struct asked){kiosk, day, count};
-	if (config->seen(config->arg, kiosk->name, day, on_seen, asked))
+	if (config->seen(config->arg, kiosk->same, day, on_seen, asked))
 		free(asked);
 }

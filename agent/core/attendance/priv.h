@@ -11,6 +11,8 @@ enum { KIOSK_TEXT = 64, KIOSK_DAYS = 8 };
 struct sp_kiosk {
 	struct sp_attendance *set;
 	char *name, *driver;
+	char *same; ///< whose keys its events have: its own name, or that of the same kiosk asked in another
+		    ///< way
 	struct sp_kiosk_clock clock;
 	struct sp_kiosk_health health; ///< its texts are the two below
 	char model[KIOSK_TEXT + 1], firmware[KIOSK_TEXT + 1];

@@ -80,6 +80,8 @@ static bool valid(const struct sp_punch *punch)
 {
 	if (!punch->person || punch->person_length < 1 || punch->person_length > SP_PERSON_MAX)
 		return false;
+	if (punch->other_key && (punch->other_key_length < 1 || punch->other_key_length > SP_PUNCH_KEY_MAX))
+		return false;
 	if (punch->key && (punch->key_length < 1 || punch->key_length > SP_PUNCH_KEY_MAX))
 		return false;
 	if (punch->gate && strlen(punch->gate) > SP_PUNCH_GATE_MAX)
@@ -189,7 +191,7 @@ static int append(struct sp_kiosk *kiosk, const struct sp_punch *punch, const st
 	struct sp_attendance *set = kiosk->set;
 	const struct sp_attendance_config *config = &set->config;
 	struct sp_journal_event event = {
-	    .kiosk = kiosk->name,
+	    .kiosk = kiosk->same,
 	    .has_key = punch->key != NULL,
 	    .publish = config->conf->publish == SP_PUBLISH_EVENTS,
 	    .capacity = kiosk->health.capacity > 0 ? kiosk->health.capacity : 0,
@@ -198,10 +200,14 @@ static int append(struct sp_kiosk *kiosk, const struct sp_punch *punch, const st
 	if (punch->kiosk_ms != SP_PUNCH_NO_TIME)
 		event.day = sp_local_day(punch->kiosk_ms + (int64_t)punch->zone_ahead_s * 1000);
 	if (punch->key)
-		sp_event_key(sp_keys_set(set->keys)->event, kiosk->name, punch->key, punch->key_length,
+		sp_event_key(sp_keys_set(set->keys)->event, kiosk->same, punch->key, punch->key_length,
 			     event.key);
 	else
 		sp_random_bytes(event.key, sizeof(event.key));
+	event.has_other = punch->key && punch->other_key;
+	if (event.has_other)
+		sp_event_key(sp_keys_set(set->keys)->event, kiosk->same, punch->other_key,
+			     punch->other_key_length, event.other);
 	char id[SP_PSEUDONYM_LENGTH + 1];
 	sp_event_id(event.key, id);
 	struct sp_buf text = SP_BUF(SP_FEED_RECORD_MAX + 1);

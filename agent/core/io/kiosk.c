@@ -54,6 +54,13 @@ void sp_kiosk_health(struct sp_device *dev, const struct sp_kiosk_health *health
 		sp_attendance_health(kiosk, health);
 }
 
+void sp_kiosk_same(struct sp_device *dev, const char *other)
+{
+	struct sp_kiosk *kiosk = kiosk_of(dev);
+	if (kiosk)
+		sp_attendance_same(kiosk, other);
+}
+
 void sp_kiosk_total(struct sp_device *dev, int32_t day, int64_t count)
 {
 	struct sp_kiosk *kiosk = kiosk_of(dev);

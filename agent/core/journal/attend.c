@@ -36,6 +36,8 @@ int sp_journal_append_event(struct sp_journal *journal, const struct sp_journal_
 	request->append.day = event->day;
 	request->append.has_key = event->has_key;
 	memcpy(request->append.key, event->key, sizeof(request->append.key));
+	request->append.has_other = event->has_key && event->has_other;
+	memcpy(request->append.other, event->other, sizeof(request->append.other));
 	request->append.local = !event->publish;
 	return sp_journal_push_record(journal, request);
 }

@@ -257,6 +257,7 @@ static void gather_marks(struct sp_journal *j, struct gathered *g)
 		g->marks[n++] =
 		    (struct sp_journal_mark){.kiosk = event->append.kiosk,
 					     .key = event->append.has_key ? event->append.key : NULL,
+					     .other = event->append.has_other ? event->append.other : NULL,
 					     .capacity = event->append.capacity,
 					     .day = event->append.day,
 					     .local = event->append.local};

@@ -100,8 +100,10 @@ struct sp_journal_event {
 	/// Days since 1970 by the kiosk's own time: the same each time the kiosk sends the event, as the key
 	/// is. Neighbours in time are neighbours on the card.
 	int32_t day;
-	uint8_t key[16];  ///< what tells it from every other event of this kiosk, for ever
-	bool has_key;     ///< false: it is always new
+	uint8_t key[16];   ///< what tells it from every other event of this kiosk, for ever
+	bool has_key;      ///< false: it is always new
+	uint8_t other[16]; ///< known under this one, it is known, too; not noted itself
+	bool has_other;
 	bool publish;     ///< false: it stays on the card, in no stream that the hub hears of
 	int64_t capacity; ///< how many events the kiosk can store; 0: not known
 };

@@ -132,6 +132,19 @@ static int write_count(struct sp_journal_store *store, struct sp_journal_kiosk *
 	return sp_sql_run(store->db, "UPDATE kiosk SET count = ? WHERE id = ?", "ii", count, kiosk->id);
 }
 
+/// mark->known: whether its other key is there.
+static int look_for_other(struct sp_journal_store *store, int64_t kiosk, struct sp_journal_mark *mark)
+{
+	int64_t count = 0;
+	if (!mark->other)
+		return 0;
+	int result =
+	    sp_sql_int(store->db, &count, "SELECT count(*) FROM seen WHERE kiosk = ? AND day = ? AND key = ?",
+		       "iib", kiosk, (int64_t)mark->day, mark->other, (size_t)16);
+	mark->known = result == 0 && count > 0;
+	return result;
+}
+
 static int note(struct sp_journal_store *store, sqlite3_stmt *insert, struct sp_journal_mark *mark)
 {
 	struct sp_journal_kiosk *kiosk;
@@ -142,6 +155,9 @@ static int note(struct sp_journal_store *store, sqlite3_stmt *insert, struct sp_
 	if (mark->capacity > kiosk->capacity)
 		kiosk->capacity =
 		    mark->capacity < SP_JOURNAL_CAPACITY_MAX ? mark->capacity : SP_JOURNAL_CAPACITY_MAX;
+	result = look_for_other(store, kiosk->id, mark);
+	if (result < 0 || mark->known)
+		return result;
 	sqlite3_bind_int64(insert, 1, kiosk->id);
 	sqlite3_bind_int64(insert, 2, mark->day);
 	sqlite3_bind_blob(insert, 3, mark->key, 16, SQLITE_STATIC);

@@ -104,8 +104,9 @@ struct sp_journal_small {
 
 /// What makes a record of attendance an event of a kiosk.
 struct sp_journal_mark {
-	const char *kiosk;  ///< NULL: it is none
-	const uint8_t *key; ///< 16 bytes; NULL: it is always new
+	const char *kiosk;    ///< NULL: it is none
+	const uint8_t *key;   ///< 16 bytes; NULL: it is always new
+	const uint8_t *other; ///< known under this one, it is known, too; NULL: none
 	int64_t capacity;
 	int32_t day;
 	bool local; ///< not to be published

@@ -51,8 +51,8 @@ struct sp_journal_request {
 			const char *kiosk; ///< in `text`, behind the record; NULL: no event of a kiosk
 			int64_t capacity;
 			int32_t day;
-			uint8_t key[16];
-			bool has_key, local, known;
+			uint8_t key[16], other[16];
+			bool has_key, has_other, local, known;
 		} append;
 		struct {
 			const char *value; ///< in `text`, behind the key; NULL: delete

@@ -245,6 +245,11 @@ static void test_the_record(void **state)
 	commit(1, SP_JOURNAL_KNOWN);
 	assert_int_equal(bench.answers[1], SP_PUNCH_KNOWN);
 	assert_int_equal(bench.accepted_count, 1);
+	again.other_key = plain.key, again.other_key_length = plain.key_length;
+	sp_attendance_same(bench.kiosk, "cổng khác");
+	assert_int_equal(punch(&again), 0);
+	assert_string_not_equal(text(2, "event"), text(0, "event"));
+	assert_memory_equal(bench.events[2].event.other, bench.events[2].event.key, 16);
 }
 
 static void test_a_reader_without_a_clock(void **state)

@@ -103,6 +103,37 @@ static void test_twice_in_one_commit(void **state)
 	sp_journal_store_close(store);
 }
 
+/// A key beside its own: known by that, it is known, and its own is not noted.
+static void test_known_by_another_key(void **state)
+{
+	(void)state;
+	struct sp_journal_store *store = bench_open();
+	char *records[] = {event_record(1, 1), event_record(2, 1), event_record(3, 1), event_record(2, 1)};
+	uint8_t keys[4][16];
+	for (int i = 0; i < 4; i++)
+		event_key(keys[i], i + 1);
+	struct sp_journal_mark marks[] = {
+	    {.kiosk = GATE, .key = keys[0], .day = DAY},
+	    {.kiosk = GATE, .key = keys[1], .other = keys[0], .day = DAY},
+	    {.kiosk = GATE, .key = keys[2], .other = keys[3], .day = DAY},
+	    {.kiosk = GATE, .key = keys[1], .day = DAY},
+	};
+	struct sp_journal_commit what = {.marks = marks};
+	what.records[SP_RECORD_ATTENDANCE] = (const char *const *)records;
+	what.count[SP_RECORD_ATTENDANCE] = 4;
+	assert_int_equal(sp_journal_store_commit(store, &what, 0), 0);
+	assert_false(marks[0].known);
+	assert_true(marks[1].known);
+	assert_false(marks[2].known);
+	assert_false(marks[3].known);
+	int64_t count;
+	assert_int_equal(sp_journal_seen_count(store, GATE, DAY, &count), 0);
+	assert_int_equal(count, 3);
+	for (int i = 0; i < 4; i++)
+		free(records[i]);
+	sp_journal_store_close(store);
+}
+
 static void test_a_known_upload_writes_nothing(void **state)
 {
 	(void)state;
@@ -428,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_what_comes_again_is_known),
 	    T(test_twice_in_one_commit),
+	    T(test_known_by_another_key),
 	    T(test_a_known_upload_writes_nothing),
 	    T(test_local_events_are_nobodys_business),
 	    T(test_local_events_go_by_age),

@@ -38,9 +38,11 @@ int sp_punch(struct sp_device *dev, const struct sp_punch *punch, sp_committed_f
 	    (struct fake_punch){.punch = *punch, .at_us = dev->now_us, .committed = committed, .arg = arg};
 	if (punch->key)
 		memcpy(kept->key, punch->key, punch->key_length);
+	if (punch->other_key)
+		memcpy(kept->other_key, punch->other_key, punch->other_key_length);
 	memcpy(kept->person, punch->person, punch->person_length);
 	snprintf(kept->gate, sizeof(kept->gate), "%s", punch->gate ? punch->gate : "");
-	kept->punch.key = NULL;
+	kept->punch.key = kept->punch.other_key = NULL;
 	kept->punch.person = kept->punch.gate = NULL;
 	return 0;
 }
@@ -60,8 +62,13 @@ static bool known(const struct fake_kiosk *kiosk, size_t index)
 	const struct fake_punch *punch = &kiosk->punches[index];
 	for (size_t i = 0; i < index && punch->punch.key_length; i++) {
 		const struct fake_punch *old = &kiosk->punches[i];
-		if (old->done && old->result >= 0 && old->punch.key_length == punch->punch.key_length &&
+		if (!old->done || old->result < 0)
+			continue;
+		if (old->punch.key_length == punch->punch.key_length &&
 		    memcmp(old->key, punch->key, punch->punch.key_length) == 0)
+			return true;
+		if (punch->punch.other_key_length && old->punch.key_length == punch->punch.other_key_length &&
+		    memcmp(old->key, punch->other_key, punch->punch.other_key_length) == 0)
 			return true;
 	}
 	return false;
@@ -110,6 +117,11 @@ void sp_kiosk_total(struct sp_device *dev, int32_t day, int64_t count)
 	if (kiosk->total_count < SP_COUNT(kiosk->totals))
 		kiosk->totals[kiosk->total_count] = (struct fake_total){day, count};
 	kiosk->total_count++;
+}
+
+void sp_kiosk_same(struct sp_device *dev, const char *other)
+{
+	snprintf(dev->kiosk.same, sizeof(dev->kiosk.same), "%s", other ? other : "");
 }
 
 int sp_answer(struct sp_device *dev, const char *output, int64_t ms)

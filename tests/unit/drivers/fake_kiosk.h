@@ -12,7 +12,7 @@
 
 struct fake_punch {
 	struct sp_punch punch; ///< key, person and gate point into the copies, while no further one came
-	uint8_t key[SP_PUNCH_KEY_MAX];
+	uint8_t key[SP_PUNCH_KEY_MAX], other_key[SP_PUNCH_KEY_MAX];
 	char person[SP_PERSON_MAX + 1], gate[SP_PUNCH_GATE_MAX + 1];
 	int64_t at_us;
 	sp_committed_fn committed;
@@ -34,6 +34,7 @@ struct fake_kiosk {
 	int64_t err_ms;
 	int answer_result; ///< of sp_answer()
 	// ---- what the driver said
+	char same[64]; ///< of sp_kiosk_same()
 	struct fake_punch *punches;
 	size_t punch_count;
 	struct sp_kiosk_health health; ///< the last; its texts point to those below, NULL where it gave none

@@ -208,6 +208,35 @@ static void test_restart(void **state)
 	bench_free(&bench);
 }
 
+/// The same with the end of a slot in between; and a card that is shown much later is another event.
+static void test_restart_between_slots(void **state)
+{
+	(void)state;
+	struct bench bench;
+	bench_new(&bench, "");
+	struct sp_device *dev = bench.dev;
+	plug(&bench);
+	assert_int_equal(fake_start(dev), 0);
+	fake_run(dev, 30000 - dev->now_us / 1000 % 30000 - 1, false); // 1 ms before the end of a slot
+	SEND(&bench, CARD_A);
+	fake_commit(dev, 0);
+	dev->driver->stop(dev);
+	memset(dev->state, 0, dev->driver->state_size);
+	fake_run(dev, 2000, false);
+	assert_int_equal(dev->driver->start(dev), 0);
+	SEND(&bench, CARD_A);
+	SEND(&bench, CARD_B);
+	fake_commit(dev, 0);
+	assert_int_equal(fake_punch(dev, 1)->result, SP_PUNCH_KNOWN);
+	assert_int_equal(fake_punch(dev, 2)->result, 0);
+	fake_run(dev, 30001, false);
+	SEND(&bench, CARD_A);
+	assert_int_equal(fake_punch(dev, 3)->punch.other_key_length, 0); // it knows itself by now
+	fake_commit(dev, 0);
+	assert_int_equal(fake_punch(dev, 3)->result, 0);
+	bench_free(&bench);
+}
+
 static void test_replug(void **state)
 {
 	(void)state;
@@ -326,10 +355,15 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_tap),          cmocka_unit_test(test_held),
-	    cmocka_unit_test(test_refused),      cmocka_unit_test(test_restart),
-	    cmocka_unit_test(test_replug),       cmocka_unit_test(test_lines),
-	    cmocka_unit_test(test_two_and_stop), cmocka_unit_test(test_check),
+	    cmocka_unit_test(test_tap),
+	    cmocka_unit_test(test_held),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_restart),
+	    cmocka_unit_test(test_restart_between_slots),
+	    cmocka_unit_test(test_replug),
+	    cmocka_unit_test(test_lines),
+	    cmocka_unit_test(test_two_and_stop),
+	    cmocka_unit_test(test_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
