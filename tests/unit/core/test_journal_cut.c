@@ -231,12 +231,88 @@ static void test_kill_9_at_random_moments(void **state)
 	print_message("%d kills: %d events, 0 lost, 0 doubled\n", KILLS, kiosks.sent);
 }
 
+// ---- erasing when things fail ------------------------------------------------------------------------
+
+static int erase_person(struct sp_journal_store *store, const char *name)
+{
+	const struct sp_journal_persons persons = {.names = &name, .count = 1};
+	struct sp_journal_walk walk = {0};
+	int result;
+	while ((result = sp_journal_store_erase(store, &walk, &persons, 0)) == 1)
+		;
+	return result;
+}
+
+static void expect_erased(struct sp_journal_store *store, const char *name)
+{
+	struct audit a;
+	assert_int_equal(erase_person(store, name), 0);
+	assert_false(anywhere(&place, name));
+	audit(&a, store, true);
+	audit_free(&a);
+	call_roll(&roll, store);
+	for (int n = 0; n < 120; n++)
+		assert_int_equal(roll.seen[n], n % 100 != 7);
+}
+
+/// Erases with a fault at operation `at`; false once `at` lies beyond the last one.
+static bool erase_with_fault(enum fault_kind kind, int at)
+{
+	struct sp_journal_store_config config = test_config(&place);
+	struct sp_journal_store *store;
+	size_t known;
+	char name[33];
+	person_name(name, 7);
+	config.vfs = FAULT_VFS;
+	assert_int_equal(sp_journal_store_open(&store, &config, 0), 0);
+	assert_int_equal(commit_events(store, 0, 60, DAY, true, &known), 0);
+	for (int n = 60; n < 110; n++)
+		assert_int_equal(commit_events(store, n, 1, DAY, n % 2, &known), 0);
+	assert_int_equal(commit_events(store, 110, 10, DAY, false, &known), 0);
+	assert_true(anywhere(&place, name));
+	fault_vfs_arm(kind, at, kind == FAULT_POWER);
+	int result = erase_person(store, name);
+	bool struck = fault_vfs_struck();
+	// What was reported as done is done.
+	if (result == 0)
+		assert_false(anywhere(&place, name));
+	if (kind == FAULT_POWER) {
+		sp_journal_store_close(store);
+		fault_vfs_disarm();
+		assert_int_equal(sp_journal_store_open(&store, &config, 0), 0);
+	}
+	fault_vfs_disarm();
+	expect_erased(store, name);
+	sp_journal_store_close(store);
+	return struck;
+}
+
+static void test_erasing_with_a_fault_at_each_operation(void **state)
+{
+	(void)state;
+	static const enum fault_kind kinds[] = {FAULT_IO, FAULT_FULL, FAULT_TORN, FAULT_POWER};
+	fault_vfs_register();
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		int at = 1;
+		for (bool struck = true; struck; at++) {
+			assert_true(at < 1000);
+			fault_vfs_survivors(kinds[i] == FAULT_POWER ? (unsigned)at : 0);
+			struck = erase_with_fault(kinds[i], at);
+			test_place_remove(&place);
+			test_place_make(&place);
+		}
+		assert_true(at > 10);
+	}
+	fault_vfs_survivors(0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_power_cuts_at_random_writes),
 	    T(test_kill_9_at_random_moments),
+	    T(test_erasing_with_a_fault_at_each_operation),
 	};
 	FILE *quiet = fopen("/dev/null", "we");
 	sp_log_setup(SP_LOG_ERR, false, quiet);
