@@ -149,7 +149,7 @@ class Hub:
 
     def kiosk_numbers(self):
         """As a list: what is there twice is there twice."""
-        return [json.loads(data)["number"] for data, in self.query("SELECT data FROM event WHERE type = 'punch'")]
+        return [number for number, in self.query("SELECT number FROM punch")]
 
     def stop(self):
         if self.process and self.process.running():

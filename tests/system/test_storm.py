@@ -60,8 +60,9 @@ def test_what_people_see_agrees(storm):
 SABOTAGE = {
     "a row is gone": "DELETE FROM event WHERE id = (SELECT max(id) FROM event WHERE type = 'punch')",
     "a row is there twice": "INSERT INTO event SELECT * FROM event WHERE id = (SELECT max(id) FROM event)",
-    "a kiosk event is there twice": "UPDATE event SET data = (SELECT data FROM event WHERE type = 'punch' ORDER BY id"
-                                    " LIMIT 1) WHERE id = (SELECT max(id) FROM event WHERE type = 'punch')",
+    "a kiosk event is there twice": "UPDATE punch SET number = (SELECT number FROM punch ORDER BY id LIMIT 1)"
+                                    " WHERE id = (SELECT max(id) FROM punch)",
+    "a kiosk event is not counted": "DELETE FROM punch WHERE id = (SELECT min(id) FROM punch)",
     "a silent gap": "DELETE FROM event WHERE id = (SELECT max(id) FROM event WHERE type = 'samples')",
     "a gap that stays open": "INSERT INTO gap SELECT id, issued + 1, issued + 5, 0, '', 0 FROM stream WHERE id = 1;"
                              "UPDATE stream SET issued = issued + 5 WHERE id = 1",
