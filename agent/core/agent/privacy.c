@@ -344,7 +344,7 @@ static int put_back(struct sp_agent *agent, const struct restoring *restoring)
 	if (!result)
 		result = sp_backup_set_recipient(privacy->backup, restoring->recipient);
 	if (!result)
-		sp_notice("attendance", "the school's keys are back: %zu school years",
+		sp_notice("attendance", "the school's keys are back, school years: %zu",
 			  restoring->keys->count);
 	return result;
 }
