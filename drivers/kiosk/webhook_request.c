@@ -17,6 +17,7 @@ enum {
 	STAMP_MAX = 16, ///< "1795391921."
 	MAPPED = WEBHOOK_BODY_MAX + STAMP_MAX,
 	LIVE_S = 60,
+	VIETNAM_S = 7 * 3600,
 	RETRY_CLOCK_S = 30,
 	RETRY_FULL_S = 10,
 	RETRY_NOT_ALLOWED_S = 3600,
@@ -311,6 +312,7 @@ static bool take(void *arg, const struct webhook_event *event)
 {
 	const struct feed *feed = arg;
 	struct webhook_request *request = feed->request;
+	const struct webhook *webhook = sp_device_state(feed->dev);
 	struct sp_punch punch = {
 	    .key = event->id,
 	    .key_length = event->id_length,
@@ -318,6 +320,8 @@ static bool take(void *arg, const struct webhook_event *event)
 	    .person = event->person,
 	    .person_length = event->person_length,
 	    .kiosk_ms = event->kiosk_ms,
+	    // The section's, however this time was written: sent again in another zone it is the same event.
+	    .zone_ahead_s = webhook->zone_s - VIETNAM_S,
 	    .live = is_live(event, request),
 	    .direction = direction_of(sp_device_conf(feed->dev), event),
 	    .method = event->method,

@@ -378,7 +378,7 @@ struct sp_http_listener_config {
 	int64_t stall_ms;                 ///< no byte of a body for so long, or less than 100 a second: cut
 };
 
-/// The certificate is read when the port is opened, that is with its first device. Beyond 96 connections a
+/// The certificate is read when the port is opened, that is with its first device. Beyond 128 connections a
 /// new one takes the place of an unused, idle or slow one, whosever it is; a path with control characters,
 /// NUL or dots for levels is refused before any device is asked. NULL and errno with a line for people in
 /// `why` (the port is taken, its certificate cannot be read, another device wants the same port with another

@@ -13,7 +13,7 @@
 
 enum {
 	CONNECTIONS = 256,
-	CROWD = 96, ///< far more than a school's kiosks; 8 KiB each
+	CROWD = 128, ///< far more than a school's kiosks; 8 KiB each
 	HEAD_BYTES = 8 * 1024,
 	REQUEST_MS = 20 * 1000,
 	REPLY_MS = 60 * 1000, ///< a commit takes milliseconds, on a worn card seconds

@@ -103,6 +103,7 @@ static void it_answers_when_all_is_on_the_card(void **state)
 	assert_int_equal(first->punch.direction, SP_PUNCH_UNKNOWN);
 	const struct fake_punch *second = fake_punch(dev, 1);
 	assert_false(second->punch.live);
+	assert_int_equal(second->punch.zone_ahead_s, 0);
 	assert_int_equal(second->punch.direction, SP_PUNCH_OUT);
 	// Sent again, it is known, and nothing is doubled.
 	in = post(TWO);
