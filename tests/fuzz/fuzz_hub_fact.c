@@ -9,6 +9,8 @@
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
 #include "tools/hub/fact.h"
+#include "tools/hub/fact_attendance.h"
+#include "tools/hub/fact_extract.h"
 #include "tools/hub/fact_speed.h"
 
 #define CHECK(condition)                                                                \
@@ -105,6 +107,83 @@ static void check_speedtest(const char *data)
 	check_latency(&test.loaded);
 }
 
+static void check_pseudonym(const char *text)
+{
+	CHECK(strlen(text) == SP_PSEUDONYM_LENGTH && strspn(text, "0123456789abcdef") == SP_PSEUDONYM_LENGTH);
+}
+
+static void check_punch(const char *data)
+{
+	struct sp_fact_punch punch;
+	if (!sp_fact_punch(&punch, data))
+		return;
+	check_pseudonym(punch.event);
+	check_pseudonym(punch.person);
+	CHECK(strlen(punch.kiosk_time) == 0 || strlen(punch.kiosk_time) == 19);
+	CHECK(strlen(punch.gate) < sizeof(punch.gate));
+	CHECK((unsigned)punch.way < SP_WAYS && (unsigned)punch.mark < SP_MARKS);
+	CHECK((unsigned)punch.correction < SP_CORRECTIONS);
+	CHECK((unsigned)punch.method < SP_METHODS && (unsigned)punch.person_kind < SP_PERSON_KINDS);
+	CHECK(punch.kiosk_t_ms == SP_NO_TIME || llabs(punch.kiosk_t_ms) < 40000000000000);
+	CHECK(punch.corrected_t_ms == SP_NO_TIME || llabs(punch.corrected_t_ms) < 40000000000000);
+	CHECK(punch.correction_seconds >= -1e10 && punch.correction_seconds <= 1e10 && punch.number >= -1);
+}
+
+static void check_kiosk(const char *data)
+{
+	struct sp_fact_kiosk kiosk;
+	struct sp_fact_kiosk_total total;
+	if (sp_fact_kiosk(&kiosk, data)) {
+		CHECK(kiosk.records >= -1 && kiosk.capacity >= -1 && kiosk.backlog >= -1);
+		CHECK(strlen(kiosk.model) < sizeof(kiosk.model) &&
+		      strlen(kiosk.driver) < sizeof(kiosk.driver));
+		CHECK(kiosk.clock_error_seconds >= -1e10 && kiosk.clock_error_seconds <= 1e10);
+	}
+	if (sp_fact_kiosk_total(&total, data))
+		CHECK(total.kiosk >= 0 && total.taken >= -1 && total.day > 10000 && total.day < 400000);
+}
+
+/// What the store writes of the groups it reads again as they were.
+static void check_counts(const char *data)
+{
+	struct sp_fact_attendance *fact = sp_alloc(sizeof(*fact));
+	struct sp_fact_group *again = sp_alloc(SP_GROUPS_MAX * sizeof(*again));
+	struct sp_buf text = SP_BUF(1024 * 1024);
+	if (sp_fact_attendance(fact, data)) {
+		CHECK(fact->count <= SP_GROUPS_MAX && fact->slot >= 0 && fact->slot < 1440);
+		CHECK(fact->slot_minutes >= 1 && fact->slot_minutes <= 1440 && fact->revision >= 0);
+		sp_fact_groups_write(&text, fact);
+		CHECK(sp_fact_groups(again, text.data) == fact->count);
+		for (size_t i = 0; i < fact->count; i++)
+			CHECK(again[i].way == fact->groups[i].way &&
+			      again[i].persons == fact->groups[i].persons);
+	}
+	(void)sp_fact_groups(again, data);
+	sp_buf_free(&text);
+	free(again);
+	free(fact);
+}
+
+static void check_requests(const char *data)
+{
+	struct sp_fact_subject *subject = sp_alloc(sizeof(*subject));
+	struct sp_fact_backup *backup = sp_alloc(sizeof(*backup));
+	struct sp_buf csv = SP_BUF(1024 * 1024);
+	if (sp_fact_subject(subject, data)) {
+		CHECK(subject->count <= SP_PERSONS_MAX && subject->erased >= 0);
+		CHECK(subject->request[0] && strlen(subject->request) < sizeof(subject->request));
+		for (size_t i = 0; i < subject->count; i++)
+			check_pseudonym(subject->persons[i]);
+	}
+	if (sp_fact_backup(backup, data))
+		CHECK(backup->blob[0] && strlen(backup->blob) <= SP_BACKUP_MAX &&
+		      strlen(backup->school_years) < SP_TEXT_MAX);
+	(void)sp_fact_extract_csv(&csv, data);
+	sp_buf_free(&csv);
+	free(backup);
+	free(subject);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct sp_buf summary = SP_BUF(64 * 1024);
@@ -113,6 +192,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_outage(data);
 	check_chain(data);
 	check_speedtest(data);
+	check_punch(data);
+	check_kiosk(data);
+	check_counts(data);
+	check_requests(data);
 	sp_fact_summary(&summary, data);
 	CHECK(summary.length <= summary.max);
 	sp_buf_free(&summary);

@@ -182,6 +182,7 @@ function show() {
 }
 
 function showAttendance() {
+  if (!page.overview) return;
   const told = page.attended;
   attendance.update(told.days, told.date ?? date(), Boolean(told.kiosks?.kiosks?.length));
   const boards = new Map((page.overview.lines ?? []).filter((line) => line.device).map((line) => [line.device, keyOf(line)]));
@@ -225,14 +226,14 @@ function announce() {
 // ---- asking --------------------------------------------------------------------------------------------
 
 /** Runs `ask` now, or once more after the present run, at most every SLOW_MS; a failure keeps what is shown. */
-function calm(ask) {
+function calm(ask, then = show) {
   let running = false, again = false, last = -Infinity, timer = null;
   return function run(at_once = false) {
     if (running) return void (again = true);
     const wait = at_once ? 0 : last + SLOW_MS - performance.now();
     if (wait > 0) return void (timer ??= setTimeout(() => { timer = null; run(); }, wait));
     running = true;
-    ask().then(show, () => {}).finally(() => {
+    ask().then(then, () => {}).finally(() => {
       running = false;
       last = performance.now();
       if (again) { again = false; run(); }
@@ -259,7 +260,7 @@ const askAttendance = calm(async () => {
   if (wanted !== date()) return askAttendance(true);
   const same = (a, b) => (JSON.stringify(a) === JSON.stringify(b) ? a : b); // what is the same is not drawn again
   page.attended = { date: wanted, days: same(old.days, days), kiosks: same(old.kiosks, all) };
-});
+}, showAttendance);
 
 const askOutages = calm(async () => {
   page.outages = await api.outages({ limit: page.limit.outages });
