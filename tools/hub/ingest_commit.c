@@ -238,7 +238,7 @@ static void upkeep(struct sp_ingest *ingest)
 	if (!ingest->store)
 		return;
 	int result = sp_store_upkeep(ingest->store, &rules, sp_clock_now().wall_ms);
-	if (result < 0)
+	if (result < 0 && result != -ESTALE) // the next commit opens it again
 		sp_warning("ingest", "cannot delete what is too old: %s; trying again",
 			   sp_store_error(ingest->store));
 	ingest->upkeep_more = result == 1;

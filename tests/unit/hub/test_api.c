@@ -435,6 +435,12 @@ static void speed_is_evidence_with_its_exclusions(void **state)
 	is_number(cJSON_GetArrayItem(at(a.json, "sites"), 0), "samples", 3);
 	is_real(cJSON_GetArrayItem(at(a.json, "sites"), 0), "median_down_mbps", 80);
 	done(&a);
+	a = get("/api/v1/kiosks?from=2026-11-21&to=2026-11-22");
+	is_text(cJSON_GetArrayItem(at(a.json, "schools"), 0), "reason", "no_timetable");
+	done(&a);
+	a = get("/api/v1/attendance");
+	is_number(a.json, "least_persons", 5);
+	done(&a);
 }
 
 static void tests_come_page_by_page(void **state)
@@ -505,6 +511,8 @@ static void mistakes_are_answered_in_json(void **state)
 	    {"GET", "/api/v1/speed?to=999999999999999999999", 400},
 	    {"GET", "/api/v1/speed/sites?from=yesterday", 400},
 	    {"GET", "/api/v1/tests?to=2026-13-01", 400},
+	    {"GET", "/api/v1/attendance?from=2026-11-31", 400},
+	    {"GET", "/api/v1/kiosks?from=2026-11-21&to=2026-11-20", 400},
 	    {"GET", "/api/v1/tests?limit=all", 400},
 	    {"GET", "/api/v1/tests?after=1-2", 400},
 	    {"GET", "/api/v1/tests?after=1-2-3x", 400},

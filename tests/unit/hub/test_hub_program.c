@@ -290,6 +290,78 @@ static void speed_is_printed_in_three_ways(void **state)
 	assert_true(said(hub_log, "No speed test in this period."));
 }
 
+/// A day on which 40 came, 30 of them by the bell; a request and a key backup.
+static void with_attendance(void)
+{
+	char *csv = sp_asprintf("%s/r.csv", dir);
+	write_file(csv, "school,school_name,site,line,device,shard,timetable\n"
+			"1,A,chinh,main,board-1,north,mon-sat 07:00-11:00\n");
+	assert_int_equal(end(START("import", csv)), 0);
+	free(csv);
+	sqlite3 *handle;
+	assert_int_equal(sqlite3_open(db, &handle), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(
+		handle,
+		"INSERT INTO device(id, name, shard, first_heard_ms) VALUES(1, 'board-1', 'north', 0);"
+		"INSERT INTO kiosk(id, device, name, driver, first_ms) VALUES(1, 1, 'cổng', 'adms', 0);"
+		"INSERT INTO arrival VALUES(1, 20777, 1, 82, 30), (1, 20777, 1, 86, 10);"
+		"INSERT INTO subject VALUES(1, 'r-1', 1, 1, 0, 2, 1795230000000, '1', "
+		"'[{\"person\":1,\"kiosk\":"
+		"\"=x\",\"number\":7}]'), (1, 'r-2', 0, 1, 3, 4, 1795230000000, '1', NULL);"
+		"INSERT INTO key_backup VALUES(1, 1795230000000, 1, 2, '2025,2026', 'AB12-34CD', "
+		"'c2VhbGVk');",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(handle);
+}
+
+static void attendance_is_printed_as_counts(void **state)
+{
+	(void)state;
+	with_attendance();
+	assert_int_equal(
+	    end(START("attendance", "--from", "2026-11-20", "--to", "2026-11-21", "--school", "1")), 0);
+	assert_true(said(hub_log,
+			 "2026-11-20  1            A                                events    07:00       40"
+			 "       30   75.0\n"));
+	assert_true(said(hub_log, "came by 06:55 30, 07:15 40\n"));
+	assert_true(
+	    said(hub_log, "attendance_automation_ratio: 0.0 % (0 yes, 0 no, 1 unknown of 1 schools)"));
+	assert_int_equal(end(START("attendance", "--from", "2026-11-20", "--to", "2026-11-21", "--json")), 0);
+	assert_true(said(hub_log, "\"persons\":40,\"on_time\":30,\"on_time_ratio\":0.75"));
+	assert_int_equal(end(START("attendance", "--from", "soon")), 2);
+}
+
+static void requests_and_keys_are_fetched(void **state)
+{
+	(void)state;
+	with_attendance();
+	assert_int_equal(end(START("subjects", "--json")), 0);
+	assert_true(said(
+	    hub_log, "\"request\":\"r-2\",\"device\":\"board-1\",\"school\":\"1\",\"action\":\"forget\""));
+	assert_int_equal(end(START("subjects", "--fetch", "r-1", "--csv")), 0);
+	// No spreadsheet takes a kiosk's name for a formula.
+	assert_true(said(hub_log, "\n1,,,,,,,,,,\"'=x\",,7,\r\n"));
+	assert_int_equal(end(START("subjects", "--fetch", "r-2")), 1);
+	assert_true(said(hub_log, "there is no extract of that request"));
+	assert_int_equal(end(START("subjects", "--csv")), 2);
+	char *file = sp_asprintf("%s/keys", dir), text[64] = "";
+	assert_int_equal(end(START("keys")), 0);
+	assert_true(said(hub_log, "AB12-34CD  2025,2026\n"));
+	assert_int_equal(end(START("keys", "--device", "board-2", "--output", file)), 1);
+	assert_int_equal(end(START("keys", "--device", "board-1", "--output", file)), 0);
+	FILE *in = fopen(file, "r");
+	assert_non_null(in);
+	assert_non_null(fgets(text, sizeof(text), in));
+	fclose(in);
+	assert_string_equal(text, "c2VhbGVk\n");
+	// What is there is not overwritten.
+	assert_int_equal(end(START("keys", "--device", "board-1", "--output", file)), 1);
+	unlink(file);
+	free(file);
+}
+
 static void a_period_that_is_none_is_refused(void **state)
 {
 	(void)state;
@@ -343,6 +415,8 @@ int main(void)
 	    T(words_that_are_none_are_refused),
 	    T(facts_waits_for_a_boards_first_ones),
 	    T(speed_is_printed_in_three_ways),
+	    T(attendance_is_printed_as_counts),
+	    T(requests_and_keys_are_fetched),
 	    T(a_period_that_is_none_is_refused),
 	};
 	sp_mqtt_library_init();

@@ -97,6 +97,7 @@ static void what_is_acknowledged_is_committed(void **state)
 	board_open(&board, broker.port, "board-1");
 	board_until(&board, board_hears_hub, true, "the hub");
 	assert_int_equal(board.hub.reconnect_window_seconds, 1);
+	assert_int_equal(board.hub.attendance_days, 400);
 	board_send(&board, 1, 3);
 	board_until(&board, board_is_settled, 3, "an acknowledgement");
 	assert_int_equal(number("SELECT count(*) FROM event"), 3);
