@@ -54,6 +54,7 @@ void hik_pull_nightly(const struct sp_device *dev, struct hik *hik)
 	if (today == hik->night_done || now.hour < 1)
 		return;
 	hik->night_done = today;
+	hik->no_memory = false; // rights may have been given meanwhile
 	hik->night_day = today - NIGHT_DAYS;
 }
 
