@@ -343,6 +343,8 @@ static int put_back(struct sp_agent *agent, const struct restoring *restoring)
 		result = sp_attendance_restore(agent->attendance, restoring->keys);
 	if (!result)
 		result = sp_backup_set_recipient(privacy->backup, restoring->recipient);
+	if (!result && privacy->counts)
+		sp_counts_new_keys(privacy->counts);
 	if (!result)
 		sp_notice("attendance", "the school's keys are back, school years: %zu",
 			  restoring->keys->count);

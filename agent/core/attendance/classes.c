@@ -345,6 +345,12 @@ void sp_classes_year(struct sp_classes *classes, int32_t year, const uint8_t *ye
 		qsort(classes->members, classes->count, sizeof(*classes->members), by_person);
 }
 
+void sp_classes_new_keys(struct sp_classes *classes)
+{
+	classes->count = 0;
+	classes->year = INT32_MIN;
+}
+
 int sp_classes_find(const struct sp_classes *classes, int32_t year, const uint8_t person[16])
 {
 	struct member wanted;

@@ -50,6 +50,8 @@ void sp_classes_free(struct sp_classes *classes);
 
 /// Reads the file for that school year, if it is not the one at hand. The time of 20,000 keyed hashes.
 void sp_classes_year(struct sp_classes *classes, int32_t year, const uint8_t *year_key);
+/// The keys have changed: the list is read again when a year is asked for.
+void sp_classes_new_keys(struct sp_classes *classes);
 /// The class of the person by his pseudonym of that year (16 bytes): an index below sp_classes_count(); -1:
 /// of none.
 int sp_classes_find(const struct sp_classes *classes, int32_t year, const uint8_t person[16]);

@@ -120,6 +120,13 @@ static struct sp_counted_day *day_of(struct sp_counts *counts, int64_t t_ms)
 	return day;
 }
 
+void sp_counts_new_keys(struct sp_counts *counts)
+{
+	sp_classes_new_keys(counts->classes);
+	for (size_t i = 0; i < counts->count; i++)
+		counts->days[i]->listed = false;
+}
+
 // ---- events ----------------------------------------------------------------------------------------------
 
 static int hex(char c)

@@ -45,5 +45,8 @@ void sp_counts_replay_add(struct sp_counts_replay *replay, const char *record);
 /// are told.
 void sp_counts_replay_end(struct sp_counts *counts, struct sp_counts_replay *replay);
 
+/// Other keys came back from a back-up: who is in which class is found by them.
+void sp_counts_new_keys(struct sp_counts *counts);
+
 /// Every few seconds: tells what is due.
 void sp_counts_look(struct sp_counts *counts);

@@ -155,6 +155,10 @@ static void persons_are_found_by_their_years_pseudonyms(void **state)
 	assert_int_equal(find(classes, 2025, key_2025, "18"), 1);
 	assert_int_equal(find(classes, 2025, key_2025, "20"), 2);
 	assert_int_equal(sp_classes_count(classes), 3);
+	sp_classes_new_keys(classes);
+	assert_int_equal(find(classes, 2025, key_2025, "18"), -1);
+	sp_classes_year(classes, 2025, key_2026);
+	assert_int_equal(find(classes, 2025, key_2026, "18"), 1);
 	sp_classes_free(classes);
 	close(fd);
 	unlink(path);
