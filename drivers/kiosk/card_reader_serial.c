@@ -4,7 +4,7 @@
 #include "card_reader_serial.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
+#include <sys/file.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -41,8 +41,7 @@ static int set_up(int fd, speed_t speed)
 	tio.c_cc[VTIME] = 0;
 	if (cfsetispeed(&tio, speed) < 0 || cfsetospeed(&tio, speed) < 0 || tcsetattr(fd, TCSANOW, &tio) < 0)
 		return -errno;
-	// What was read before we were here happened at another time. Some adapters cannot lock or flush.
-	(void)ioctl(fd, TIOCEXCL);
+	// What was read before we were here happened at another time. Some adapters cannot flush.
 	(void)tcflush(fd, TCIFLUSH);
 	return 0;
 }
@@ -52,7 +51,9 @@ int sp_card_serial_open(const char *path, int64_t baud)
 	int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	int result = set_up(fd, speed_of(baud));
+	// Not TIOCEXCL: that would outlive us while anybody else has the port open, and lock us out
+	// ourselves.
+	int result = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -EBUSY : set_up(fd, speed_of(baud));
 	if (result < 0) {
 		close(fd);
 		return result;

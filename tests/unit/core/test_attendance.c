@@ -250,6 +250,7 @@ static void test_the_record(void **state)
 	assert_int_equal(punch(&again), 0);
 	assert_string_not_equal(text(2, "event"), text(0, "event"));
 	assert_memory_equal(bench.events[2].event.other, bench.events[2].event.key, 16);
+	commit(2, 0);
 }
 
 static void test_a_reader_without_a_clock(void **state)

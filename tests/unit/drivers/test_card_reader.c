@@ -72,7 +72,6 @@ static void send_bytes(struct bench *bench, const void *data, size_t size)
 {
 	assert_int_equal(write(bench->master, data, size), size);
 	struct pollfd slave = {.fd = open(bench->port, O_RDONLY | O_NOCTTY | O_NONBLOCK), .events = POLLIN};
-	// We hold it open ourselves (the driver took it for itself alone, which binds all but root).
 	assert_true(slave.fd >= 0);
 	assert_int_equal(poll(&slave, 1, 10000), 1);
 	close(slave.fd);
@@ -320,6 +319,29 @@ static void test_two_and_stop(void **state)
 	bench_free(&b);
 }
 
+/// One reader in two sections: the second has to wait.
+static void test_taken_port(void **state)
+{
+	(void)state;
+	struct bench a;
+	char text[256];
+	bench_new(&a, "");
+	plug(&a);
+	assert_int_equal(fake_start(a.dev), 0);
+	snprintf(text, sizeof(text), "device = %s\nprotocol = rdm6300", a.port);
+	struct sp_device *second = fake_new(&sp_driver_card_reader, "hai", text);
+	assert_int_equal(fake_start(second), 0);
+	fake_poll(second);
+	assert_string_equal(second->reason, "busy");
+	a.dev->driver->stop(a.dev);
+	memset(a.dev->state, 0, a.dev->driver->state_size);
+	fake_run(second, ROUND_MS, true);
+	assert_true(second->rounds_ok >= 1);
+	fake_free(second);
+	assert_int_equal(a.dev->driver->start(a.dev), 0);
+	bench_free(&a);
+}
+
 static void test_check(void **state)
 {
 	(void)state;
@@ -363,6 +385,7 @@ int main(void)
 	    cmocka_unit_test(test_replug),
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_two_and_stop),
+	    cmocka_unit_test(test_taken_port),
 	    cmocka_unit_test(test_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,8 +86,8 @@ static void test_stream(void **state)
 		}
 		assert_int_equal(packets, 3);
 	}
-	static const char *const bad[] = {"HTTP/1.1", "\x50\x50\x82\x7e\x08", "\x50\x50\x82\x7d\x07\0\0\0",
-					  "\x50\x50\x82\x7d\x09\0\x01\0", "\x50\x50\x82\x7d\xff\xff\xff\xff"};
+	static const char bad[][9] = {"HTTP/1.1", "\x50\x50\x82\x7e\x08", "\x50\x50\x82\x7d\x07\0\0\0",
+				      "\x50\x50\x82\x7d\x09\0\x01\0", "\x50\x50\x82\x7d\xff\xff\xff\xff"};
 	for (size_t i = 0; i < SP_COUNT(bad); i++) {
 		size_t room;
 		struct sp_zk_packet packet;
