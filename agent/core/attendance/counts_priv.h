@@ -45,7 +45,7 @@ bool sp_counts_store(struct sp_counts *counts, const struct sp_counted_day *day)
 /// The list of days that are kept.
 void sp_counts_store_list(struct sp_counts *counts);
 void sp_counts_forget_day(struct sp_counts *counts, int32_t day);
-/// Reads a day's durable state; false: it cannot be read. Pure, and fuzzed.
+/// Reads a day's durable state; false: it cannot be read. Pure.
 bool sp_counts_read(struct sp_counts *counts, struct sp_counted_day *day, const char *text);
 /// The slot length of a day's durable state; 0: it cannot be read.
 unsigned sp_counts_read_minutes(const char *text);
