@@ -163,7 +163,7 @@ int sp_card_keys_open(const char *which, struct sp_card_keys **out, char why[SP_
 		let_go(&found);
 		result = -ENOMEM;
 	}
-	if (result < 0) {
+	if (!*out) {
 		explain(result, why);
 		return result == -ENOENT ? -ENODEV : result;
 	}
