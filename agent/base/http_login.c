@@ -62,7 +62,7 @@ static CURLcode set_pin(struct sp_http_job *job, const char *fingerprint)
 	if (!read_pin(fingerprint, job->client->pin))
 		return CURLE_BAD_FUNCTION_ARGUMENT;
 	SET(CURLOPT_SSL_CTX_FUNCTION, on_context);
-	SET(CURLOPT_SSL_CTX_DATA, job->client->pin);
+	SET(CURLOPT_SSL_CTX_DATA, (void *)job->client->pin); // curl's check of types, in optimised builds
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 0L);
 	SET(CURLOPT_CAINFO, NULL); // nobody looks at them
