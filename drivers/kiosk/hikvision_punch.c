@@ -140,7 +140,8 @@ static int report(struct sp_device *dev, struct hik *hik, const struct sp_hik_ev
 				 .number = event->serial};
 	int result = hand_over(dev, hik, &punch);
 	explicit_bzero(key, sizeof(key));
-	if (result == -ENOBUFS || result == -EROFS || result == -ENOMEM)
+	// It would be no better the next time, or nothing may be kept at all; whatever else may pass.
+	if (result < 0 && result != -EINVAL && result != -EPERM)
 		not_kept(hik, kiosk_ms);
 	return result;
 }

@@ -308,6 +308,14 @@ static void what_the_journal_refuses_comes_again(void **state)
 	fake_run(dev, 2 * MINUTE, false);
 	assert_int_equal(fake_asked(ALERTS, from), 1);
 	assert_true(fake_asked(MEMORY, from) >= 1);
+	// And when the keys are away for a while.
+	from = fake_session.request_count;
+	dev->kiosk.result = -ENOKEY;
+	assert_false(punch(3));
+	dev->kiosk.result = 0;
+	fake_run(dev, 2 * MINUTE, false);
+	assert_int_equal(fake_asked(ALERTS, from), 1);
+	assert_true(fake_asked(MEMORY, from) >= 1);
 }
 
 static void a_memory_that_is_closed_is_left_alone(void **state)
