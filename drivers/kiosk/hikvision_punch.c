@@ -10,7 +10,7 @@
 #include "hikvision.h"
 #include "schoolpulse/log.h"
 
-enum { LIVE_WITHIN_MS = 10 * 60 * 1000 };
+enum { LIVE_WITHIN_MS = 10 * 60 * 1000, VIETNAM_S = 7 * 3600 };
 
 static void unlink_waiting(struct hik *hik, struct hik_waiting *waiting)
 {
@@ -122,6 +122,7 @@ static int report(struct sp_device *dev, struct hik *hik, const struct sp_hik_ev
 {
 	const struct hik_conf *conf = sp_device_conf(dev);
 	int64_t kiosk_ms = event->timed ? sp_civil_ms(&event->when, hik->zone_s) : SP_PUNCH_NO_TIME;
+	int32_t zone_s = event->timed && event->when.zoned ? event->when.zone_s : hik->zone_s;
 	if (kiosk_ms < 0)
 		kiosk_ms = SP_PUNCH_NO_TIME; // before 1970: it says nothing
 	char key[SP_PUNCH_KEY_MAX], gate[24] = "";
@@ -133,6 +134,7 @@ static int report(struct sp_device *dev, struct hik *hik, const struct sp_hik_ev
 				 .person = event->person,
 				 .person_length = event->person_length,
 				 .kiosk_ms = kiosk_ms,
+				 .zone_ahead_s = zone_s - VIETNAM_S,
 				 .live = is_live(dev, hik, event, streamed, kiosk_ms),
 				 .direction = direction(conf, event),
 				 .method = method,

@@ -129,17 +129,22 @@ static void begin(const char *more)
 	assert_non_null(fake_session.held);
 }
 
-static bool say_event(const char *members)
+static bool say_event_at(const char *when, const char *members)
 {
 	char text[1024];
 	int length = snprintf(text, sizeof(text),
-			      "{\"dateTime\":\"2026-11-23T06:59:00+07:00\",\"AccessControllerEvent\":{"
+			      "{\"dateTime\":\"%s\",\"AccessControllerEvent\":{"
 			      "\"majorEventType\":5,%s}}",
-			      members);
+			      when, members);
 	char part[1400];
 	snprintf(part, sizeof(part),
 		 "--b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s\r\n", length, text);
 	return fake_say(part);
+}
+
+static bool say_event(const char *members)
+{
+	return say_event_at("2026-11-23T06:59:00+07:00", members);
 }
 
 static bool punch(int64_t serial)
@@ -268,6 +273,19 @@ static void a_gap_is_read_from_the_memory(void **state)
 	assert_int_equal(fake_asked(ALERTS, from), 1);
 	assert_int_equal(fake_asked(MEMORY, from), 1);
 	assert_non_null(strstr(fake_session.posted, "\"startTime\":\"2026-11-23T06:58:4"));
+}
+
+static void the_dial_is_told_as_it_was(void **state)
+{
+	static const char members[] = "\"subEventType\":75,\"employeeNoString\":\"9\",\"serialNo\":1";
+	(void)state;
+	begin("time_zone = +09:00\n");
+	say_event_at("2026-11-23T07:59:00+08:00", members);
+	say_event_at("2026-11-23T08:59:00", members);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(fake_punch(dev, i)->punch.kiosk_ms, FAKE_WALL_MS + 19000);
+	assert_int_equal(fake_punch(dev, 0)->punch.zone_ahead_s, 3600);
+	assert_int_equal(fake_punch(dev, 1)->punch.zone_ahead_s, 2 * 3600);
 }
 
 static void the_stream_comes_back_with_patience(void **state)
@@ -512,6 +530,7 @@ int main(void)
 	    HIK_TEST(pages_wait_for_the_card),
 	    HIK_TEST(a_gap_is_read_from_the_memory),
 	    HIK_TEST(the_stream_comes_back_with_patience),
+	    HIK_TEST(the_dial_is_told_as_it_was),
 	    HIK_TEST(what_the_journal_refuses_comes_again),
 	    HIK_TEST(a_memory_that_is_closed_is_left_alone),
 	    HIK_TEST(small_pages_are_asked_for),
