@@ -73,9 +73,12 @@ void hik_round_over(struct sp_device *dev, struct hik *hik)
 	sp_sample(dev, METRIC_OTHERS, NULL, (double)hik->others);
 	sp_sample(dev, METRIC_MALFORMED, NULL, (double)hik->malformed);
 	sp_sample(dev, METRIC_PICTURES, NULL, (double)hik->pictures);
-	bool deaf = hik->stream_fault.reason[0] && now_us - hik->streamed_us > SILENT_US && !hik->denied;
+	bool deaf = hik->stream_fault.reason[0] && now_us - hik->streamed_us > SILENT_US;
 	if (hik->fault.reason[0])
 		sp_round_failed(dev, hik->fault.reason, "%s", hik->fault.text);
+	else if (hik->denied)
+		sp_round_failed(dev, "not_allowed",
+				"[attendance] legal_basis is empty: its events stay in the terminal");
 	else if (deaf)
 		sp_round_failed(dev, hik->stream_fault.reason, "%s", hik->stream_fault.text);
 	else

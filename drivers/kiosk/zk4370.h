@@ -41,7 +41,8 @@ struct zk {
 	int64_t asked_us;
 	double clock_error_s; ///< NAN: not known
 	// ---- handing over what it brought
-	bool feeding, feed_failed;
+	bool feeding;
+	int feed_error; ///< why an event could not be kept; 0
 	struct sp_zk_log log;
 	size_t next, flying, taken, refused;
 	struct sp_timer *feeder;

@@ -91,12 +91,15 @@ static void tell_totals(struct sp_device *dev)
 static void finish(struct sp_device *dev)
 {
 	struct zk *zk = sp_device_state(dev);
-	bool failed = zk->feed_failed;
-	if (!failed)
+	int error = zk->feed_error;
+	if (!error)
 		tell_totals(dev);
 	zk_feed_stop(dev);
 	zk_health(dev);
-	if (failed)
+	if (error == -EPERM)
+		zk_over(dev, "not_allowed",
+			"[attendance] legal_basis is empty: its events stay in the terminal");
+	else if (error)
 		zk_over(dev, "refused", "the journal does not take its events");
 	else
 		zk_over(dev, NULL, "");
@@ -114,7 +117,7 @@ static void on_committed(struct sp_device *dev, int result, void *arg)
 	zk->taken += result >= 0;
 	if (result < 0) {
 		zk->total_refused++;
-		zk->feed_failed = true;
+		zk->feed_error = result;
 	}
 	go_on(dev);
 }
@@ -147,7 +150,7 @@ static int hand_over(struct sp_device *dev, const struct sp_zk_record *record)
 static void go_on(struct sp_device *dev)
 {
 	struct zk *zk = sp_device_state(dev);
-	while (zk->next < zk->log.count && zk->flying < ZK_FLYING_MAX && !zk->feed_failed) {
+	while (zk->next < zk->log.count && zk->flying < ZK_FLYING_MAX && !zk->feed_error) {
 		struct sp_zk_record record;
 		sp_zk_log_record(&zk->log, zk->next, &record);
 		int result = hand_over(dev, &record);
@@ -159,7 +162,7 @@ static void go_on(struct sp_device *dev)
 		}
 		if (result < 0) {
 			zk->total_refused++;
-			zk->feed_failed = true;
+			zk->feed_error = result;
 			break;
 		}
 		zk->next++;
@@ -214,7 +217,7 @@ void zk_feed(struct sp_device *dev)
 	if (!zk->feeder)
 		zk->feeder = sp_timer_new(dev, on_feeder, NULL);
 	zk->feeding = true;
-	zk->feed_failed = false;
+	zk->feed_error = 0;
 	zk->next = zk->flying = zk->taken = zk->refused = 0;
 	go_on(dev);
 }

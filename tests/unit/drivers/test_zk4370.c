@@ -285,6 +285,10 @@ static void test_journal(void **state)
 	fake_run(dev, 30 * MINUTE_MS, false);
 	visit(dev);
 	assert_int_equal(fake_committed(dev), 200);
+	dev->kiosk.result = -EPERM;
+	fake_run(dev, 25 * 60 * MINUTE_MS, false);
+	visit(dev);
+	assert_string_equal(dev->reason, "not_allowed");
 	fake_free(dev);
 	terminal_end(&terminal);
 }
