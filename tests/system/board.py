@@ -68,6 +68,13 @@ port = {http}
 """
 
 
+def status(path):
+    """The agent's own word, or None while it does not answer at its socket."""
+    done = subprocess.run([support.program("schoolpulse"), "--socket", path, "status", "--json"], capture_output=True,
+                          text=True, timeout=30)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
 class Agent:
     def __init__(self, directory, port, state=None, mqtt="", journal="", kiosk="", board="", manager=None):
         self.program, self.environment = support.program("schoolpulsed"), {}
@@ -87,9 +94,7 @@ class Agent:
         self.process = support.Process([self.program, "--config", conf], self.directory / "agent.log", env=environment)
 
     def status(self):
-        done = subprocess.run([support.program("schoolpulse"), "--socket", self.directory / "agent.sock", "status",
-                               "--json"], capture_output=True, text=True, timeout=30)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        return status(self.directory / "agent.sock")
 
     def wait_for(self, condition, what, timeout=support.PATIENCE):
         """A true value of condition(status)."""
