@@ -27,8 +27,6 @@ state_dir = {state}
 socket = {socket}
 shard = {shard}
 device = {device}
-summary_window = 1s
-samples_interval = 1s
 {agent}
 
 [mqtt]
