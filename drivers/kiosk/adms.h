@@ -37,9 +37,6 @@ enum adms_happening {
 };
 const char *adms_happening_name(enum adms_happening happening);
 
-enum adms_direction { ADMS_AUTO, ADMS_IN, ADMS_OUT, ADMS_UNKNOWN };
-enum adms_verify { ADMS_VERIFY_AUTO, ADMS_VERIFY_V5, ADMS_VERIFY_OLD };
-
 struct adms_conf {
 	char *serial, *comm_key, *address, *cert_file, *key_file, *time_zone;
 	int64_t port, delay_ms, error_delay_ms;

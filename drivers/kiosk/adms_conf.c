@@ -6,6 +6,7 @@
 
 #include "adms.h"
 #include "civil_time.h"
+#include "zk_punch.h"
 
 enum { TEXT_MAX = 256 };
 
@@ -24,11 +25,11 @@ const struct sp_option adms_options[] = {
     {"comm_key", SP_OPTION_STRING, "", 0, 64, AT(comm_key), NULL,
      "The pushcommkey that the terminal must send; empty: none"},
     {"time_zone", SP_OPTION_STRING, "+07:00", 3, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
-    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), "auto in out unknown",
+    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), SP_DIRECTION_CHOICES,
      "What an event here means; auto: what status_is_direction says"},
     {"status_is_direction", SP_OPTION_BOOL, "no", 0, 0, AT(status_is_direction), NULL,
      "Pupils press in and out on this terminal, or it switches by a timetable of its own"},
-    {"verify_codes", SP_OPTION_ENUM, "auto", 0, 0, AT(verify_codes), "auto v5 old",
+    {"verify_codes", SP_OPTION_ENUM, "auto", 0, 0, AT(verify_codes), SP_ZK_VERIFY_CHOICES,
      "By which table it numbers finger, card and the like; auto: by its protocol version"},
     {"delay", SP_OPTION_DURATION, "10s", 2000, 60000, AT(delay_ms), NULL, "Time between two of its polls"},
     {"error_delay", SP_OPTION_DURATION, "60s", 30000, 300000, AT(error_delay_ms), NULL,

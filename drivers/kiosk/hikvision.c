@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../drivers.h"
+#include "direction.h"
 #include "schoolpulse/log.h"
 #include "text.h"
 
@@ -389,7 +390,7 @@ static const struct sp_option options[] = {
     {.key = "direction",
      .type = SP_OPTION_ENUM,
      .def = "auto",
-     .choices = "auto in out unknown",
+     .choices = SP_DIRECTION_CHOICES,
      .offset = offsetof(struct hik_conf, direction),
      .help = "Of every punch; auto: by the reader, the door, or what the person chose"},
     NUMBERS(in_doors, "Numbers of the doors by which people come"),

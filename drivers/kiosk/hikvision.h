@@ -17,7 +17,7 @@ enum {
 
 struct hik_conf {
 	char *url, *user, *password, *fingerprint, *ca_file, *time_zone;
-	int direction; ///< 0: auto, then in, out, unknown
+	int direction; ///< enum sp_direction_option
 	struct sp_strings in_doors, out_doors, in_readers, out_readers;
 	int64_t silence_ms, history_ms, page;
 };

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "direction.h"
 #include "hikvision.h"
 #include "schoolpulse/log.h"
 
-enum { LIVE_WITHIN_MS = 10 * 60 * 1000, VIETNAM_S = 7 * 3600 };
+enum { LIVE_WITHIN_MS = 10 * 60 * 1000 };
 
 static void unlink_waiting(struct hik *hik, struct hik_waiting *waiting)
 {
@@ -60,12 +61,8 @@ static bool listed(const struct sp_strings *list, int64_t number)
 	return false;
 }
 
-static enum sp_punch_direction direction(const struct hik_conf *conf, const struct sp_hik_event *event)
+static enum sp_punch_direction said_direction(const struct hik_conf *conf, const struct sp_hik_event *event)
 {
-	static const enum sp_punch_direction fixed[] = {SP_PUNCH_UNKNOWN, SP_PUNCH_IN, SP_PUNCH_OUT,
-							SP_PUNCH_UNKNOWN};
-	if (conf->direction != 0)
-		return fixed[conf->direction];
 	if (listed(&conf->in_readers, event->reader))
 		return SP_PUNCH_IN;
 	if (listed(&conf->out_readers, event->reader))
@@ -128,18 +125,19 @@ static int report(struct sp_device *dev, struct hik *hik, const struct sp_hik_ev
 	char key[SP_PUNCH_KEY_MAX], gate[24] = "";
 	if (event->door >= 0)
 		snprintf(gate, sizeof(gate), "%" PRId64, event->door);
-	struct sp_punch punch = {.key = key,
-				 .key_length = make_key(key, sizeof(key), hik, event, kiosk_ms),
-				 .kind = SP_PERSON_PIN,
-				 .person = event->person,
-				 .person_length = event->person_length,
-				 .kiosk_ms = kiosk_ms,
-				 .zone_ahead_s = zone_s - VIETNAM_S,
-				 .live = is_live(dev, hik, event, streamed, kiosk_ms),
-				 .direction = direction(conf, event),
-				 .method = method,
-				 .gate = gate,
-				 .number = event->serial};
+	struct sp_punch punch = {
+	    .key = key,
+	    .key_length = make_key(key, sizeof(key), hik, event, kiosk_ms),
+	    .kind = SP_PERSON_PIN,
+	    .person = event->person,
+	    .person_length = event->person_length,
+	    .kiosk_ms = kiosk_ms,
+	    .zone_ahead_s = zone_s - SP_VIETNAM_S,
+	    .live = is_live(dev, hik, event, streamed, kiosk_ms),
+	    .direction = sp_direction((enum sp_direction_option)conf->direction, said_direction(conf, event)),
+	    .method = method,
+	    .gate = gate,
+	    .number = event->serial};
 	int result = hand_over(dev, hik, &punch);
 	explicit_bzero(key, sizeof(key));
 	// It would be no better the next time, or nothing may be kept at all; whatever else may pass.

@@ -11,6 +11,7 @@
 
 #include "../drivers.h"
 #include "civil_time.h"
+#include "direction.h"
 #include "schoolpulse/log.h"
 
 enum { TICK_MS = 10 * 1000, TEXT_MAX = 256 };
@@ -35,7 +36,7 @@ static const struct sp_option options[] = {
      "Time after which a kiosk that does not call is missed; an empty batch is a call"},
     {"time_zone", SP_OPTION_STRING, "+07:00", 1, 6, AT(time_zone), NULL,
      "Zone of times that are sent without one"},
-    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), "auto in out unknown",
+    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), SP_DIRECTION_CHOICES,
      "What an event here means; auto: what it says"},
     {0},
 };

@@ -15,10 +15,8 @@ enum {
 struct webhook_conf {
 	char *path, *address, *cert_file, *key_file, *secret_file, *time_zone;
 	int64_t port, window_ms, silence_ms;
-	int direction; ///< enum webhook_direction
+	int direction; ///< enum sp_direction_option
 };
-
-enum webhook_direction { WEBHOOK_AUTO, WEBHOOK_IN, WEBHOOK_OUT, WEBHOOK_UNKNOWN };
 
 struct webhook {
 	struct sp_http_listener *listener;

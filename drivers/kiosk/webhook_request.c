@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "direction.h"
 #include "schoolpulse/log.h"
 #include "webhook.h"
 
@@ -17,7 +18,6 @@ enum {
 	STAMP_MAX = 16, ///< "1795391921."
 	MAPPED = WEBHOOK_BODY_MAX + STAMP_MAX,
 	LIVE_S = 60,
-	VIETNAM_S = 7 * 3600,
 	RETRY_CLOCK_S = 30,
 	RETRY_FULL_S = 10,
 	RETRY_NOT_ALLOWED_S = 3600,
@@ -292,26 +292,11 @@ static bool is_live(const struct webhook_event *event, const struct webhook_requ
 	return event->kiosk_ms != SP_PUNCH_NO_TIME && late_s <= LIVE_S && late_s >= -LIVE_S;
 }
 
-static enum sp_punch_direction direction_of(const struct webhook_conf *conf,
-					    const struct webhook_event *event)
-{
-	switch ((enum webhook_direction)conf->direction) {
-	case WEBHOOK_AUTO:
-		return event->direction;
-	case WEBHOOK_IN:
-		return SP_PUNCH_IN;
-	case WEBHOOK_OUT:
-		return SP_PUNCH_OUT;
-	case WEBHOOK_UNKNOWN:
-		return SP_PUNCH_UNKNOWN;
-	}
-	return SP_PUNCH_UNKNOWN;
-}
-
 static bool take(void *arg, const struct webhook_event *event)
 {
 	const struct feed *feed = arg;
 	struct webhook_request *request = feed->request;
+	const struct webhook_conf *conf = sp_device_conf(feed->dev);
 	const struct webhook *webhook = sp_device_state(feed->dev);
 	struct sp_punch punch = {
 	    .key = event->id,
@@ -321,9 +306,9 @@ static bool take(void *arg, const struct webhook_event *event)
 	    .person_length = event->person_length,
 	    .kiosk_ms = event->kiosk_ms,
 	    // The section's, however this time was written: sent again in another zone it is the same event.
-	    .zone_ahead_s = webhook->zone_s - VIETNAM_S,
+	    .zone_ahead_s = webhook->zone_s - SP_VIETNAM_S,
 	    .live = is_live(event, request),
-	    .direction = direction_of(sp_device_conf(feed->dev), event),
+	    .direction = sp_direction((enum sp_direction_option)conf->direction, event->direction),
 	    .method = event->method,
 	    .gate = event->gate,
 	    .number = event->number,

@@ -13,8 +13,9 @@
 #include "civil_time.h"
 #include "schoolpulse/log.h"
 #include "zk4370.h"
+#include "zk_punch.h"
 
-enum { VIETNAM_S = 7 * 3600, DAY_S = 86400, DAY_MS = DAY_S * 1000 };
+enum { DAY_S = 86400, DAY_MS = DAY_S * 1000 };
 
 /// "02:30": milliseconds of the day, -1 for anything else.
 static int64_t hour_of(const char *text)
@@ -75,7 +76,7 @@ static bool day_now(struct sp_device *dev, int64_t *day)
 	int64_t t_ms, err_ms;
 	if (!sp_clock_known(dev, &t_ms, &err_ms))
 		return false;
-	*day = (t_ms + VIETNAM_S * 1000 - hour_of(conf->at) - zk->shift_ms) / DAY_MS;
+	*day = (t_ms + SP_VIETNAM_S * 1000 - hour_of(conf->at) - zk->shift_ms) / DAY_MS;
 	return true;
 }
 
@@ -192,11 +193,11 @@ static const struct sp_option options[] = {
     {"same_as", SP_OPTION_STRING, "", 0, 255, AT(same_as), NULL,
      "Name of the [adms] section by which this same terminal pushes, so that no event counts twice"},
     {"time_zone", SP_OPTION_STRING, "+07:00", 3, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
-    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), "auto in out unknown",
+    {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), SP_DIRECTION_CHOICES,
      "What an event here means; auto: what status_is_direction says"},
     {"status_is_direction", SP_OPTION_BOOL, "no", 0, 0, AT(status_is_direction), NULL,
      "Whether people press check-in and check-out keys, so that the status tells the direction"},
-    {"verify_codes", SP_OPTION_ENUM, "auto", 0, 0, AT(verify_codes), "auto v5 old",
+    {"verify_codes", SP_OPTION_ENUM, "auto", 0, 0, AT(verify_codes), SP_ZK_VERIFY_CHOICES,
      "How the terminal numbers ways of recognising 0, 2, 3 and 4; auto: those are not known"},
     {0},
 };

@@ -7,8 +7,6 @@
 #include "zk4370_session.h"
 
 enum zk_transport { ZK_TCP, ZK_UDP };
-enum zk_direction { ZK_AUTO, ZK_IN, ZK_OUT, ZK_UNKNOWN };
-enum zk_verify_codes { ZK_VERIFY_AUTO, ZK_VERIFY_V5, ZK_VERIFY_OLD };
 
 struct zk_conf {
 	char *host, *interface, *serial, *time_zone, *at, *same_as;

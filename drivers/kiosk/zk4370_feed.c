@@ -6,61 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kiosk_key.h"
+#include "zk_punch.h"
 #include "zk4370.h"
 
 enum {
-	VIETNAM_S = 7 * 3600,
 	DAY_S = 86400,
 	AGAIN_MS = 1000,
 	FULL_MAX =
 	    60, ///< times that the journal may be full, each a pause of AGAIN_MS, before the visit has failed
 };
-
-static enum sp_punch_direction direction(const struct zk_conf *conf, unsigned state)
-{
-	switch ((enum zk_direction)conf->direction) {
-	case ZK_IN:
-		return SP_PUNCH_IN;
-	case ZK_OUT:
-		return SP_PUNCH_OUT;
-	case ZK_UNKNOWN:
-		return SP_PUNCH_UNKNOWN;
-	case ZK_AUTO:
-		break;
-	}
-	// In, break-in, overtime-in; out, break-out, overtime-out.
-	if (conf->status_is_direction && (state == 0 || state == 3 || state == 4))
-		return SP_PUNCH_IN;
-	if (conf->status_is_direction && (state == 1 || state == 2 || state == 5))
-		return SP_PUNCH_OUT;
-	return SP_PUNCH_UNKNOWN;
-}
-
-/// Numbered as in ADMS: newer and older units do not agree on 0, 2, 3 and 4.
-static enum sp_punch_method method(const struct zk_conf *conf, unsigned verify)
-{
-	static const enum sp_punch_method
-	    v5[] = {[2] = SP_PUNCH_BY_PIN, [3] = SP_PUNCH_BY_PASSWORD, [4] = SP_PUNCH_BY_CARD},
-	    old[] = {[0] = SP_PUNCH_BY_PASSWORD, [2] = SP_PUNCH_BY_CARD, [3] = SP_PUNCH_BY_PIN};
-	switch (verify) {
-	case 1:
-		return SP_PUNCH_BY_FINGER;
-	case 15:
-		return SP_PUNCH_BY_FACE;
-	case 21:
-		return SP_PUNCH_BY_VEIN;
-	case 25:
-		return SP_PUNCH_BY_PALM;
-	case 200:
-		return SP_PUNCH_BY_OTHER;
-	}
-	if (conf->verify_codes == ZK_VERIFY_V5 && verify < SP_COUNT(v5))
-		return v5[verify];
-	if (conf->verify_codes == ZK_VERIFY_OLD && verify < SP_COUNT(old))
-		return old[verify];
-	return SP_PUNCH_BY_UNKNOWN;
-}
 
 struct totals {
 	struct sp_device *dev;
@@ -136,10 +90,11 @@ static int hand_over(struct sp_device *dev, const struct sp_zk_record *record)
 	    .person = record->id,
 	    .person_length = record->id_length,
 	    .kiosk_ms = (record->local_s - zk->zone_s) * 1000,
-	    .zone_ahead_s = zk->zone_s - VIETNAM_S,
+	    .zone_ahead_s = zk->zone_s - SP_VIETNAM_S,
 	    .live = false,
-	    .direction = direction(conf, record->state),
-	    .method = method(conf, record->verify),
+	    .direction = sp_zk_direction((enum sp_direction_option)conf->direction, conf->status_is_direction,
+					 record->state),
+	    .method = sp_zk_method((enum sp_zk_verify)conf->verify_codes, record->verify),
 	    .number = -1,
 	};
 	int result = punch.key_length ? sp_punch(dev, &punch, on_committed, NULL) : -EINVAL;

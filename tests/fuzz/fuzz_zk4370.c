@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/kiosk/kiosk_key.h"
+#include "drivers/kiosk/zk_punch.h"
 #include "drivers/kiosk/zk4370_session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
