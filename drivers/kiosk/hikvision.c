@@ -45,7 +45,7 @@ void hik_unanswered(struct hik_fault *fault, const char *what, int result, long 
 {
 	switch (result) {
 	case 0:
-		hik_fault(fault, status == 403 ? "not_allowed" : "protocol", "%s is refused with status %ld",
+		hik_fault(fault, status == 403 ? "credentials" : "protocol", "%s is refused with status %ld",
 			  what, status);
 		break;
 	case -EKEYREJECTED:

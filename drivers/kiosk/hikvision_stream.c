@@ -121,7 +121,7 @@ static void on_done(struct sp_device *dev, struct sp_http_stream *stream,
 	}
 	note_gap(dev, hik);
 	if (hik->trouble)
-		hik_fault(&hik->stream_fault, "refused", "the journal takes none of its events");
+		hik_fault(&hik->stream_fault, "journal", "the journal takes none of its events");
 	else if (!hik->flowing && end->status == 200)
 		hik_fault(&hik->stream_fault, "protocol", "its event stream is no multipart");
 	else if (!hik->flowing)

@@ -108,7 +108,7 @@ static void poll(struct sp_device *dev)
 	else if (zk->judged)
 		tell(dev);
 	else
-		sp_round_unmeasured(dev, "pending", "its first visit comes soon");
+		sp_round_unmeasured(dev, "waiting", "its first visit comes soon");
 }
 
 static int64_t random_below(int64_t limit)

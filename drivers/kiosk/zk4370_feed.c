@@ -54,7 +54,7 @@ static void finish(struct sp_device *dev)
 		zk_over(dev, "not_allowed",
 			"[attendance] legal_basis is empty: its events stay in the terminal");
 	else if (error)
-		zk_over(dev, "refused", "the journal does not take its events");
+		zk_over(dev, "journal", "the journal does not take its events");
 	else
 		zk_over(dev, NULL, "");
 }

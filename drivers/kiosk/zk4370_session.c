@@ -228,7 +228,7 @@ static enum sp_zk_step take_connected(struct sp_zk_session *session, const struc
 	if (packet->command != SP_ZK_UNAUTHORISED)
 		return fail(session, "refused", "it refuses the connection");
 	if (answered)
-		return fail(session, "auth", "its communication key is another one");
+		return fail(session, "wrong_key", "its communication key is another one");
 	uint8_t token[4];
 	sp_zk_token(session->comm_key, session->connection, token);
 	return ask(session, SP_ZK_AT_AUTHENTICATE, SP_ZK_AUTHENTICATE, token, sizeof(token));

@@ -193,7 +193,7 @@ static void failed_visit(const char *peer, const char *options, const char *reas
 static void test_failures(void **state)
 {
 	(void)state;
-	failed_visit("{\"comm_key\": 1234}", "comm_key = 1235\n", "auth", "key");
+	failed_visit("{\"comm_key\": 1234}", "comm_key = 1235\n", "wrong_key", "key");
 	failed_visit("{}", "serial = SYN0000000000\n", "protocol", "another terminal");
 	failed_visit("{\"serial\": \"\"}", "", "protocol", "serial");
 	failed_visit("{\"byte_count\": 1999}", "", "protocol", "no sense");
@@ -280,7 +280,7 @@ static void test_journal(void **state)
 	assert_int_equal(dev->kiosk.punch_count, 64); // so many at a time
 	assert_int_equal(fake_commit(dev, -EROFS), 64);
 	assert_int_equal(dev->rounds_failed, 1);
-	assert_string_equal(dev->reason, "refused");
+	assert_string_equal(dev->reason, "journal");
 	assert_int_equal(dev->kiosk.total_count, 0);
 	fake_run(dev, 30 * MINUTE_MS, false);
 	visit(dev);
