@@ -31,7 +31,7 @@ struct sp_journal_conf {
 	int64_t bulk_commit_ms, group_commit_ms, keep_settled_ms;
 };
 
-/// What leaves the school; each level includes the ones before it.
+/// What leaves the school: how kiosks are; besides, counts; or, in the place of counts, events.
 enum sp_publish { SP_PUBLISH_HEALTH, SP_PUBLISH_COUNTS, SP_PUBLISH_EVENTS };
 
 struct sp_attendance_conf {
@@ -138,6 +138,11 @@ void sp_settings_check(struct sp_settings *settings, struct sp_config_errors *er
 		       struct sp_config_errors *warnings);
 
 // ---- settings_attendance.c ------------------------------------------------------------------------
+
+/// A document allows events of persons to be kept.
+bool sp_attendance_allowed(const struct sp_attendance_conf *conf);
+/// And to be sent, each by itself.
+bool sp_attendance_sends_events(const struct sp_attendance_conf *conf);
 
 /// The same for [attendance], whose school year it reads.
 void sp_settings_check_attendance(struct sp_settings *settings, struct sp_config_errors *errors,

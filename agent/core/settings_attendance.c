@@ -24,6 +24,16 @@ static unsigned at(const struct check *check, const char *key)
 	return sp_settings_line(check->settings, "attendance", key);
 }
 
+bool sp_attendance_allowed(const struct sp_attendance_conf *conf)
+{
+	return conf->legal_basis && conf->legal_basis[0];
+}
+
+bool sp_attendance_sends_events(const struct sp_attendance_conf *conf)
+{
+	return sp_attendance_allowed(conf) && conf->publish == SP_PUBLISH_EVENTS;
+}
+
 static const char *text(const char *value)
 {
 	return value ? value : "";
@@ -67,14 +77,14 @@ static void check_values(const struct check *check)
 	if (text(conf->classes)[0] && conf->publish == SP_PUBLISH_HEALTH)
 		sp_config_error(check->warnings, file_of(check), at(check, "classes"),
 				"classes are of no use with publish = health: nothing is counted");
-	if (conf->publish != SP_PUBLISH_HEALTH && !text(conf->legal_basis)[0])
+	if (conf->publish != SP_PUBLISH_HEALTH && !sp_attendance_allowed(conf))
 		sp_config_error(check->warnings, file_of(check), at(check, "publish"),
 				"nothing is recorded, so nothing is published: legal_basis is not set");
 }
 
 static void check_kiosks(const struct check *check)
 {
-	if (text(check->settings->attendance.legal_basis)[0])
+	if (sp_attendance_allowed(&check->settings->attendance))
 		return;
 	for (size_t i = 0; i < check->settings->device_count; i++) {
 		const struct sp_device_conf *device = &check->settings->devices[i];

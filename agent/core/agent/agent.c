@@ -237,7 +237,7 @@ static int open_journal(struct sp_agent *agent, const char *path)
 					   .keep_acked_ms = conf->keep_settled_ms,
 					   .keep_attendance_ms = attendance->keep_ms,
 					   .unsent_attendance_ms = attendance->unsent_ms,
-					   .withhold_attendance = attendance->publish != SP_PUBLISH_EVENTS,
+					   .withhold_attendance = !sp_attendance_sends_events(attendance),
 					   .boot = agent->boot};
 	struct sp_journal_customers customers = {
 	    .post = on_post, .post_arg = agent, .news = on_news, .news_arg = agent};

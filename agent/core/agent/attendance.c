@@ -84,7 +84,7 @@ cJSON *sp_answer_kiosks(struct sp_agent *agent)
 	const struct sp_attendance_conf *conf = &agent->settings->attendance;
 	const char *refused = sp_attendance_refused(agent->attendance);
 	cJSON *root = cJSON_CreateObject();
-	cJSON_AddBoolToObject(root, "allowed", conf->legal_basis && conf->legal_basis[0]);
+	cJSON_AddBoolToObject(root, "allowed", sp_attendance_allowed(conf));
 	cJSON_AddStringToObject(root, "publish", levels[conf->publish]);
 	if (refused)
 		cJSON_AddStringToObject(root, "refused", refused);

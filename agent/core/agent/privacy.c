@@ -135,8 +135,7 @@ static void open_counts(struct sp_agent *agent)
 
 int sp_agent_open_privacy(struct sp_agent *agent)
 {
-	const char *basis = agent->settings->attendance.legal_basis;
-	if (!basis || !basis[0])
+	if (!sp_attendance_allowed(&agent->settings->attendance))
 		return 0;
 	struct sp_privacy *privacy = sp_alloc(sizeof(*privacy));
 	int result = sp_subject_new(&privacy->subject,
@@ -407,7 +406,7 @@ const char *sp_agent_begin_privacy(struct sp_agent *agent, const struct sp_contr
 				   struct sp_control_stream *stream, cJSON **root)
 {
 	if (!agent->privacy)
-		return agent->settings->attendance.legal_basis && agent->settings->attendance.legal_basis[0]
+		return sp_attendance_allowed(&agent->settings->attendance)
 			   ? "the list of whom must be forgotten cannot be read"
 			   : "attendance is off: [attendance] legal_basis is not set";
 	if (request->command == SP_CONTROL_KEYS_RESTORE)

@@ -46,8 +46,7 @@ struct sp_attendance *sp_attendance_new(const struct sp_attendance_config *confi
 {
 	struct sp_attendance *set = sp_alloc(sizeof(*set));
 	set->config = *config;
-	const char *basis = config->conf->legal_basis;
-	if (!basis || !basis[0])
+	if (!sp_attendance_allowed(config->conf))
 		return set;
 	// Numbers of persons pass through this process: no core file may hold them, no debugger look.
 	prctl(PR_SET_DUMPABLE, 0);
@@ -83,9 +82,8 @@ const char *sp_attendance_refused(const struct sp_attendance *set)
 int sp_attendance_restore(struct sp_attendance *set, const struct sp_key_set *keys)
 {
 	const struct sp_attendance_config *config = &set->config;
-	const char *basis = config->conf->legal_basis;
 	char now[9];
-	if (!basis || !basis[0])
+	if (!sp_attendance_allowed(config->conf))
 		return -EPERM;
 	int result = set->keys ? sp_keys_replace(set->keys, keys)
 			       : sp_keys_install(&set->keys, config->state_dir, keys);

@@ -193,7 +193,7 @@ static int append(struct sp_kiosk *kiosk, const struct sp_punch *punch, const st
 	struct sp_journal_event event = {
 	    .kiosk = kiosk->same,
 	    .has_key = punch->key != NULL,
-	    .publish = config->conf->publish == SP_PUBLISH_EVENTS,
+	    .publish = sp_attendance_sends_events(config->conf),
 	    .capacity = kiosk->health.capacity > 0 ? kiosk->health.capacity : 0,
 	};
 	// By the dial alone: whatever else we believe of the time, it is the same when it comes again.

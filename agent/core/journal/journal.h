@@ -27,7 +27,8 @@ struct sp_journal_config {
 	/// How long attendance stays: a published event after the hub's commit, a local one after it came.
 	int64_t keep_attendance_ms;
 	int64_t unsent_attendance_ms; ///< published and not acknowledged for so long: dropped, with a fact
-	/// The school does not publish events (any more): what was not sent stays on the card until then.
+	/// The school does not publish events (any more), or may not: what was not sent stays on the card
+	/// until then.
 	bool withhold_attendance;
 	const char *boot; ///< this boot's id
 };

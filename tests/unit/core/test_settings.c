@@ -311,6 +311,26 @@ static void test_warnings(void **state)
 	assert_int_equal(warnings.count, 1); // nothing is measured
 }
 
+static void test_events_are_sent_only_where_both_lines_say_so(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool allowed, sends;
+	} rows[] = {
+	    {BASE, false, false},
+	    {BASE "[attendance]\nlegal_basis = decision 12\n", true, false},
+	    {BASE "[attendance]\nlegal_basis = decision 12\npublish = counts\n", true, false},
+	    {BASE "[attendance]\nlegal_basis = decision 12\npublish = events\n", true, true},
+	    {BASE "[attendance]\nlegal_basis =\npublish = events\n", false, false},
+	};
+	for (size_t i = 0; i < SP_COUNT(rows); i++) {
+		assert_int_equal(read_text(rows[i].text), 0);
+		assert_int_equal(sp_attendance_allowed(&settings.attendance), rows[i].allowed);
+		assert_int_equal(sp_attendance_sends_events(&settings.attendance), rows[i].sends);
+	}
+}
+
 static void test_an_unreadable_file(void **state)
 {
 	(void)state;
@@ -341,6 +361,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_all_mistakes_are_told_at_once, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_driver_sees_only_what_could_be_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_events_are_sent_only_where_both_lines_say_so, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(test_an_unreadable_file, set_up, tear_down),
 	    cmocka_unit_test(test_every_option_can_explain_itself),
 	};
