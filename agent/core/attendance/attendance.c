@@ -48,8 +48,7 @@ struct sp_attendance *sp_attendance_new(const struct sp_attendance_config *confi
 	set->config = *config;
 	if (!sp_attendance_allowed(config->conf))
 		return set;
-	// Numbers of persons pass through this process: no core file may hold them, no debugger look.
-	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_DUMPABLE, 0); // as for numbers of persons (kiosk.c)
 	open_keys(set);
 	return set;
 }

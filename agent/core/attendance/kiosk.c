@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
@@ -23,6 +24,9 @@ enum {
 static struct sp_kiosk *add(struct sp_attendance *set, const char *name, const char *driver)
 {
 	struct sp_kiosk *kiosk = sp_alloc(sizeof(*kiosk));
+	// Numbers of persons pass through this process, also those that may not be kept: no core file may
+	// hold them, no debugger look.
+	prctl(PR_SET_DUMPABLE, 0);
 	*kiosk = (struct sp_kiosk){
 	    .set = set,
 	    .name = sp_strdup(name),

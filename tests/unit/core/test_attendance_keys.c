@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/ids.h"
+#include "agent/core/attendance/attendance.h"
 #include "agent/core/attendance/keys.h"
 #include "agent/core/attendance/person.h"
 
@@ -231,6 +233,19 @@ static void test_pseudonyms(void **state)
 	assert_string_equal(out, "918d24e6ab85b3a72cd86b19c9c9f795");
 }
 
+/// A kiosk sends its events also to a school that may not keep them.
+static void test_no_core_file(void **state)
+{
+	(void)state;
+	const struct sp_attendance_conf conf = {0};
+	struct sp_attendance *set = sp_attendance_new(&(struct sp_attendance_config){.conf = &conf});
+	assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+	assert_non_null(sp_attendance_kiosk(set, "gate", "adms"));
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+	assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+	sp_attendance_free(set);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -241,6 +256,7 @@ int main(void)
 	    TEST(test_a_folder_that_takes_nothing),
 	    TEST(test_school_years),
 	    TEST(test_pseudonyms),
+	    TEST(test_no_core_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
