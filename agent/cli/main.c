@@ -162,99 +162,127 @@ static const char *check_privacy(struct arguments *out)
 	return NULL;
 }
 
-/// -1: go on; otherwise the exit code.
-static int parse_arguments(int argc, char **argv, struct arguments *out)
+/// Switches. False: it is none.
+static bool take_switch(struct arguments *out, int option)
 {
-	const char *from_environment = getenv("SCHOOLPULSE_SOCKET");
-	out->socket = from_environment && from_environment[0] ? from_environment : SP_CLIENT_SOCKET;
+	switch (option) {
+	case 'j':
+		return out->json = true;
+	case 'l':
+		return out->detailed = true;
+	case 'w':
+		return out->watch = true;
+	case 'i':
+		return out->list = true;
+	case 'd':
+		return out->test.down = true;
+	case 'u':
+		return out->test.up = true;
+	case 'f':
+		return out->test.force = true;
+	case 'c':
+		return out->privacy.once = true;
+	case 'y':
+		return out->privacy.yes = true;
+	default:
+		return false;
+	}
+}
+
+/// What has a value. False: it is none.
+static bool take_value(struct arguments *out, int option, const char *value)
+{
+	switch (option) {
+	case 's':
+		out->socket = value;
+		return true;
+	case 'g':
+		out->language = value;
+		return true;
+	case 'n':
+		out->test.line = value;
+		return true;
+	case 'p':
+		out->privacy.person = value;
+		return true;
+	case 'k':
+		out->privacy.kind = value;
+		return true;
+	case 'o':
+		out->privacy.output = value;
+		return true;
+	case 'b':
+		out->privacy.blob = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/// -1: go on; otherwise the exit code. So it is below.
+static int take_options(int argc, char **argv, struct arguments *out)
+{
 	int option;
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			out->socket = optarg;
-			break;
-		case 'j':
-			out->json = true;
-			break;
-		case 'l':
-			out->detailed = true;
-			break;
-		case 'g':
-			out->language = optarg;
-			break;
-		case 'w':
-			out->watch = true;
-			break;
-		case 'n':
-			out->test.line = optarg;
-			break;
-		case 'd':
-			out->test.down = true;
-			break;
-		case 'u':
-			out->test.up = true;
-			break;
-		case 'f':
-			out->test.force = true;
-			break;
-		case 'i':
-			out->list = true;
-			break;
-		case 'p':
-			out->privacy.person = optarg;
-			break;
-		case 'k':
-			out->privacy.kind = optarg;
-			break;
-		case 'o':
-			out->privacy.output = optarg;
-			break;
-		case 'b':
-			out->privacy.blob = optarg;
-			break;
-		case 'c':
-			out->privacy.once = true;
-			break;
-		case 'y':
-			out->privacy.yes = true;
-			break;
-		case 'v':
+		if (take_switch(out, option) || take_value(out, option, optarg))
+			continue;
+		if (option == 'v') {
 			puts("schoolpulse " SP_VERSION);
 			return EXIT_DONE;
-		case 'h':
+		}
+		if (option == 'h') {
 			sp_language_choose(out->language);
 			printf(_(help), SP_CLIENT_SOCKET);
 			return EXIT_DONE;
-		default:
-			fputs("Try schoolpulse --help.\n", stderr);
-			return EXIT_USAGE;
 		}
+		fputs("Try schoolpulse --help.\n", stderr);
+		return EXIT_USAGE;
 	}
+	return -1;
+}
+
+/// The command, and the word that some have behind it.
+static int take_words(int argc, char **argv, struct arguments *out)
+{
 	if (optind == argc)
 		return usage("which command?");
 	out->command = argv[optind++];
-	bool tests = strcmp(out->command, "speedtest") == 0;
-	bool drivers = strcmp(out->command, "drivers") == 0;
-	if (optind < argc && drivers)
+	if (optind < argc && strcmp(out->command, "drivers") == 0)
 		out->name = argv[optind++];
-	if (optind < argc && tests && !out->list)
+	if (optind < argc && strcmp(out->command, "speedtest") == 0 && !out->list)
 		out->test.device = argv[optind++];
 	if (optind < argc && strcmp(out->command, "keys") == 0)
 		out->privacy.verb = argv[optind++];
-	if (optind < argc)
-		return usage("too many arguments");
-	const char *fault = check_privacy(out);
-	if (fault)
+	return optind < argc ? usage("too many arguments") : -1;
+}
+
+/// NULL, or what is wrong with the other options.
+static const char *check_options(const struct arguments *arguments)
+{
+	const struct sp_speedtest_arguments *test = &arguments->test;
+	bool about_test = test->line || test->down || test->up || test->force;
+	if (arguments->watch && strcmp(arguments->command, "status") != 0)
+		return "--watch goes with status";
+	if (arguments->detailed && strcmp(arguments->command, "outages") != 0)
+		return "--long goes with outages";
+	if ((about_test || arguments->list) && strcmp(arguments->command, "speedtest") != 0)
+		return "--line, --down, --up, --force and --list go with speedtest";
+	if (about_test && arguments->list)
+		return "--list goes alone";
+	return NULL;
+}
+
+static int parse_arguments(int argc, char **argv, struct arguments *out)
+{
+	const char *from_environment = getenv("SCHOOLPULSE_SOCKET"), *fault;
+	out->socket = from_environment && from_environment[0] ? from_environment : SP_CLIENT_SOCKET;
+	int result = take_options(argc, argv, out);
+	if (result < 0)
+		result = take_words(argc, argv, out);
+	if (result >= 0)
+		return result;
+	if ((fault = check_privacy(out)) || (fault = check_options(out)))
 		return usage(fault);
-	if (out->watch && strcmp(out->command, "status") != 0)
-		return usage("--watch goes with status");
-	if (out->detailed && strcmp(out->command, "outages") != 0)
-		return usage("--long goes with outages");
-	bool about_test = out->test.line || out->test.down || out->test.up || out->test.force;
-	if ((about_test || out->list) && !tests)
-		return usage("--line, --down, --up, --force and --list go with speedtest");
-	if (about_test && out->list)
-		return usage("--list goes alone");
 	out->test.socket = out->socket;
 	out->test.json = out->json;
 	return check_command(out);

@@ -40,7 +40,8 @@ enum sp_speed_phase {
 /// takes from it when a direction begins and ends: say 0 at the first byte of load and 1 at the last.
 void sp_speed_progress(struct sp_device *dev, enum sp_speed_phase phase, double done, double bps);
 
-/// Round trips in seconds; count 0: not measured. `jitter`: mean difference of consecutive ones.
+/// Round trips in seconds; count 0: not measured. `p95` by nearest rank: one that was measured, no mean of
+/// two. `jitter`: mean difference of consecutive ones.
 struct sp_speed_latency {
 	unsigned count;
 	double min, median, p95, jitter;
