@@ -16,7 +16,6 @@
 #define KEYS_KNOWN "attendance.keys"
 
 static const int64_t HOUR_US = 3600 * INT64_C(1000000);
-static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
 
 static void open_keys(struct sp_attendance *set)
 {
@@ -108,7 +107,7 @@ static void forget_keys(struct sp_attendance *set, const struct sp_clock_reading
 	if (!set->keys || set->hub_days <= 0 || !now->synced || now->mono_us - set->day_us < HOUR_US)
 		return;
 	set->day_us = now->mono_us;
-	int64_t held_ms = set->hub_days * DAY_MS + conf->keep_ms + conf->unsent_ms;
+	int64_t held_ms = set->hub_days * SP_DAY_MS + conf->keep_ms + conf->unsent_ms;
 	int32_t year = sp_school_year(now->wall_ms - held_ms, conf->year_month, conf->year_day);
 	int result = sp_keys_forget(set->keys, year);
 	if (result < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/base/clock_trust.h"
+#include "agent/core/attendance/day.h"
 
 enum {
 	CLUSTER = 3,          ///< so many that agree are believed
@@ -23,7 +24,6 @@ enum {
 /// What comes closer together was sent together: a backlog at its time's pace is no witness.
 static const int64_t APART_US = 30 * INT64_C(1000000);
 static const int64_t DAY_US = 24 * 3600 * INT64_C(1000000);
-static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
 
 const char *sp_correction_name(enum sp_correction correction)
 {
@@ -62,7 +62,7 @@ const char *sp_punch_mark_name(enum sp_punch_mark mark)
 void sp_kiosk_clock_live(struct sp_kiosk_clock *clock, const struct sp_clock_reading *received,
 			 int64_t kiosk_ms)
 {
-	if (!received->synced || kiosk_ms < SP_PUNCH_LEAST_MS || kiosk_ms > received->wall_ms + DAY_MS)
+	if (!received->synced || kiosk_ms < SP_PUNCH_LEAST_MS || kiosk_ms > received->wall_ms + SP_DAY_MS)
 		return;
 	int64_t ahead_ms = kiosk_ms - received->wall_ms;
 	struct sp_kiosk_clock_sample *last = clock->count ? &clock->live[clock->count - 1] : NULL;
@@ -182,7 +182,7 @@ struct sp_corrected sp_punch_correct(const struct sp_kiosk_clock *clock,
 	if (sp_kiosk_clock_ahead(clock, received->mono_us, &ahead_ms))
 		subtract(&out, ahead_ms);
 	int64_t latest_ms =
-	    received->synced ? received->wall_ms + DAY_MS : SP_CLOCK_BUILT_MS + SP_CLOCK_REACH_MS;
+	    received->synced ? received->wall_ms + SP_DAY_MS : SP_CLOCK_BUILT_MS + SP_CLOCK_REACH_MS;
 	// By a clock that far ahead it was no right one either when this happened.
 	if (out.t_ms < SP_PUNCH_LEAST_MS)
 		return as_received(received, live, SP_MARK_IMPLAUSIBLE);

@@ -11,8 +11,6 @@
 #include "agent/core/attendance/priv.h"
 #include "schoolpulse/log.h"
 
-static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
-static const int64_t LOCAL_MS = 7 * 3600 * INT64_C(1000);
 static const int64_t MINUTE_MS = 60 * INT64_C(1000);
 
 enum { REPLAY_MAX = SP_COUNTS_DAYS * SP_COUNTS_PERSONS_MAX, LIST_ALL_MAX = 150, DAY_MINUTES = 24 * 60 };
@@ -78,7 +76,7 @@ struct sp_counted_day *sp_counts_open(struct sp_counts *counts, int32_t number, 
 	size_t slots = (DAY_MINUTES + slot_minutes - 1) / slot_minutes;
 	day->day = number;
 	day->slot_minutes = slot_minutes;
-	day->year = sp_school_year((int64_t)number * DAY_MS, conf->year_month, conf->year_day);
+	day->year = sp_school_year((int64_t)number * SP_DAY_MS, conf->year_month, conf->year_day);
 	day->dirty = sp_alloc(slots * sizeof(*day->dirty));
 	day->told_ms = sp_alloc(slots * sizeof(*day->told_ms));
 	sp_counts_day_init(&day->table, groups < SP_COUNTS_GROUPS_MAX ? groups : SP_COUNTS_GROUPS_MAX, slots);
@@ -92,7 +90,7 @@ struct sp_counted_day *sp_counts_open(struct sp_counts *counts, int32_t number, 
 /// How many days back a slot may still be changed: as long as the day's events are on the card.
 static int32_t days_back(const struct sp_counts *counts)
 {
-	int64_t days = counts->config.conf->keep_ms / DAY_MS;
+	int64_t days = counts->config.conf->keep_ms / SP_DAY_MS;
 	return days < SP_COUNTS_DAYS ? (int32_t)days : SP_COUNTS_DAYS - 1;
 }
 
@@ -157,7 +155,7 @@ static void take(struct sp_counts *counts, int64_t t_ms, const uint8_t person[16
 	int group = day && !day->closed ? find_group(counts, day, person, kiosk) : SP_COUNTS_NONE;
 	if (group < 0)
 		return;
-	int64_t of_day = t_ms + LOCAL_MS - (int64_t)day->day * DAY_MS;
+	int64_t of_day = t_ms + SP_LOCAL_MS - (int64_t)day->day * SP_DAY_MS;
 	size_t slot = (size_t)(of_day / MINUTE_MS) / day->slot_minutes;
 	memcpy(&mark, person, sizeof(mark));
 	if (sp_counts_day_add(&day->table, slot, direction, (size_t)group, mark))
@@ -293,7 +291,7 @@ static void tell(struct sp_counts *counts, const struct sp_counted_day *day, siz
 	struct listing listing = {sp_alloc(most * sizeof(*listing.members)),
 				  sp_alloc(most * sizeof(*listing.groups)), 0};
 	unsigned minute = (unsigned)slot * day->slot_minutes;
-	sp_local_date(day->day, date, sizeof(date));
+	sp_day_text(day->day, date, sizeof(date));
 	snprintf(start, sizeof(start), "%02u:%02u", minute / 60 % 24, minute % 60);
 	list_groups(counts, &day->table, slot, &listing);
 	struct sp_field fields[] = {
@@ -311,7 +309,7 @@ static void tell(struct sp_counts *counts, const struct sp_counted_day *day, siz
 static bool due(const struct sp_counted_day *day, size_t slot, int64_t now_ms)
 {
 	int64_t end_ms =
-	    (int64_t)day->day * DAY_MS - LOCAL_MS + (int64_t)(slot + 1) * day->slot_minutes * MINUTE_MS;
+	    (int64_t)day->day * SP_DAY_MS - SP_LOCAL_MS + (int64_t)(slot + 1) * day->slot_minutes * MINUTE_MS;
 	int64_t again_ms = day->told_ms[slot] ? day->told_ms[slot] + SP_COUNTS_REVISE_MS : 0;
 	return day->dirty[slot] && now_ms >= end_ms + SP_COUNTS_WAIT_MS && now_ms >= again_ms;
 }

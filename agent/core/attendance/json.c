@@ -45,7 +45,7 @@ static void add_today(cJSON *json, const struct sp_kiosk *kiosk, const struct sp
 	const struct sp_kiosk_today *today = kiosk->today.day == day ? &kiosk->today : &none;
 	cJSON *object = cJSON_AddObjectToObject(json, "today");
 	char date[16];
-	sp_local_date(day, date, sizeof(date));
+	sp_day_text(day, date, sizeof(date));
 	add_text(object, "date", now->synced ? date : "");
 	cJSON_AddNumberToObject(object, "accepted", (double)today->accepted);
 	cJSON_AddNumberToObject(object, "known", (double)today->known);
@@ -57,7 +57,7 @@ static void add_totals(cJSON *json, const struct sp_kiosk *kiosk)
 	for (size_t i = 0; i < kiosk->total_count; i++) {
 		cJSON *total = cJSON_CreateObject();
 		char date[16];
-		sp_local_date(kiosk->totals[i].day, date, sizeof(date));
+		sp_day_text(kiosk->totals[i].day, date, sizeof(date));
 		cJSON_AddStringToObject(total, "date", date);
 		cJSON_AddNumberToObject(total, "kiosk", (double)kiosk->totals[i].kiosk);
 		cJSON_AddNumberToObject(total, "taken", (double)kiosk->totals[i].taken);

@@ -11,25 +11,13 @@
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
 #include "agent/base/secret.h"
-
-static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
-static const int64_t LOCAL_MS = 7 * 3600 * INT64_C(1000);
+#include "agent/core/attendance/day.h"
 
 int32_t sp_school_year(int64_t t_ms, unsigned starts_month, unsigned starts_day)
 {
-	int64_t local = t_ms + LOCAL_MS;
-	int64_t days = local / DAY_MS - (local % DAY_MS < 0);
-	int64_t z = days + 719468; // since 0000-03-01 (Gregorian, proleptic)
-	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t of_era = z - era * 146097;
-	int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t shifted = (5 * of_year + 2) / 153;
-	unsigned day = (unsigned)(of_year - (153 * shifted + 2) / 5 + 1);
-	unsigned month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
-	int64_t year = year_of_era + era * 400 + (month <= 2);
-	bool begun = month > starts_month || (month == starts_month && day >= starts_day);
-	return (int32_t)(begun ? year : year - 1);
+	struct sp_date date = sp_day_date(sp_local_day(t_ms));
+	bool begun = date.month > starts_month || (date.month == starts_month && date.day >= starts_day);
+	return begun ? date.year : date.year - 1;
 }
 
 int sp_keys_open(struct sp_keys **out, const char *dir, bool had, char why[SP_KEYS_WHY])

@@ -151,17 +151,6 @@ struct asked {
 	int64_t kiosk_count;
 };
 
-void sp_local_date(int32_t day, char *out, size_t size)
-{
-	int64_t z = (int64_t)day + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t of_era = z - era * 146097;
-	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * year + year / 4 - year / 100), shifted = (5 * of_year + 2) / 153;
-	int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
-	snprintf(out, size, "%04d-%02d-%02d", (int)(year + era * 400 + (month <= 2)), (int)month,
-		 (int)(of_year - (153 * shifted + 2) / 5 + 1));
-}
-
 /// False: it was told already.
 static bool keep_total(struct sp_kiosk *kiosk, const struct sp_kiosk_counted *total)
 {
@@ -192,7 +181,7 @@ static void on_seen(void *arg, int result, int64_t count)
 		sp_warning("attendance", "\"%s\": the day's events cannot be counted: %s", asked->kiosk->name,
 			   strerror(-result));
 	} else if (keep_total(asked->kiosk, &total)) {
-		sp_local_date(asked->day, date, sizeof(date));
+		sp_day_text(asked->day, date, sizeof(date));
 		struct sp_field fields[] = {SP_TEXT("date", date), SP_INT("kiosk", total.kiosk),
 					    SP_INT("taken", total.taken)};
 		sp_record_fact(asked->kiosk->set->config.recorder, "kiosk_total", asked->kiosk->name, fields,

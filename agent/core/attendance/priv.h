@@ -5,6 +5,7 @@
 
 #include "agent/core/attendance/attendance.h"
 #include "agent/core/attendance/correct.h"
+#include "agent/core/attendance/day.h"
 
 enum { KIOSK_TEXT = 64, KIOSK_DAYS = 8 };
 
@@ -49,10 +50,6 @@ struct sp_attendance {
 	int64_t day_us;   ///< when the keys were looked at last
 };
 
-/// Local days since 1970-01-01 of a UTC time.
-int32_t sp_local_day(int64_t t_ms);
-/// "2026-11-23"; `size` ≥ 16.
-void sp_local_date(int32_t day, char *out, size_t size);
 /// Once: how many of today's events the card has from before the start.
 void sp_kiosk_ask_today(struct sp_kiosk *kiosk, const struct sp_clock_reading *now);
 /// A fact when something has changed in substance, or a day is over.

@@ -14,17 +14,9 @@
 #include "agent/core/attendance/priv.h"
 #include "schoolpulse/log.h"
 
-static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
-static const int64_t LOCAL_MS = 7 * 3600 * INT64_C(1000);
 /// Of the years 1970 to 9999, in any zone: anything else a record cannot say, and is no date.
-#define DATES_LEAST_MS (2 * DAY_MS)
-#define DATES_MOST_MS  (INT64_C(253402300799999) - 2 * DAY_MS)
-
-int32_t sp_local_day(int64_t t_ms)
-{
-	int64_t local = t_ms + LOCAL_MS;
-	return (int32_t)(local / DAY_MS - (local % DAY_MS < 0));
-}
+#define DATES_LEAST_MS (2 * SP_DAY_MS)
+#define DATES_MOST_MS  (INT64_C(253402300799999) - 2 * SP_DAY_MS)
 
 static const char *direction_name(enum sp_punch_direction direction)
 {
@@ -89,7 +81,7 @@ static bool valid(const struct sp_punch *punch)
 	for (const char *at = punch->gate; at && *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return false;
-	return llabs((int64_t)punch->zone_ahead_s * 1000) <= DAY_MS;
+	return llabs((int64_t)punch->zone_ahead_s * 1000) <= SP_DAY_MS;
 }
 
 // ---- committed -------------------------------------------------------------------------------------
@@ -148,10 +140,10 @@ static int32_t year_of(const struct sp_attendance *set, const struct sp_clock_re
 /// "2026-11-23T06:58:41": what the kiosk's dial showed.
 static void dial_text(const struct sp_punch *punch, char out[40])
 {
-	int64_t local = punch->kiosk_ms + LOCAL_MS + (int64_t)punch->zone_ahead_s * 1000;
+	int64_t local = punch->kiosk_ms + SP_LOCAL_MS + (int64_t)punch->zone_ahead_s * 1000;
 	char date[16];
-	sp_local_date(sp_local_day(local - LOCAL_MS), date, sizeof(date));
-	int64_t of_day = ((local % DAY_MS + DAY_MS) % DAY_MS) / 1000;
+	sp_day_text(sp_local_day(local - SP_LOCAL_MS), date, sizeof(date));
+	int64_t of_day = ((local % SP_DAY_MS + SP_DAY_MS) % SP_DAY_MS) / 1000;
 	snprintf(out, 40, "%sT%02d:%02d:%02d", date, (int)(of_day / 3600), (int)(of_day / 60 % 60),
 		 (int)(of_day % 60));
 }
