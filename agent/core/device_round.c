@@ -172,8 +172,11 @@ static void start_failed(struct sp_device *dev, int result)
 	int64_t delay = doubled(START_FIRST_MS, dev->start_failures, START_MOST_MS);
 	if (dev->start_failures < 64)
 		dev->start_failures++;
-	sp_warning("device", "%s \"%s\" does not start: %s", dev->driver->name, dev->name, strerror(-result));
-	judge(dev, SP_OUTCOME_FAILED, "start", strerror(-result));
+	// What the driver said of it names the file or the key; an error number alone helps nobody.
+	if (!dev->text[0])
+		judge(dev, SP_OUTCOME_FAILED, "start", strerror(-result));
+	sp_warning("device", "%s \"%s\" does not start: %s", dev->driver->name, dev->name,
+		   dev->text[0] ? dev->text : strerror(-result));
 	dev->phase = SP_PHASE_STARTING;
 	sp_loop_timer_start(sp_device_loop(dev), dev->timer,
 			    (int64_t)((double)delay * (0.5 + 0.5 * chance(dev))));

@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Mistakes in [attendance], and what about kiosks only the whole file shows.
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/core/attendance/classes.h"
 #include "agent/core/settings.h"
@@ -82,8 +84,83 @@ static void check_values(const struct check *check)
 				"nothing is recorded, so nothing is published: legal_basis is not set");
 }
 
+/// The text of a device's option; NULL: it has none of that name.
+static const char *option(const struct sp_device_conf *device, const char *key)
+{
+	for (const struct sp_option *row = device->driver->options; row && row->key; row++)
+		if (row->type == SP_OPTION_STRING && strcmp(row->key, key) == 0)
+			return text(*(char **)((char *)device->conf + row->offset));
+	return NULL;
+}
+
+static int64_t port_of(const struct sp_device_conf *device)
+{
+	for (const struct sp_option *row = device->driver->options; row && row->key; row++)
+		if (row->type == SP_OPTION_INT && strcmp(row->key, "port") == 0)
+			return *(int64_t *)((char *)device->conf + row->offset);
+	return 0;
+}
+
+static bool same(const struct sp_device_conf *a, const struct sp_device_conf *b, const char *key)
+{
+	const char *one = option(a, key), *other = option(b, key);
+	return one && one[0] && strcmp(one, other) == 0;
+}
+
+/// By what two sections are the same kiosk; NULL: they are not.
+static const char *shared(const struct sp_device_conf *a, const struct sp_device_conf *b)
+{
+	static const char *const alone[] = {"serial", "url", "device"};
+	if (a->driver != b->driver || !a->whole || !b->whole)
+		return NULL;
+	for (size_t i = 0; i < SP_COUNT(alone); i++)
+		if (same(a, b, alone[i]))
+			return alone[i];
+	// A listener without an address listens at each.
+	const char *here = option(a, "address"), *there = option(b, "address");
+	bool apart = here && here[0] && there[0] && strcmp(here, there) != 0;
+	const char *key = same(a, b, "host") ? "host" : same(a, b, "path") && !apart ? "path" : NULL;
+	return key && port_of(a) == port_of(b) ? key : NULL;
+}
+
+/// Of two sections with one kiosk the second gets nothing, and nobody would say why.
+static void check_twins(const struct check *check, size_t i)
+{
+	const struct sp_device_conf *device = &check->settings->devices[i];
+	for (size_t k = 0; k < i; k++) {
+		const struct sp_device_conf *other = &check->settings->devices[k];
+		const char *key = shared(other, device);
+		if (!key)
+			continue;
+		sp_config_error(
+		    check->errors, file_of(check), device->at,
+		    "[%s \"%s\"] has the same %s as [%s \"%s\"] in line %u: each kiosk has one section",
+		    device->driver->name, device->name, key, other->driver->name, other->name, other->at);
+		return;
+	}
+}
+
+/// A warning: the file may be made for another machine.
+static void check_files(const struct check *check, const struct sp_device_conf *device)
+{
+	static const char *const keys[] = {"secret_file", "cert_file", "key_file", "ca_file"};
+	for (size_t i = 0; device->whole && i < SP_COUNT(keys); i++) {
+		const char *path = option(device, keys[i]);
+		if (path && path[0] && access(path, R_OK) < 0)
+			sp_config_error(check->warnings, file_of(check), device->at,
+					"[%s \"%s\"] %s = %s: %s", device->driver->name, device->name,
+					keys[i], path, strerror(errno));
+	}
+}
+
 static void check_kiosks(const struct check *check)
 {
+	for (size_t i = 0; i < check->settings->device_count; i++) {
+		if (check->settings->devices[i].driver->cls != SP_DRIVER_KIOSK)
+			continue;
+		check_twins(check, i);
+		check_files(check, &check->settings->devices[i]);
+	}
 	if (sp_attendance_allowed(&check->settings->attendance))
 		return;
 	for (size_t i = 0; i < check->settings->device_count; i++) {

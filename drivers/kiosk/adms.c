@@ -152,7 +152,7 @@ static int start(struct sp_device *dev)
 	a->listener = sp_http_listen(dev, &listener, &adms_service, why);
 	if (!a->listener) {
 		int error = errno ? -errno : -EIO;
-		sp_err("adms", "\"%s\": %s", sp_device_name(dev), why);
+		sp_round_failed(dev, "start", "%s", why);
 		return error;
 	}
 	a->tick = sp_timer_new(dev, on_tick, a);

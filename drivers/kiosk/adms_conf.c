@@ -24,7 +24,7 @@ const struct sp_option adms_options[] = {
     {"key_file", SP_OPTION_STRING, "", 0, TEXT_MAX, AT(key_file), NULL, "Its private key (PEM)"},
     {"comm_key", SP_OPTION_STRING, "", 0, 64, AT(comm_key), NULL,
      "The pushcommkey that the terminal must send; empty: none"},
-    {"time_zone", SP_OPTION_STRING, "+07:00", 3, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
+    {"time_zone", SP_OPTION_STRING, "+07:00", 1, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
     {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), SP_DIRECTION_CHOICES,
      "What an event here means; auto: what status_is_direction says"},
     {"status_is_direction", SP_OPTION_BOOL, "no", 0, 0, AT(status_is_direction), NULL,

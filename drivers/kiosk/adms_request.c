@@ -10,7 +10,7 @@
 #include "schoolpulse/log.h"
 #include "text.h"
 
-enum { RETRY_S = 60, UNAVAILABLE = 503, NOT_IMPLEMENTED = 501, SUCCESS = 200 };
+enum { SOON_MS = 1000, RETRY_S = 60, UNAVAILABLE = 503, NOT_IMPLEMENTED = 501, SUCCESS = 200 };
 
 void adms_reply_text(struct sp_http_inbound *in, const char *text, size_t length)
 {
@@ -253,6 +253,9 @@ static void heard(struct sp_device *dev)
 	int64_t now_us = sp_device_now_us(dev);
 	if (!a->heard_us || now_us - a->heard_us > ADMS_SILENT_DELAYS * conf->delay_ms * 1000)
 		a->contact_us = now_us;
+	// Whoever stands at the terminal wants to see that it calls, not what the last tick knew.
+	if (!a->heard_us)
+		sp_timer_start(a->tick, SOON_MS);
 	a->heard_us = now_us;
 	a->patient = false;
 }

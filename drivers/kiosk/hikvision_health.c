@@ -54,7 +54,7 @@ static void take(const struct hik *hik, const char *name, char *out, size_t size
 static void on_device_info(struct sp_device *dev, struct hik *hik, int result, long status)
 {
 	if (result < 0 || status != 200) {
-		hik_unanswered(&hik->fault, "it", result, status);
+		hik_unanswered(&hik->fault, "the terminal", result, status);
 	} else {
 		take(hik, "serialNumber", hik->serial, sizeof(hik->serial));
 		take(hik, "model", hik->model, sizeof(hik->model));
@@ -152,7 +152,7 @@ static void on_time(struct sp_device *dev, struct hik *hik, int result, long sta
 	char text[48];
 	struct sp_civil civil;
 	if (result < 0) {
-		hik_unanswered(&hik->fault, "it", result, status);
+		hik_unanswered(&hik->fault, "the terminal", result, status);
 		hik_back_off(dev, hik, false, 0);
 		hik_round_over(dev, hik);
 		return;

@@ -141,11 +141,12 @@ static int start(struct sp_device *dev)
 		result = webhook->listener ? 0 : errno ? -errno : -EIO;
 	}
 	if (result) {
-		sp_err("webhook", "\"%s\": %s", sp_device_name(dev), why);
+		sp_round_failed(dev, "start", "%s", why);
 		return result;
 	}
 	webhook->tick = sp_timer_new(dev, on_tick, webhook);
 	sp_timer_start(webhook->tick, TICK_MS);
+	judge(dev, webhook);
 	return 0;
 }
 

@@ -192,7 +192,7 @@ static const struct sp_option options[] = {
      "Of so many last days the terminal's own count of events is reported beside ours"},
     {"same_as", SP_OPTION_STRING, "", 0, 255, AT(same_as), NULL,
      "Name of the [adms] section by which this same terminal pushes, so that no event counts twice"},
-    {"time_zone", SP_OPTION_STRING, "+07:00", 3, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
+    {"time_zone", SP_OPTION_STRING, "+07:00", 1, 6, AT(time_zone), NULL, "Zone of the terminal's clock"},
     {"direction", SP_OPTION_ENUM, "auto", 0, 0, AT(direction), SP_DIRECTION_CHOICES,
      "What an event here means; auto: what status_is_direction says"},
     {"status_is_direction", SP_OPTION_BOOL, "no", 0, 0, AT(status_is_direction), NULL,

@@ -98,6 +98,7 @@ struct sp_driver {
 	/// Writes what is wrong to `why` and the key that it concerns to `key`. 0 or -EINVAL. May be NULL.
 	int (*check)(const void *conf, const char **key, char *why, size_t size);
 	/// Allocates what the device needs. 0 or -errno; the core retries with back-off. May not block.
+	/// sp_round_failed(dev, "start", …) before a failure says more than an errno: which file, which port.
 	int (*start)(struct sp_device *dev) SP_MUST_CHECK;
 	/// Begins one round, never blocks, never exits. The round ends with sp_round_ok() or
 	/// sp_round_failed(), now or later; a late end, after the deadline, is ignored. NULL when
