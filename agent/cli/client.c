@@ -84,6 +84,25 @@ static int receive_line(int fd, struct sp_buf *out)
 	}
 }
 
+/// What it says to persons who are no technicians, in their language.
+static const char *translated(const char *error)
+{
+	static const char *const errors[] = {
+	    N_("attendance is off: [attendance] legal_basis is not set"),
+	    N_("the keys of attendance cannot be read"),
+	    N_("the list of whom must be forgotten cannot be read"),
+	    N_("another such request is under way: try again in a moment"),
+	    N_("no event of a kiosk was ever taken here"),
+	    N_("events of this person are not refused"),
+	    N_("the agent is stopping; what was begun is finished at its next start"),
+	    N_("this is no number of that kind"),
+	};
+	for (size_t i = 0; i < SP_COUNT(errors); i++)
+		if (strcmp(errors[i], error) == 0)
+			return _(errors[i]);
+	return error;
+}
+
 /// The document becomes the caller's, or is deleted.
 static enum sp_client_result take_answer(cJSON *json, cJSON **out, char *why)
 {
@@ -97,7 +116,7 @@ static enum sp_client_result take_answer(cJSON *json, cJSON **out, char *why)
 		return SP_CLIENT_OK;
 	}
 	const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "error"));
-	snprintf(why, WHY, _("The agent says: %s"), error ? error : "no");
+	snprintf(why, WHY, _("The agent says: %s"), error ? translated(error) : "no");
 	cJSON_Delete(json);
 	return SP_CLIENT_REFUSED;
 }

@@ -135,6 +135,7 @@ static bool may_replace(const struct sp_privacy_arguments *arguments, int *code)
 	    sp_ask_yes(_("There is a recovery code already. With a new one, new back-ups open with it alone. "
 			 "Make a new one? [y/N] ")))
 		return true;
+	fprintf(stderr, "%s\n", _("No code was made, and the old one stays. Without a terminal: --yes"));
 	*code = EXIT_ANSWER;
 	return false;
 }

@@ -101,6 +101,18 @@ static FILE *open_output(const char *path)
 	return file;
 }
 
+/// A direction, or a way of recognising.
+static const char *event_word(const char *word)
+{
+	static const struct sp_word words[] = {
+	    {"in", N_("in")},         {"out", N_("out")},          {"unknown", N_("not known")},
+	    {"card", N_("card")},     {"pin", N_("number typed")}, {"password", N_("password")},
+	    {"finger", N_("finger")}, {"face", N_("face")},        {"palm", N_("palm")},
+	    {"vein", N_("vein")},     {"code", N_("code shown")},  {"other", N_("otherwise")},
+	};
+	return sp_show_word(words, SP_COUNT(words), word);
+}
+
 static void print_events(FILE *out, const cJSON *document)
 {
 	const cJSON *events = sp_json_member(document, "events"), *event;
@@ -109,7 +121,8 @@ static void print_events(FILE *out, const cJSON *document)
 	{
 		const char *when = sp_json_text(event, "kiosk_time");
 		fprintf(out, "%s  %s  %s  %s\n", when[0] ? when : "-", sp_json_text(event, "device"),
-			sp_json_text(event, "direction"), sp_json_text(event, "method"));
+			event_word(sp_json_text(event, "direction")),
+			event_word(sp_json_text(event, "method")));
 	}
 	double left_out = sp_json_number(document, "left_out");
 	if (left_out > 0)

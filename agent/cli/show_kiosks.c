@@ -110,10 +110,58 @@ static void show_gaps(struct sp_page *page, const cJSON *kiosk)
 	}
 }
 
+/// Why it is not up, in the user's language. What the drivers say names addresses and ports besides; that is
+/// English.
+static const char *reason_text(const char *word)
+{
+	static const struct sp_word words[] = {
+	    {"access_mode", N_("it is set to access control: set it to attendance")},
+	    {"auth", N_("its communication key is another one")},
+	    {"busy", N_("another program uses it")},
+	    {"certificate", N_("its certificate is not the one that is trusted")},
+	    {"clock", N_("this board does not know the time yet, so the kiosk waits")},
+	    {"credentials", N_("it refuses user and password")},
+	    {"journal", N_("its events cannot be kept now, and stay in it")},
+	    {"locked", N_("it has locked the user after wrong passwords")},
+	    {"never_called", N_("it has never called this board")},
+	    {"no_interface", N_("there is no such network interface")},
+	    {"no_permission", N_("the agent may not open it")},
+	    {"no_route", N_("there is no way to it")},
+	    {"not_allowed", N_("its events may not be taken, and stay in it")},
+	    {"pending", N_("its first visit comes soon")},
+	    {"protocol", N_("it answers in a way that is not understood")},
+	    {"refused", N_("it refuses the connection")},
+	    {"silent", N_("it has not called for some time")},
+	    {"start", N_("it cannot be watched as it is configured")},
+	    {"timeout", N_("it does not answer in time")},
+	    {"unplugged", N_("it is not plugged in")},
+	    {"waiting", N_("it has not called since the agent started")},
+	    {"wrong_key", N_("it calls with another key or secret")},
+	};
+	for (size_t i = 0; i < SP_COUNT(words); i++)
+		if (strcmp(words[i].word, word) == 0)
+			return words[i].text;
+	return NULL;
+}
+
+static void show_reason(struct sp_page *page, const cJSON *kiosk)
+{
+	const char *text = sp_json_text(kiosk, "text"), *known = reason_text(sp_json_text(kiosk, "reason"));
+	const char *ours = known ? _(known) : NULL;
+	if (!text[0])
+		return;
+	if (ours && ours != known) {
+		sp_page_printf(page, SP_STYLE_WARN, "  %s", ours);
+		sp_page_printf(page, SP_STYLE_DIM, " (%s)", text);
+	} else {
+		sp_page_printf(page, SP_STYLE_WARN, "  %s", text);
+	}
+	sp_page_end(page);
+}
+
 static void show_details(struct sp_page *page, const cJSON *kiosk)
 {
 	const char *model = sp_json_text(kiosk, "model"), *firmware = sp_json_text(kiosk, "firmware");
-	const char *text = sp_json_text(kiosk, "text");
 	double users = sp_json_number(kiosk, "users");
 	sp_page_add(page, SP_STYLE_BOLD, sp_json_text(kiosk, "name"));
 	sp_page_printf(page, SP_STYLE_DIM, "  %s", sp_json_text(kiosk, "driver"));
@@ -124,10 +172,7 @@ static void show_details(struct sp_page *page, const cJSON *kiosk)
 	if (!isnan(users))
 		sp_page_printf(page, SP_STYLE_DIM, _(", %.0f persons enrolled"), users);
 	sp_page_end(page);
-	if (text[0]) {
-		sp_page_printf(page, SP_STYLE_WARN, "  %s", text);
-		sp_page_end(page);
-	}
+	show_reason(page, kiosk);
 	show_gaps(page, kiosk);
 }
 
