@@ -116,11 +116,10 @@ static const char *reason_text(const char *word)
 {
 	static const struct sp_word words[] = {
 	    {"access_mode", N_("it is set to access control: set it to attendance")},
-	    {"auth", N_("its communication key is another one")},
 	    {"busy", N_("another program uses it")},
 	    {"certificate", N_("its certificate is not the one that is trusted")},
 	    {"clock", N_("this board does not know the time yet, so the kiosk waits")},
-	    {"credentials", N_("it refuses user and password")},
+	    {"credentials", N_("it refuses the user, or that user lacks rights")},
 	    {"journal", N_("its events cannot be kept now, and stay in it")},
 	    {"locked", N_("it has locked the user after wrong passwords")},
 	    {"never_called", N_("it has never called this board")},
@@ -128,7 +127,6 @@ static const char *reason_text(const char *word)
 	    {"no_permission", N_("the agent may not open it")},
 	    {"no_route", N_("there is no way to it")},
 	    {"not_allowed", N_("its events may not be taken, and stay in it")},
-	    {"pending", N_("its first visit comes soon")},
 	    {"protocol", N_("it answers in a way that is not understood")},
 	    {"refused", N_("it refuses the connection")},
 	    {"silent", N_("it has not called for some time")},

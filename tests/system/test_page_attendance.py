@@ -69,7 +69,7 @@ def test_a_kiosks_day_stands_above_its_lines(schools):
     assert schools.texts("#kiosks-cards .gap-list li") == [
         "07:00–07:20 (20 phút 00 giây) · mất điện",
         "08:00–08:20 (20 phút 00 giây) · sự cố đường truyền: lỗi phía nhà mạng",
-        "09:40–10:00 (20 phút 00 giây) · do máy điểm danh: máy không trả lời"]
+        "09:40–10:00 (20 phút 00 giây) · do máy điểm danh: máy không gọi về"]
     pieces = schools.js("""
         const strips = document.querySelector("#kiosks-cards .kiosk").querySelectorAll(".strip");
         return [...strips].map((strip) => [...strip.children].map((piece) => piece.className));""")
@@ -90,6 +90,15 @@ def test_it_follows_language_and_date(schools):
     wait_until(lambda: "No attendance of this day yet." in schools.text("#attendance"), "the day before")
     schools.click("[data-lang=vi]")
     assert not schools.console()
+
+
+def test_what_is_the_boards_is_not_called_the_kiosks(schools):
+    gap = {"from_ms": LATE, "to_ms": NOW, "state": "unknown", "cause": "kiosk"}
+    schools.hub.kiosks = [kiosk(1, "unknown", gaps=[{**gap, "detail": "clock"}, {**gap, "detail": "wrong_key"}])]
+    schools.open()
+    wait_until(lambda: len(schools.texts("#kiosks-cards .gap-list li")) == 2, "the new reasons")
+    assert [text.split(" · ")[1] for text in schools.texts("#kiosks-cards .gap-list li")] == [
+        "bo mạch chưa biết giờ", "do máy điểm danh: sai khóa kết nối"]
 
 
 def test_without_kiosks_there_is_no_panel(page):  # noqa: F811

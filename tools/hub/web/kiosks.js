@@ -8,6 +8,8 @@ import { known as worded, language, t, word } from "./i18n.js";
 
 const PAGE = 12;
 const ORDER = ["down", "unknown", "degraded", "up"];
+/** Reasons for which the kiosk cannot help it. */
+const OURS = ["clock", "journal", "not_allowed", "no_permission", "busy", "start", "waiting"];
 const known = (value) => value !== null && value !== undefined;
 
 function placeText(kiosk) {
@@ -18,7 +20,9 @@ function causeText(gap) {
   const cause = word("kiosk_cause", gap.cause);
   if (!gap.detail) return cause;
   if (gap.cause === "line") return `${cause}: ${word("cause", gap.detail)}`;
-  return worded(`kiosk_reason.${gap.detail}`) ? `${cause}: ${t(`kiosk_reason.${gap.detail}`)}` : cause;
+  if (!worded(`kiosk_reason.${gap.detail}`)) return cause;
+  const reason = t(`kiosk_reason.${gap.detail}`);
+  return OURS.includes(gap.detail) ? reason : `${cause}: ${reason}`;
 }
 
 function gaps(kiosk) {
