@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The SchoolPulse authors
 # SPDX-License-Identifier: Apache-2.0
-"""One agent with a simulated line and kiosk, and one hub, as the tests of bad input use them."""
+"""One agent with a simulated line and kiosk, and one hub, as the tests of bad input use them; or an agent with nothing but
+kiosks."""
 import json
 import sqlite3
 import subprocess
@@ -49,6 +50,29 @@ line = main
 period = 100ms
 log = {list}
 {kiosk}
+"""
+
+KIOSKS = """\
+[agent]
+state_dir = {state}
+socket = {socket}
+shard = test
+device = board
+summary_window = 1s
+
+[mqtt]
+host = 127.0.0.1
+port = {port}
+resend_min = 1s
+resend_max = 2s
+reconnect_max = 1s
+{mqtt}
+
+[attendance]
+legal_basis = Quyết định 12/QĐ-HT
+publish = events
+
+{sections}
 """
 
 HUB = """\
@@ -115,6 +139,30 @@ class Agent:
     def stop(self):
         if self.process and self.process.running():
             assert self.process.stop() == 0, self.process.tail()
+
+
+class KioskBoard:
+    """An agent before which peers stand, on a clock that a test sets, with a hub that it may start."""
+
+    def __init__(self, directory, broker, preload):
+        self.directory, self.broker = directory, broker
+        self.clock = support.Clock(preload, directory / "clock")
+        self.clock.set(True, None)
+        self.hub = Hub(directory, broker.port)
+        self.agent = None
+
+    def launch(self, sections, mqtt=""):
+        conf = self.directory / "agent.conf"
+        conf.write_text(KIOSKS.format(state=self.directory / "state", socket=self.directory / "agent.sock",
+                                      port=self.broker.port, mqtt=mqtt, sections=sections), encoding="utf-8")
+        self.agent = support.Process([support.program("schoolpulsed"), "--config", conf], self.directory / "agent.log",
+                                     env=self.clock.environment())
+
+    def stop(self):
+        if self.agent and self.agent.running():
+            assert self.agent.stop() == 0, self.agent.tail()
+        if self.hub.process:
+            self.hub.stop()
 
 
 class Hub:

@@ -3,7 +3,6 @@
 """Simulated ADMS terminals before the real agent, a broker and the hub: what is acknowledged is there once,
 however often it is sent; who is not admitted keeps what it has; no clock is set by one that is wrong."""
 import datetime
-import pathlib
 import socket
 import sys
 
@@ -12,29 +11,9 @@ import pytest
 import board
 import support
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
-import adms  # noqa: E402
+sys.path.insert(0, str(support.SOURCE / "tests"))
+from peers import adms  # noqa: E402
 
-CONF = """\
-[agent]
-state_dir = {state}
-socket = {socket}
-shard = test
-device = board
-summary_window = 1s
-
-[mqtt]
-host = 127.0.0.1
-port = {port}
-resend_min = 1s
-resend_max = 2s
-reconnect_max = 1s
-
-[attendance]
-legal_basis = a test
-publish = events
-
-"""
 SECTION = """\
 [adms "{name}"]
 serial = {serial}
@@ -45,24 +24,14 @@ port = {port}
 """
 
 
-class School:
+class School(board.KioskBoard):
     def __init__(self, directory, broker, preload):
-        self.directory, self.broker = directory, broker
-        self.clock = support.Clock(preload, directory / "clock")
-        self.clock.set(True, None)
-        self.hub = board.Hub(directory, broker.port)
+        super().__init__(directory, broker, preload)
         self.port = support.free_port()
-        self.agent = None
 
     def start_agent(self, sections):
-        conf = self.directory / "agent.conf"
-        text = CONF.format(state=self.directory / "state", socket=self.directory / "agent.sock",
-                           port=self.broker.port)
-        for name, serial, extra in sections:
-            text += SECTION.format(name=name, serial=serial, port=self.port, extra=extra)
-        conf.write_text(text)
-        self.agent = support.Process([support.program("schoolpulsed"), "--config", conf],
-                                     self.directory / "agent.log", env=self.clock.environment())
+        self.launch("".join(SECTION.format(name=name, serial=serial, port=self.port, extra=extra)
+                            for name, serial, extra in sections))
         support.wait_until(self.listens, "the agent to listen")
 
     def listens(self):
@@ -79,11 +48,6 @@ class School:
         return sorted((said or "").replace("T", " ") for said, in self.hub.query(
             "SELECT punch.kiosk_time FROM event LEFT JOIN punch ON punch.id = event.id"
             " WHERE event.type = 'punch' AND event.instance = ?", kiosk))
-
-    def stop(self):
-        if self.agent and self.agent.running():
-            assert self.agent.stop() == 0, self.agent.tail()
-        self.hub.stop()
 
 
 @pytest.fixture

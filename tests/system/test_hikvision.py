@@ -6,32 +6,14 @@ import datetime
 import subprocess
 import sys
 
+import board
 import feed_sniffer
 import support
 
 sys.path.insert(0, str(support.SOURCE / "tests"))
 from peers import hikvision  # noqa: E402
 
-AGENT = """\
-[agent]
-state_dir = {run}/state
-socket = {run}/agent.sock
-shard = s1
-device = board
-summary_window = 2s
-
-[mqtt]
-host = 127.0.0.1
-port = {port}
-resend_min = 1s
-resend_max = 2s
-reconnect_max = 1s
-ack_mode = broker
-
-[attendance]
-legal_basis = Quyết định 12/QĐ-HT
-publish = events
-
+SECTION = """\
 [hikvision "cổng trước"]
 url = {terminal.url}
 user = observer
@@ -43,20 +25,13 @@ silence = 5s
 """
 
 
-class School:
-    def __init__(self, run, broker, preload):
-        self.run, self.broker = run, broker
-        self.clock = support.Clock(preload, run / "clock")
-        self.clock.set(True, None)
+class School(board.KioskBoard):
+    def __init__(self, directory, broker, preload):
+        super().__init__(directory, broker, preload)
         self.sniffer = feed_sniffer.Sniffer(broker.port).ready()
-        self.agent = None
 
     def start(self, terminal, password="mật khẩu 1", more=""):
-        conf = self.run / "agent.conf"
-        conf.write_text(AGENT.format(run=self.run, port=self.broker.port, terminal=terminal, password=password, more=more),
-                        encoding="utf-8")
-        self.agent = support.Process([support.program("schoolpulsed"), "--config", conf], self.run / "agent.log",
-                                     env=self.clock.environment())
+        self.launch(SECTION.format(terminal=terminal, password=password, more=more), mqtt="ack_mode = broker")
 
     def records(self, kind):
         """By the place in the feed: what is sent again is the same."""

@@ -18,29 +18,11 @@ import pytest
 import board
 import support
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
-import webhook  # noqa: E402
+sys.path.insert(0, str(support.SOURCE / "tests"))
+from peers import webhook  # noqa: E402
 
 SECRET = "a-secret-of-this-gate+/="
-CONF = """\
-[agent]
-state_dir = {state}
-socket = {socket}
-shard = test
-device = board
-summary_window = 1s
-
-[mqtt]
-host = 127.0.0.1
-port = {mqtt}
-resend_min = 1s
-resend_max = 2s
-reconnect_max = 1s
-
-[attendance]
-legal_basis = a test
-publish = events
-
+SECTIONS = """\
 [webhook "gate"]
 port = {port}
 secret_file = {secret}
@@ -54,24 +36,16 @@ secret_file = {secret}
 """
 
 
-class School:
+class School(board.KioskBoard):
     def __init__(self, directory, broker, preload):
-        self.directory, self.broker = directory, broker
-        self.clock = support.Clock(preload, directory / "clock")
-        self.clock.set(True, None)
-        self.hub = board.Hub(directory, broker.port)
+        super().__init__(directory, broker, preload)
         self.port = support.free_port()
         self.secret = directory / "secret"
         self.secret.write_text(SECRET + "\n")
         self.secret.chmod(0o600)
-        self.agent = None
 
     def start_agent(self, gate=""):
-        conf = self.directory / "agent.conf"
-        conf.write_text(CONF.format(state=self.directory / "state", socket=self.directory / "agent.sock",
-                                    mqtt=self.broker.port, port=self.port, secret=self.secret, gate=gate))
-        self.agent = support.Process([support.program("schoolpulsed"), "--config", conf],
-                                     self.directory / "agent.log", env=self.clock.environment())
+        self.launch(SECTIONS.format(port=self.port, secret=self.secret, gate=gate))
         support.wait_until(self.listens, "the agent to listen")
 
     def listens(self):
@@ -93,11 +67,6 @@ class School:
     def connections(self):
         """That the agent has open at this moment, other descriptors included."""
         return len(os.listdir(f"/proc/{self.agent.popen.pid}/fd"))
-
-    def stop(self):
-        if self.agent and self.agent.running():
-            assert self.agent.stop() == 0, self.agent.tail()
-        self.hub.stop()
 
 
 @pytest.fixture
