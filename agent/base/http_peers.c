@@ -75,7 +75,8 @@ static void make_room(struct sp_http_server *server, const struct sp_http_peer *
 		if (rank < worst)
 			continue;
 		size_t same = crowd_of(server, peer);
-		if (rank > worst || same > crowd || (same == crowd && peer->began_us < victim->began_us)) {
+		if (rank > worst || same > crowd ||
+		    (same == crowd && victim && peer->began_us < victim->began_us)) {
 			victim = peer;
 			worst = rank;
 			crowd = same;

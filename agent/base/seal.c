@@ -234,7 +234,7 @@ static bool encrypt(uint8_t *blob, const uint8_t secret[SP_SEAL_KEY + NONCE], co
 		    EVP_EncryptUpdate(context, NULL, &done, blob, FRONT) == 1 &&
 		    EVP_EncryptUpdate(context, blob + FRONT, &done, data, (int)length) == 1 &&
 		    EVP_EncryptFinal_ex(context, blob + FRONT + done, &last) == 1 &&
-		    (size_t)(done + last) == length &&
+		    (size_t)done + (size_t)last == length &&
 		    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, blob + FRONT + length) == 1;
 	EVP_CIPHER_CTX_free(context);
 	return good;

@@ -186,7 +186,7 @@ static char *read_blob(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 	cJSON *json = length && text[strspn(text, " \t\r\n")] == '{' ? cJSON_Parse(text) : NULL;
 	const char *blob = sp_json_text(json, "blob");
-	if (blob[0])
+	if (text && blob[0])
 		memmove(text, blob, strlen(blob) + 1);
 	cJSON_Delete(json);
 	if (!file || !text) {

@@ -27,8 +27,12 @@ static void unlink_waiting(struct hik *hik, struct hik_waiting *waiting)
 
 void hik_punch_forget(struct hik *hik)
 {
-	while (hik->waiting)
-		unlink_waiting(hik, hik->waiting);
+	for (struct hik_waiting *waiting = hik->waiting, *next; waiting; waiting = next) {
+		next = waiting->next;
+		free(waiting);
+	}
+	hik->waiting = NULL;
+	hik->waiting_count = 0;
 }
 
 static void not_kept(struct hik *hik, int64_t kiosk_ms)

@@ -285,7 +285,7 @@ static bool total_member(struct webhook_scan *scan, const char *name, void *arg)
 	if (!webhook_string(scan, written, 10, &length))
 		return false;
 	if (length == 10)
-		memcpy(written + 10, " 00:00:00", 9);
+		memcpy(written + 10, " 00:00:00", sizeof(" 00:00:00"));
 	if (length != 10 || sp_civil_parse(written, 19, &civil))
 		return webhook_wrong(scan, "must be a day as 2026-09-05");
 	reading->total.day = sp_civil_day(&civil);
@@ -346,14 +346,13 @@ static bool top_member(struct webhook_scan *scan, const char *name, void *arg)
 {
 	static const char *const names[] = {"events", "totals", "kiosk", NULL};
 	struct reading *reading = arg;
-	unsigned seen = reading->seen;
 	reading->list = NULL;
 	int member = which(scan, reading, names, name);
 	if (scan->what)
 		return false;
 	if (member < 0)
 		return webhook_skip(scan, WEBHOOK_DEPTH);
-	seen = reading->seen;
+	unsigned seen = reading->seen;
 	if (member < 2 && webhook_type(scan) != WEBHOOK_LIST)
 		return webhook_wrong(scan, "must be a list");
 	bool ok = member == 0 ? webhook_list(scan, on_event, reading)

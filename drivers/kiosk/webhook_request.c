@@ -332,8 +332,10 @@ static void heed(struct sp_device *dev, const struct webhook_batch *batch,
 	if (!webhook->heard_us)
 		sp_timer_start(webhook->tick, SOON_MS);
 	webhook->heard_us = sp_device_now_us(dev);
-	if (sp_clock_known(dev, &now_ms, &err_ms))
-		webhook->clock_error_s = (double)(request->stamp_s - now_ms / 1000);
+	if (sp_clock_known(dev, &now_ms, &err_ms)) {
+		int64_t ahead_s = request->stamp_s - now_ms / 1000;
+		webhook->clock_error_s = (double)ahead_s;
+	}
 	const struct webhook_kiosk *told = &batch->kiosk;
 	if (*told->model)
 		memcpy(webhook->told.model, told->model, sizeof(told->model));

@@ -115,7 +115,7 @@ static int forget(struct sp_store *store, const struct sp_record *record, const 
 {
 	int result = 0;
 	for (size_t i = 0; result >= 0 && i < fact->count; i++) {
-		int64_t person;
+		int64_t person = 0;
 		result = 0;
 		if (!fact->once)
 			result = sp_person_refuse(store, fact->persons[i], record->device);

@@ -57,12 +57,17 @@ void sp_attendance_same(struct sp_kiosk *kiosk, const char *other)
 /// At most KIOSK_TEXT bytes, no control characters; whole characters.
 static void keep_text(char out[KIOSK_TEXT + 1], const char *text)
 {
-	size_t length = 0;
-	for (const char *at = text ? text : ""; *at && length < KIOSK_TEXT; at++)
-		if ((unsigned char)*at >= ' ' && *at != 0x7f)
-			out[length++] = *at;
-	while (length > 0 && length == KIOSK_TEXT && ((unsigned char)out[length - 1] & 0xc0) == 0x80)
-		length--;
+	const char *at = text ? text : "";
+	size_t left = strlen(at), length = 0, step;
+	uint32_t character;
+	for (; (step = sp_utf8_next(at, left, &character)) > 0; at += step, left -= step) {
+		if (sp_utf8_is_control(character))
+			continue;
+		if (length + step > KIOSK_TEXT)
+			break;
+		memcpy(out + length, at, step);
+		length += step;
+	}
 	out[length] = '\0';
 }
 

@@ -114,9 +114,11 @@ static int evict(struct sp_journal_store *store)
 static int get_kiosk(struct sp_journal_store *store, const char *name, struct sp_journal_kiosk **out)
 {
 	int result = recall(store);
-	*out = result == 0 ? find(store, name) : NULL;
-	if (result < 0 || *out)
+	if (result)
 		return result;
+	*out = find(store, name);
+	if (*out)
+		return 0;
 	if (store->kiosk_count >= SP_JOURNAL_KIOSKS_MAX)
 		result = evict(store);
 	if (result == 0)
@@ -149,7 +151,7 @@ static int note(struct sp_journal_store *store, sqlite3_stmt *insert, struct sp_
 {
 	struct sp_journal_kiosk *kiosk;
 	int result = get_kiosk(store, mark->kiosk, &kiosk);
-	if (result < 0)
+	if (result)
 		return result;
 	kiosk->used = true;
 	if (mark->capacity > kiosk->capacity)
@@ -189,7 +191,7 @@ int sp_journal_seen_account(struct sp_journal_store *store, int64_t before_bytes
 
 int sp_journal_seen_note(struct sp_journal_store *store, struct sp_journal_mark *marks, size_t count)
 {
-	sqlite3_stmt *insert;
+	sqlite3_stmt *insert = NULL;
 	int64_t before = 0;
 	int result = sp_journal_gross_bytes(store, &before);
 	if (result == 0)
