@@ -40,6 +40,13 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	return 0;
 }
 
+/// Its name where time_t was widened on 32 bits.
+int __wrap___ioctl_time64(int fd, unsigned long request, void *arg);
+int __wrap___ioctl_time64(int fd, unsigned long request, void *arg)
+{
+	return __wrap_ioctl(fd, request, arg);
+}
+
 static int take(const char *name, struct sp_board_output **out)
 {
 	const struct sp_board_root root = {machine_root, ""};

@@ -294,7 +294,7 @@ static void with_noise_at(const struct test_place *whole, int64_t page, size_t *
 	test_place_copy(whole, &place);
 	FILE *file = fopen(place.file, "r+e");
 	assert_non_null(file);
-	assert_int_equal(fseek(file, page * 4096, SEEK_SET), 0);
+	assert_int_equal(fseeko(file, page * 4096, SEEK_SET), 0);
 	assert_int_equal(fwrite(noise, sizeof(noise), 1, file), 1);
 	fclose(file);
 	assert_int_equal(sp_journal_store_open(&store, &config, 0), 0);
