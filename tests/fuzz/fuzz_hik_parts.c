@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "drivers/kiosk/hikvision_event.h"
 #include "drivers/kiosk/hikvision_parts.h"
 
@@ -60,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!line)
 		return 0;
 	size_t head = (size_t)(line - data);
-	char *type = strndup((const char *)data, head);
+	char *type = sp_strndup((const char *)data, head);
 	struct told whole = feed(type, line + 1, size - head - 1, size);
 	static const size_t pieces[] = {1, 7, 1000};
 	for (size_t i = 0; i < SP_COUNT(pieces); i++) {

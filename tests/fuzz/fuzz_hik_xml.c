@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "drivers/kiosk/hikvision_xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *line = size ? memchr(data, '\n', size) : NULL;
 	if (!line || line == data)
 		return 0;
-	char *name = strndup((const char *)data, (size_t)(line - data));
+	char *name = sp_strndup((const char *)data, (size_t)(line - data));
 	size_t length = size - (size_t)(line - data) - 1;
 	char *xml = malloc(length + 1), out[24];
 	memcpy(xml, line + 1, length);
