@@ -24,6 +24,8 @@ static void publish(struct fake_hub *hub, const char *topic, struct sp_buf *text
 	int mid;
 	if (sp_mqtt_publish(hub->mqtt, topic, text->data, text->length, retain, SP_FEED_JSON, &mid) < 0)
 		hub->faults++;
+	else
+		hub->in_flight++;
 	sp_buf_free(text);
 }
 
@@ -167,6 +169,7 @@ static void on_disconnected(void *arg, int reason, const char *text)
 	(void)reason;
 	(void)text;
 	((struct fake_hub *)arg)->connected = false;
+	((struct fake_hub *)arg)->in_flight = 0;
 }
 
 static void on_subscribed(void *arg, const char *topic, int reason)
@@ -178,9 +181,9 @@ static void on_subscribed(void *arg, const char *topic, int reason)
 
 static void on_acknowledged(void *arg, int mid, int reason)
 {
-	(void)arg;
 	(void)mid;
 	(void)reason;
+	((struct fake_hub *)arg)->in_flight--;
 }
 
 /// Acknowledgements of what was never issued, of strangers' streams, of another epoch, of an older number,
@@ -210,6 +213,8 @@ static void send_rubbish(struct fake_hub *hub)
 		if (sp_mqtt_publish(hub->mqtt, DOWN, texts[i], strlen(texts[i]), false, NULL, &mid) < 0 ||
 		    sp_mqtt_publish(hub->mqtt, HUB, texts[i], strlen(texts[i]), false, NULL, &mid) < 0)
 			hub->faults++;
+		else
+			hub->in_flight += 2;
 	}
 }
 
@@ -234,7 +239,8 @@ static void obey(struct fake_hub *hub)
 			ack_stream(hub, &hub->streams[i]);
 		}
 	}
-	if (hub->rubbished != hub->rubbish) {
+	// No more than 20 publishes may wait for the broker.
+	if (hub->rubbished != hub->rubbish && hub->in_flight == 0) {
 		hub->rubbished = hub->rubbish;
 		send_rubbish(hub);
 	}

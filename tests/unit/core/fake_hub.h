@@ -42,6 +42,7 @@ struct fake_hub {
 	_Atomic int64_t time_ms; ///< acknowledge with this time, if not 0
 	_Atomic int64_t echo_us; ///< and echo this instead of what was heard, if not 0
 	int renewed, left, forgotten, rubbished, subscribed;
+	int in_flight; ///< publishes that the broker has not acknowledged
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;

@@ -45,6 +45,11 @@ static bool records_heard(struct fake_hub *h, int wanted)
 	return h->records >= wanted;
 }
 
+static bool has_rubbished(struct fake_hub *h, int wanted)
+{
+	return h->rubbished == wanted;
+}
+
 static bool is_up(const struct sp_publisher_status *s)
 {
 	return s->connected;
@@ -253,7 +258,7 @@ static void test_wrong_acknowledgements_settle_nothing(void **state)
 	int before = hub.records;
 	for (int i = 1; i <= 20; i++) {
 		hub.rubbish = i;
-		poll(NULL, 0, 30);
+		fake_hub_until(&hub, has_rubbished, i, "rubbish");
 	}
 	// Everything was read and ignored when what comes after it has its effect.
 	append(SP_RECORD_FACTS, 50, 1);
