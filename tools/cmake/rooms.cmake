@@ -61,6 +61,10 @@ function(sp_unit_test name)
       Threads::Threads)
   # cmocka's header needs these two off.
   target_compile_options(test_${name} PRIVATE -Wno-missing-prototypes -Wno-cast-qual)
+  # Long random walks are shorter under sanitizers and emulation.
+  if(SP_SANITIZE OR CMAKE_CROSSCOMPILING)
+    target_compile_definitions(test_${name} PRIVATE SP_TEST_SHORT)
+  endif()
   add_test(NAME unit.${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(unit.${name} PROPERTIES LABELS "unit;${TEST_LABELS}" TIMEOUT 120)
 endfunction()

@@ -24,7 +24,12 @@
 #include "tests/unit/core/fault_vfs.h"
 #include "tests/unit/core/journal_bench.h"
 
-enum { DAY = 20780, CUTS = 200, KILLS = 60, EVENTS = 16000 };
+#ifdef SP_TEST_SHORT
+enum { CUTS = 50, KILLS = 12 };
+#else
+enum { CUTS = 200, KILLS = 60 };
+#endif
+enum { DAY = 20780, EVENTS = 16000 };
 
 /// What the kiosks know. Answers come under the bench's mutex.
 static struct {
