@@ -13,6 +13,7 @@
 #include "tools/hub/api.h"
 #include "tools/hub/api_attendance.h"
 #include "tools/hub/automation.h"
+#include "tools/hub/columns.h"
 #include "tools/hub/local_time.h"
 
 enum { EXIT_USAGE = 2 };
@@ -45,7 +46,8 @@ static void print_details(const struct sp_attendance_day *day)
 {
 	char persons[24];
 	for (size_t i = 0; i < day->group_count; i++)
-		printf("    %-40s %8s\n", day->groups[i].name, number(day->groups[i].persons, persons));
+		printf("    %-*s %8s\n", sp_columns(40, day->groups[i].name), day->groups[i].name,
+		       number(day->groups[i].persons, persons));
 	if (day->withheld > 0)
 		printf("    %" PRId64 " groups are kept back\n", day->withheld);
 	if (day->point_count > 0)
@@ -68,10 +70,10 @@ static void day_row(void *arg, const struct sp_attendance_view *view)
 	if (day->begin_minute >= 0)
 		snprintf(begin, sizeof(begin), "%02d:%02d", day->begin_minute / 60 % 100,
 			 day->begin_minute % 60);
-	printf("%s  %-12s %-32s %-7s %7s %8s %8s %6s\n", sp_local_date(sp_local_day_ms(view->day), date),
-	       view->school, view->school_name, sp_attendance_basis_name(day->basis), begin,
-	       number(day->persons, persons), number(day->on_time, on_time),
-	       share(day->on_time, day->persons, ratio));
+	printf("%s  %-12s %-*s %-7s %7s %8s %8s %6s\n", sp_local_date(sp_local_day_ms(view->day), date),
+	       view->school, sp_columns(32, view->school_name), view->school_name,
+	       sp_attendance_basis_name(day->basis), begin, number(day->persons, persons),
+	       number(day->on_time, on_time), share(day->on_time, day->persons, ratio));
 	if (request->school)
 		print_details(day);
 }
@@ -92,8 +94,8 @@ static void kiosk_row(void *arg, const struct sp_kiosk_view *view)
 	const struct request *request = arg;
 	char up[24], counted[24], taken[24], arrived[24];
 	bool totals = view->total_days > 0;
-	printf("%-12s %-20s %-24s %-11s %-8s %8s %9s %9s %9s\n", view->school, view->device, view->kiosk,
-	       view->driver, sp_line_state_name(view->state),
+	printf("%-12s %-20s %-*s %-11s %-8s %8s %9s %9s %9s\n", view->school, view->device,
+	       sp_columns(24, view->kiosk), view->kiosk, view->driver, sp_line_state_name(view->state),
 	       share(view->scheduled_ms > 0 ? view->up_ms : -1, view->scheduled_ms, up),
 	       number(totals ? view->counted : -1, counted), number(totals ? view->taken : -1, taken),
 	       number(totals ? view->arrived : -1, arrived));
@@ -136,6 +138,8 @@ static int print_tables(struct sp_store *store, struct request *request)
 		       " unknown of %" PRId64 " schools)\n",
 		       share(units[SP_UNIT_YES], total, ratio), units[SP_UNIT_YES], units[SP_UNIT_NO],
 		       units[SP_UNIT_UNKNOWN], total);
+		if (request->school && total == 0)
+			fprintf(stderr, "schoolpulse-hub: the register has no school %s\n", request->school);
 	}
 	return result;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The facts command. A board has reported when its `boot` and a `line` or `carrier` fact are committed;
 // then a moment of quiet is waited for, so that what was just measured is printed, too.
+#include "tools/hub/columns.h"
 #include "tools/hub/facts.h"
 
 #include <inttypes.h>
@@ -58,8 +59,9 @@ static void table_row(struct sp_buf *out, const struct sp_fact_view *fact)
 	char time[SP_LOCAL_TIME_SIZE], err[24] = "?";
 	if (fact->when.err_ms >= 0)
 		snprintf(err, sizeof(err), "±%.3gs", (double)fact->when.err_ms / 1000);
-	sp_buf_printf(out, "%-19.19s %-8s %-20s %-8s %-12s ", sp_local_time(fact->when.t_ms, time), err,
-		      fact->device, fact->type, fact->instance);
+	sp_buf_printf(out, "%-19.19s %-*s %-20s %-8s %-*s ", sp_local_time(fact->when.t_ms, time),
+		      sp_columns(8, err), err, fact->device, fact->type, sp_columns(12, fact->instance),
+		      fact->instance);
 	sp_fact_summary(out, fact->data);
 }
 

@@ -164,7 +164,8 @@ static const char *fault_of(const struct column *column, const char *cell)
 		return mbps(cell, &ignored) < 0 ? "must be Mbit/s like 100 or 33.5" : NULL;
 	case TIMETABLE:
 		return sp_timetable_parse(&unused, cell) < 0
-			   ? "must be like 'mon-fri 07:00-17:00; sat 07:00-11:30'"
+			   ? "must be like 'mon-fri 07:00-17:00; sat 07:00-11:30' or 't2-t6 7h00-11h30, "
+			     "13h30-17h00'"
 			   : NULL;
 	}
 	return NULL;
