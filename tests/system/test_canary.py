@@ -247,7 +247,8 @@ def core_of(run_dir, name, process):
 
 
 def test_no_core_file_is_written(make, run_dir):
-    """A kernel that writes core files writes none of a board with a legal basis, and one of a board without."""
+    """A kernel that writes core files writes none of a board that has kiosks, with or without a legal basis; of a board without
+    it does."""
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if pattern.startswith("|") or "/" in pattern:
         pytest.skip(f"core files go elsewhere: {pattern}")
@@ -259,11 +260,12 @@ def test_no_core_file_is_written(make, run_dir):
     try:
         run(town)
         cores = {}
-        for name, basis in (("with", True), ("without", False)):
+        conf = run_dir / "agent.conf"
+        legal = conf.read_text()
+        illegal = legal.replace("legal_basis = a test", "legal_basis =").replace("publish = events", "publish = health")
+        for name, text in (("legal", legal), ("illegal", illegal), ("none", illegal[:illegal.index("[adms ")])):
             (run_dir / name).mkdir()
-            conf = run_dir / "agent.conf"
-            if not basis:
-                conf.write_text(conf.read_text().replace("legal_basis = a test", "legal_basis ="))
+            conf.write_text(text)
             town.school.agent.stop()
             process = support.Process([support.program("schoolpulsed"), "--config", conf], run_dir / "agent.log",
                                       env=town.school.clock.environment(), cwd=run_dir / name)
@@ -271,7 +273,7 @@ def test_no_core_file_is_written(make, run_dir):
             cores[name] = core_of(run_dir, name, process)
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, limit)
-    assert cores["with"] is None and cores["without"] is not None
+    assert cores["legal"] is None and cores["illegal"] is None and cores["none"] is not None
 
 
 @pytest.mark.parametrize("what, needle", canary.needles(), ids=lambda value: value if isinstance(value, str) else "")
