@@ -133,7 +133,7 @@ static const char *reason_text(const char *word)
 	    {"start", N_("it cannot be watched as it is configured")},
 	    {"timeout", N_("it does not answer in time")},
 	    {"unplugged", N_("it is not plugged in")},
-	    {"waiting", N_("it has not called since the agent started")},
+	    {"waiting", N_("its first sign of life since the agent started is awaited")},
 	    {"wrong_key", N_("it calls with another key or secret")},
 	};
 	for (size_t i = 0; i < SP_COUNT(words); i++)

@@ -58,6 +58,10 @@ void hik_unanswered(struct hik_fault *fault, const char *what, int result, long 
 	case -ECONNRESET:
 		hik_fault(fault, "refused", "%s: %s", what, strerror(-result));
 		break;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		hik_fault(fault, "no_route", "there is no way to it: is `url` right, is it switched on?");
+		break;
 	default:
 		hik_fault(fault, "protocol", "%s: %s", what, strerror(-result));
 		break;

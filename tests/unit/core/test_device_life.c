@@ -221,6 +221,35 @@ static void test_a_driver_without_rounds_may_have_to_wait_and_see(void **unused)
 	bench_end(bench);
 }
 
+static int start_and_complain(struct sp_device *dev)
+{
+	script_of(dev)->starts++;
+	sp_round_failed(dev, "start", "/etc/key: everybody may read it");
+	return -EPERM;
+}
+
+static void test_why_it_cannot_start_is_the_drivers_word(void **unused)
+{
+	(void)unused;
+	struct bench *bench = bench_begin();
+	struct script script = {0};
+	struct conf conf = {&script};
+	struct sp_driver driver = {.name = "events",
+				   .cls = SP_DRIVER_KIOSK,
+				   .conf_size = sizeof(struct conf),
+				   .start = start_and_complain,
+				   .stop = stop_nothing};
+	bench_add(bench, &driver, &conf, "a");
+	sp_devices_start(bench->devices);
+	sp_loop_virtual_run(bench->loop, 8000);
+	assert_true(script.starts >= 3);
+	assert_int_equal(bench_state(bench), SP_DEVICE_DOWN);
+	size_t told = recorder_last(&bench->records, "device");
+	assert_string_equal(recorder_text(&bench->records, told, "reason"), "start");
+	assert_string_equal(recorder_text(&bench->records, told, "text"), "/etc/key: everybody may read it");
+	bench_end(bench);
+}
+
 static void test_a_disabled_device_rests(void **unused)
 {
 	(void)unused;
@@ -249,6 +278,7 @@ int main(void)
 	    cmocka_unit_test(test_events_tell_when_they_are_committed),
 	    cmocka_unit_test(test_a_driver_without_rounds_is_up_once_started),
 	    cmocka_unit_test(test_a_driver_without_rounds_may_have_to_wait_and_see),
+	    cmocka_unit_test(test_why_it_cannot_start_is_the_drivers_word),
 	    cmocka_unit_test(test_a_disabled_device_rests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

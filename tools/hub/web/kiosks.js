@@ -9,7 +9,7 @@ import { known as worded, language, t, word } from "./i18n.js";
 const PAGE = 12;
 const ORDER = ["down", "unknown", "degraded", "up"];
 /** Reasons for which the kiosk cannot help it. */
-const OURS = ["clock", "journal", "not_allowed", "no_permission", "busy", "start", "waiting"];
+const OURS = ["clock", "journal", "not_allowed", "no_permission", "no_interface", "busy", "start", "waiting"];
 const known = (value) => value !== null && value !== undefined;
 
 function placeText(kiosk) {
