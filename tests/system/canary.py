@@ -41,9 +41,12 @@ def needles():
     return out
 
 
-def find(data, wanted=None):
-    """Which of them are in these bytes; a word's first few bytes behind it for whoever looks into it."""
-    return sorted({what for what, needle in wanted or needles() if needle in data})
+NEEDLES = needles()
+
+
+def find(data):
+    """Which of them are in these bytes."""
+    return sorted({what for what, needle in NEEDLES if needle in data})
 
 
 def find_in_files(*places):

@@ -10,7 +10,6 @@ import pathlib
 import random
 import socket
 import sys
-import time
 
 import support
 
@@ -83,7 +82,7 @@ class Keys:
 
 
 class School:
-    """`protocols`: of each how many terminals. A test drives them by `punch` and the terminals' own methods."""
+    """`counts`: of each protocol how many terminals. A test drives them by `punch` and the terminals' own methods."""
 
     COUNTS = {"adms": 4, "hikvision": 2, "webhook": 2, "cards": 2, "zk4370": 2}
 
@@ -93,7 +92,6 @@ class School:
         self.state, self.root = self.directory / "state", self.directory / "root"
         self.root.mkdir(exist_ok=True)
         self.agent = None
-        self.starts = 0
         self.adms_port, self.webhook_port = steady_port(), steady_port()
         while self.webhook_port == self.adms_port:
             self.webhook_port = steady_port()
@@ -138,7 +136,6 @@ class School:
         conf.write_text(text + "\n".join(self.sections()), encoding="utf-8")
         self.agent = support.Process([support.program("schoolpulsed"), "--config", conf], self.directory / "agent.log",
                                      env=self.clock.environment())
-        self.starts += 1
 
     def stop(self):
         for terminal in [*self.adms.values(), *self.webhook.values()]:
