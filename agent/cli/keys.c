@@ -57,11 +57,11 @@ static cJSON *command(const char *word)
 
 static void print_status(const cJSON *document)
 {
-	const cJSON *years = sp_json_member(document, "school_years"), *year;
-	const char *refused = sp_json_text(document, "refused"), *mark = sp_json_text(document, "mark");
+	const cJSON *years = sp_member(document, "school_years"), *year;
+	const char *refused = sp_member_text(document, "refused"), *mark = sp_member_text(document, "mark");
 	if (refused[0])
 		printf("%s\n", refused);
-	if (!sp_json_true(document, "attendance")) {
+	if (!sp_member_true(document, "attendance")) {
 		puts(_("There are no keys: attendance is off."));
 		return;
 	}
@@ -71,7 +71,7 @@ static void print_status(const cJSON *document)
 		printf(" %.0f-%.0f", year->valuedouble, year->valuedouble + 1);
 	}
 	puts(cJSON_GetArraySize(years) ? "" : _(" none yet"));
-	printf(_("Persons whose events are dropped: %.0f\n"), sp_json_number(document, "persons_refused"));
+	printf(_("Persons whose events are dropped: %.0f\n"), sp_member_number(document, "persons_refused"));
 	if (mark[0])
 		printf(_("Back-up: sealed for the recovery code %s\n"), mark);
 	else
@@ -129,7 +129,7 @@ static bool may_replace(const struct sp_privacy_arguments *arguments, int *code)
 	*code = ask(arguments, command("keys"), &document);
 	if (*code != EXIT_DONE)
 		return false;
-	bool has = sp_json_text(document, "mark")[0] != '\0';
+	bool has = sp_member_text(document, "mark")[0] != '\0';
 	cJSON_Delete(document);
 	if (!has || arguments->yes ||
 	    sp_ask_yes(_("There is a recovery code already. With a new one, new back-ups open with it alone. "
@@ -161,7 +161,7 @@ static int print_code(const struct sp_privacy_arguments *arguments)
 		strftime(date, sizeof(date), "%d/%m/%Y", localtime_r(&now, &local));
 		sp_seal_code_text(&code, text);
 		sp_seal_mark(key, mark);
-		printf(page, text, mark, sp_json_text(document, "device"), date);
+		printf(page, text, mark, sp_member_text(document, "device"), date);
 		explicit_bzero(text, sizeof(text));
 		cJSON_Delete(document);
 		fprintf(stderr, "%s\n", _("It is shown only now: print it, and clear the screen."));
@@ -185,7 +185,7 @@ static char *read_blob(const char *path)
 	else
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 	cJSON *json = length && text[strspn(text, " \t\r\n")] == '{' ? cJSON_Parse(text) : NULL;
-	const char *blob = sp_json_text(json, "blob");
+	const char *blob = sp_member_text(json, "blob");
 	if (text && blob[0])
 		memmove(text, blob, strlen(blob) + 1);
 	cJSON_Delete(json);

@@ -115,20 +115,20 @@ static const char *event_word(const char *word)
 
 static void print_events(FILE *out, const cJSON *document)
 {
-	const cJSON *events = sp_json_member(document, "events"), *event;
+	const cJSON *events = sp_member(document, "events"), *event;
 	fprintf(out, _("Events of the person on this board: %d\n"), cJSON_GetArraySize(events));
 	cJSON_ArrayForEach(event, events)
 	{
-		const char *when = sp_json_text(event, "kiosk_time");
-		fprintf(out, "%s  %s  %s  %s\n", when[0] ? when : "-", sp_json_text(event, "device"),
-			event_word(sp_json_text(event, "direction")),
-			event_word(sp_json_text(event, "method")));
+		const char *when = sp_member_text(event, "kiosk_time");
+		fprintf(out, "%s  %s  %s  %s\n", when[0] ? when : "-", sp_member_text(event, "device"),
+			event_word(sp_member_text(event, "direction")),
+			event_word(sp_member_text(event, "method")));
 	}
-	double left_out = sp_json_number(document, "left_out");
+	double left_out = sp_member_number(document, "left_out");
 	if (left_out > 0)
 		fprintf(out, _("Not shown, since there are too many: %.0f\n"), left_out);
 	fprintf(out, _("The centre was asked to keep an extract as well, under request %s.\n"),
-		sp_json_text(document, "request"));
+		sp_member_text(document, "request"));
 }
 
 static int show_export(const struct sp_privacy_arguments *arguments, cJSON *document)
@@ -161,7 +161,7 @@ static int show(const struct sp_privacy_arguments *arguments, cJSON *document)
 		cJSON_free(text);
 	} else if (strcmp(arguments->command, "forget") == 0) {
 		printf(_("Erased on this board: %.0f events. The centre was told, under request %s.\n"),
-		       sp_json_number(document, "erased"), sp_json_text(document, "request"));
+		       sp_member_number(document, "erased"), sp_member_text(document, "request"));
 		puts(arguments->once ? _("Later events of this person are recorded.")
 				     : _("Later events of this person are dropped; to record them again: "
 					 "schoolpulse remember"));

@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "agent/base/member.h"
 #include "agent/cli/page.h"
 
 void sp_show_status(struct sp_page *page, const cJSON *status);
@@ -22,13 +23,6 @@ void sp_show_kiosks(struct sp_page *page, const cJSON *kiosks);
 void sp_show_speedtest(struct sp_page *page, const cJSON *records);
 /// The last tests, and when the next ones are due.
 void sp_show_speedtests(struct sp_page *page, const cJSON *document);
-
-// ---- reading a document: absent members are "" , NAN and false ------------------------------------
-
-const char *sp_json_text(const cJSON *json, const char *name);
-double sp_json_number(const cJSON *json, const char *name);
-bool sp_json_true(const cJSON *json, const char *name);
-const cJSON *sp_json_member(const cJSON *json, const char *name);
 
 // ---- the feed's words in people's language -----------------------------------------------------------
 

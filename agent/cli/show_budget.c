@@ -26,16 +26,16 @@ static enum sp_style weigh(double bytes, double cap)
 
 static void budget_row(struct sp_table *table, const cJSON *budget)
 {
-	const cJSON *spent = sp_json_member(budget, "spent");
-	double used = sp_json_number(budget, "used_bytes"), cap = sp_json_number(budget, "cap_bytes");
-	double forecast = sp_json_number(budget, "forecast_bytes");
-	const char *month = sp_json_text(budget, "month");
+	const cJSON *spent = sp_member(budget, "spent");
+	double used = sp_member_number(budget, "used_bytes"), cap = sp_member_number(budget, "cap_bytes");
+	double forecast = sp_member_number(budget, "forecast_bytes");
+	const char *month = sp_member_text(budget, "month");
 	sp_table_row(table);
-	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_json_text(budget, "line"));
+	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_member_text(budget, "line"));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", month[0] ? month : _("not known"));
-	bytes_cell(table, SP_STYLE_DIM, sp_json_number(spent, "probes"), "");
-	bytes_cell(table, SP_STYLE_DIM, sp_json_number(spent, "telemetry"), "");
-	bytes_cell(table, SP_STYLE_DIM, sp_json_number(spent, "tests"), "");
+	bytes_cell(table, SP_STYLE_DIM, sp_member_number(spent, "probes"), "");
+	bytes_cell(table, SP_STYLE_DIM, sp_member_number(spent, "telemetry"), "");
+	bytes_cell(table, SP_STYLE_DIM, sp_member_number(spent, "tests"), "");
 	bytes_cell(table, weigh(used, cap), used, "");
 	bytes_cell(table, SP_STYLE_PLAIN, cap, _("no limit"));
 	bytes_cell(table, weigh(forecast, cap), forecast, _("too early"));
@@ -54,14 +54,14 @@ static const char *suspended_text(const char *word)
 
 static void show_suspended(struct sp_page *page, const cJSON *budget)
 {
-	const cJSON *list = sp_json_member(budget, "suspended"), *it;
+	const cJSON *list = sp_member(budget, "suspended"), *it;
 	const char *separator = " ";
-	bool exhausted = sp_json_true(budget, "exhausted");
+	bool exhausted = sp_member_true(budget, "exhausted");
 	if (cJSON_GetArraySize(list) > 0) {
 		sp_page_printf(page, exhausted ? SP_STYLE_BAD : SP_STYLE_WARN,
 			       exhausted ? _("%s: the budget is used up; suspended:")
 					 : _("%s: metered; suspended:"),
-			       sp_json_text(budget, "line"));
+			       sp_member_text(budget, "line"));
 		cJSON_ArrayForEach(it, list)
 		{
 			const char *word = cJSON_GetStringValue(it);
@@ -71,9 +71,9 @@ static void show_suspended(struct sp_page *page, const cJSON *budget)
 		}
 		sp_page_end(page);
 	}
-	if (sp_json_true(budget, "frugal")) {
+	if (sp_member_true(budget, "frugal")) {
 		sp_page_printf(page, SP_STYLE_PLAIN, _("%s: frugal, probes every 300 s"),
-			       sp_json_text(budget, "line"));
+			       sp_member_text(budget, "line"));
 		sp_page_end(page);
 	}
 }
@@ -82,7 +82,7 @@ void sp_show_budget(struct sp_page *page, const cJSON *document)
 {
 	static const char *const names[] = {N_("line"),  N_("month"), N_("probes"), N_("telemetry"),
 					    N_("tests"), N_("used"),  N_("limit"),  N_("by its end")};
-	const cJSON *list = sp_json_member(document, "budgets"), *budget;
+	const cJSON *list = sp_member(document, "budgets"), *budget;
 	if (cJSON_GetArraySize(list) == 0) {
 		sp_page_add(page, SP_STYLE_PLAIN, _("No line is configured."));
 		sp_page_end(page);
@@ -109,13 +109,13 @@ void sp_show_budget_line(struct sp_page *page, const cJSON *budgets, const char 
 	char used[32], cap[32];
 	cJSON_ArrayForEach(budget, budgets)
 	{
-		double limit = sp_json_number(budget, "cap_bytes");
-		if (strcmp(sp_json_text(budget, "line"), line) != 0 || isnan(limit))
+		double limit = sp_member_number(budget, "cap_bytes");
+		if (strcmp(sp_member_text(budget, "line"), line) != 0 || isnan(limit))
 			continue;
-		double bytes = sp_json_number(budget, "used_bytes");
+		double bytes = sp_member_number(budget, "used_bytes");
 		sp_page_printf(page, weigh(bytes, limit), _("  %s of %s used this month"),
 			       sp_text_bytes(bytes, used), sp_text_bytes(limit, cap));
-		if (sp_json_true(budget, "exhausted"))
+		if (sp_member_true(budget, "exhausted"))
 			sp_page_add(page, SP_STYLE_BAD, _("; measurements wait on the card"));
 		sp_page_end(page);
 	}

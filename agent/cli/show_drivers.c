@@ -20,14 +20,14 @@ static void show_options(struct sp_page *page, const cJSON *options)
 	const cJSON *option;
 	cJSON_ArrayForEach(option, options)
 	{
-		const char *choices = sp_json_text(option, "choices");
-		bool mandatory = sp_json_true(option, "mandatory");
+		const char *choices = sp_member_text(option, "choices");
+		bool mandatory = sp_member_true(option, "mandatory");
 		sp_table_row(&table);
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(option, "key"));
-		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_json_text(option, "type"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(option, "key"));
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_member_text(option, "type"));
 		sp_table_cell(&table, mandatory ? SP_STYLE_WARN : SP_STYLE_PLAIN, "%s",
-			      mandatory ? "(needed)" : sp_json_text(option, "default"));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s%s%s%s", sp_json_text(option, "help"),
+			      mandatory ? "(needed)" : sp_member_text(option, "default"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s%s%s%s", sp_member_text(option, "help"),
 			      choices[0] ? " [" : "", choices, choices[0] ? "]" : "");
 	}
 	sp_table_end(&table, page, 2);
@@ -42,26 +42,26 @@ static void show_metrics(struct sp_page *page, const cJSON *metrics)
 	cJSON_ArrayForEach(metric, metrics)
 	{
 		sp_table_row(&table);
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(metric, "name"));
-		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_json_text(metric, "unit"));
-		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_json_text(metric, "kind"));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(metric, "help"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(metric, "name"));
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_member_text(metric, "unit"));
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_member_text(metric, "kind"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(metric, "help"));
 	}
 	sp_table_end(&table, page, 2);
 }
 
 static void show_driver(struct sp_page *page, const cJSON *driver)
 {
-	sp_page_add(page, SP_STYLE_BOLD, sp_json_text(driver, "name"));
-	sp_page_printf(page, SP_STYLE_PLAIN, "  %s", sp_json_text(driver, "summary"));
-	sp_page_printf(page, SP_STYLE_DIM, "  (%s, %s)", sp_json_text(driver, "class"),
-		       sp_json_text(driver, "maturity"));
+	sp_page_add(page, SP_STYLE_BOLD, sp_member_text(driver, "name"));
+	sp_page_printf(page, SP_STYLE_PLAIN, "  %s", sp_member_text(driver, "summary"));
+	sp_page_printf(page, SP_STYLE_DIM, "  (%s, %s)", sp_member_text(driver, "class"),
+		       sp_member_text(driver, "maturity"));
 	sp_page_end(page);
 	sp_page_end(page);
-	show_options(page, sp_json_member(driver, "options"));
-	if (cJSON_GetArraySize(sp_json_member(driver, "metrics")) > 0) {
+	show_options(page, sp_member(driver, "options"));
+	if (cJSON_GetArraySize(sp_member(driver, "metrics")) > 0) {
 		sp_page_end(page);
-		show_metrics(page, sp_json_member(driver, "metrics"));
+		show_metrics(page, sp_member(driver, "metrics"));
 	}
 }
 
@@ -69,7 +69,7 @@ void sp_show_drivers(struct sp_page *page, const cJSON *document, bool detailed)
 {
 	static const char *const names[] = {"driver", "class", "maturity", "what it watches"};
 	const cJSON *driver;
-	const cJSON *list = sp_json_member(document, "drivers");
+	const cJSON *list = sp_member(document, "drivers");
 	if (detailed) {
 		cJSON_ArrayForEach(driver, list)
 		{
@@ -82,10 +82,10 @@ void sp_show_drivers(struct sp_page *page, const cJSON *document, bool detailed)
 	cJSON_ArrayForEach(driver, list)
 	{
 		sp_table_row(&table);
-		sp_table_cell(&table, SP_STYLE_BOLD, "%s", sp_json_text(driver, "name"));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(driver, "class"));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(driver, "maturity"));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(driver, "summary"));
+		sp_table_cell(&table, SP_STYLE_BOLD, "%s", sp_member_text(driver, "name"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(driver, "class"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(driver, "maturity"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(driver, "summary"));
 	}
 	sp_table_end(&table, page, 0);
 }

@@ -23,7 +23,7 @@ static const char *ahead_text(double ahead_s, char out[64])
 
 static void clock_cell(struct sp_table *table, const cJSON *kiosk)
 {
-	double ahead_s = sp_json_number(kiosk, "clock_error_seconds");
+	double ahead_s = sp_member_number(kiosk, "clock_error_seconds");
 	char text[64];
 	if (isnan(ahead_s))
 		sp_table_cell(table, SP_STYLE_DIM, "%s", _("not known"));
@@ -34,9 +34,9 @@ static void clock_cell(struct sp_table *table, const cJSON *kiosk)
 
 static void heard_cell(struct sp_table *table, const cJSON *kiosk)
 {
-	double ago_s = sp_json_number(kiosk, "heard_seconds_ago");
+	double ago_s = sp_member_number(kiosk, "heard_seconds_ago");
 	if (isnan(ago_s))
-		ago_s = sp_json_number(kiosk, "event_seconds_ago");
+		ago_s = sp_member_number(kiosk, "event_seconds_ago");
 	char span[48];
 	if (isnan(ago_s))
 		sp_table_cell(table, SP_STYLE_DIM, "%s", _("not heard yet"));
@@ -47,7 +47,7 @@ static void heard_cell(struct sp_table *table, const cJSON *kiosk)
 /// "4120 of 100000"
 static void stored_cell(struct sp_table *table, const cJSON *kiosk)
 {
-	double records = sp_json_number(kiosk, "records"), capacity = sp_json_number(kiosk, "capacity");
+	double records = sp_member_number(kiosk, "records"), capacity = sp_member_number(kiosk, "capacity");
 	double percent = capacity > 0 ? 100 * records / capacity : 0;
 	enum sp_style style = percent >= FILL_BAD_PERCENT    ? SP_STYLE_BAD
 			      : percent >= FILL_WARN_PERCENT ? SP_STYLE_WARN
@@ -62,7 +62,7 @@ static void stored_cell(struct sp_table *table, const cJSON *kiosk)
 
 static void count_cell(struct sp_table *table, const cJSON *kiosk, const char *name)
 {
-	double count = sp_json_number(kiosk, name);
+	double count = sp_member_number(kiosk, name);
 	if (isnan(count))
 		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
 	else
@@ -71,8 +71,8 @@ static void count_cell(struct sp_table *table, const cJSON *kiosk, const char *n
 
 static void today_cell(struct sp_table *table, const cJSON *kiosk)
 {
-	const cJSON *today = sp_json_member(kiosk, "today");
-	double accepted = sp_json_number(today, "accepted"), known = sp_json_number(today, "known");
+	const cJSON *today = sp_member(kiosk, "today");
+	double accepted = sp_member_number(today, "accepted"), known = sp_member_number(today, "known");
 	if (isnan(accepted))
 		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
 	else if (known > 0)
@@ -83,9 +83,9 @@ static void today_cell(struct sp_table *table, const cJSON *kiosk)
 
 static void kiosk_row(struct sp_table *table, const cJSON *kiosk)
 {
-	const char *state = sp_json_text(kiosk, "state");
+	const char *state = sp_member_text(kiosk, "state");
 	sp_table_row(table);
-	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_json_text(kiosk, "name"));
+	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_member_text(kiosk, "name"));
 	sp_table_cell(table, sp_show_style(state), "%s", state[0] ? sp_show_state(state) : "");
 	heard_cell(table, kiosk);
 	clock_cell(table, kiosk);
@@ -99,13 +99,13 @@ static void kiosk_row(struct sp_table *table, const cJSON *kiosk)
 static void show_gaps(struct sp_page *page, const cJSON *kiosk)
 {
 	const cJSON *total;
-	cJSON_ArrayForEach(total, sp_json_member(kiosk, "totals"))
+	cJSON_ArrayForEach(total, sp_member(kiosk, "totals"))
 	{
-		double counted = sp_json_number(total, "kiosk"), taken = sp_json_number(total, "taken");
+		double counted = sp_member_number(total, "kiosk"), taken = sp_member_number(total, "taken");
 		if (!(counted > taken))
 			continue;
 		sp_page_printf(page, SP_STYLE_WARN, _("  %s: %.0f of %.0f events are missing here"),
-			       sp_json_text(total, "date"), counted - taken, counted);
+			       sp_member_text(total, "date"), counted - taken, counted);
 		sp_page_end(page);
 	}
 }
@@ -144,7 +144,8 @@ static const char *reason_text(const char *word)
 
 static void show_reason(struct sp_page *page, const cJSON *kiosk)
 {
-	const char *text = sp_json_text(kiosk, "text"), *known = reason_text(sp_json_text(kiosk, "reason"));
+	const char *text = sp_member_text(kiosk, "text"),
+		   *known = reason_text(sp_member_text(kiosk, "reason"));
 	const char *ours = known ? _(known) : NULL;
 	if (!text[0])
 		return;
@@ -159,10 +160,10 @@ static void show_reason(struct sp_page *page, const cJSON *kiosk)
 
 static void show_details(struct sp_page *page, const cJSON *kiosk)
 {
-	const char *model = sp_json_text(kiosk, "model"), *firmware = sp_json_text(kiosk, "firmware");
-	double users = sp_json_number(kiosk, "users");
-	sp_page_add(page, SP_STYLE_BOLD, sp_json_text(kiosk, "name"));
-	sp_page_printf(page, SP_STYLE_DIM, "  %s", sp_json_text(kiosk, "driver"));
+	const char *model = sp_member_text(kiosk, "model"), *firmware = sp_member_text(kiosk, "firmware");
+	double users = sp_member_number(kiosk, "users");
+	sp_page_add(page, SP_STYLE_BOLD, sp_member_text(kiosk, "name"));
+	sp_page_printf(page, SP_STYLE_DIM, "  %s", sp_member_text(kiosk, "driver"));
 	if (model[0])
 		sp_page_printf(page, SP_STYLE_DIM, ", %s", model);
 	if (firmware[0])
@@ -186,15 +187,15 @@ static const char *level_text(const char *word)
 
 static void show_level(struct sp_page *page, const cJSON *document)
 {
-	const char *refused = sp_json_text(document, "refused");
-	if (!sp_json_true(document, "allowed"))
+	const char *refused = sp_member_text(document, "refused");
+	if (!sp_member_true(document, "allowed"))
 		sp_page_add(page, SP_STYLE_WARN,
 			    _("No event is recorded: [attendance] legal_basis is not set."));
 	else if (refused[0])
 		sp_page_printf(page, SP_STYLE_BAD, _("No event is recorded: %s"), refused);
 	else
 		sp_page_printf(page, SP_STYLE_PLAIN, _("Leaves the school: %s"),
-			       level_text(sp_json_text(document, "publish")));
+			       level_text(sp_member_text(document, "publish")));
 	sp_page_end(page);
 }
 
@@ -202,7 +203,7 @@ void sp_show_kiosks(struct sp_page *page, const cJSON *document)
 {
 	static const char *const names[] = {N_("kiosk"),  N_("state"),   N_("last heard"), N_("clock"),
 					    N_("stored"), N_("to send"), N_("refused"),    N_("today")};
-	const cJSON *list = sp_json_member(document, "kiosks"), *kiosk;
+	const cJSON *list = sp_member(document, "kiosks"), *kiosk;
 	if (cJSON_GetArraySize(list) == 0) {
 		sp_page_add(page, SP_STYLE_PLAIN, _("No kiosk is configured."));
 		sp_page_end(page);

@@ -32,11 +32,11 @@ static void when_cell(struct sp_table *table, double t_ms, double uncertainty, d
 /// Of the part whose length is not told: what the others leave; NAN while the whole is not known.
 static double left_by_others(const cJSON *outage)
 {
-	double left = sp_json_number(outage, "seconds");
+	double left = sp_member_number(outage, "seconds");
 	const cJSON *part;
-	cJSON_ArrayForEach(part, sp_json_member(outage, "parts"))
+	cJSON_ArrayForEach(part, sp_member(outage, "parts"))
 	{
-		double seconds = sp_json_number(part, "seconds");
+		double seconds = sp_member_number(part, "seconds");
 		left -= isnan(seconds) ? 0 : seconds;
 	}
 	return left < 0 ? 0 : left;
@@ -52,9 +52,9 @@ static void whose_cell(struct sp_table *table, const cJSON *outage)
 	} owners[OWNERS];
 	size_t count = 0;
 	const cJSON *part;
-	cJSON_ArrayForEach(part, sp_json_member(outage, "parts"))
+	cJSON_ArrayForEach(part, sp_member(outage, "parts"))
 	{
-		const char *whose = sp_json_text(part, "whose");
+		const char *whose = sp_member_text(part, "whose");
 		size_t at = 0;
 		while (at < count && strcmp(owners[at].whose, whose) != 0)
 			at++;
@@ -62,11 +62,11 @@ static void whose_cell(struct sp_table *table, const cJSON *outage)
 			break;
 		if (at == count)
 			owners[count++] = (struct owner){.whose = whose};
-		double seconds = sp_json_number(part, "seconds");
+		double seconds = sp_member_number(part, "seconds");
 		owners[at].seconds += isnan(seconds) ? left_by_others(outage) : seconds;
 	}
 	if (count < 2) {
-		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_whose(sp_json_text(outage, "whose")));
+		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_whose(sp_member_text(outage, "whose")));
 		return;
 	}
 	char text[512] = "";
@@ -83,23 +83,23 @@ static void whose_cell(struct sp_table *table, const cJSON *outage)
 static void outage_row(struct sp_table *table, const cJSON *outage)
 {
 	char span[48];
-	bool open = sp_json_true(outage, "open");
-	double seconds = sp_json_number(outage, "seconds");
-	const char *state = sp_json_text(outage, "state");
+	bool open = sp_member_true(outage, "open");
+	double seconds = sp_member_number(outage, "seconds");
+	const char *state = sp_member_text(outage, "state");
 	sp_table_row(table);
-	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(outage, "line"));
-	when_cell(table, sp_json_number(outage, "start_t_ms"),
-		  sp_json_number(outage, "start_uncertainty_seconds"),
-		  sp_json_number(outage, "start_seconds_ago"));
+	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_member_text(outage, "line"));
+	when_cell(table, sp_member_number(outage, "start_t_ms"),
+		  sp_member_number(outage, "start_uncertainty_seconds"),
+		  sp_member_number(outage, "start_seconds_ago"));
 	if (open)
 		sp_table_cell(table, SP_STYLE_BAD, _("goes on"));
 	else
-		when_cell(table, sp_json_number(outage, "end_t_ms"),
-			  sp_json_number(outage, "end_uncertainty_seconds"),
-			  sp_json_number(outage, "end_seconds_ago"));
+		when_cell(table, sp_member_number(outage, "end_t_ms"),
+			  sp_member_number(outage, "end_uncertainty_seconds"),
+			  sp_member_number(outage, "end_seconds_ago"));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", isnan(seconds) ? "?" : sp_text_span(seconds, span));
 	sp_table_cell(table, sp_show_style(state), "%s", sp_show_state(state));
-	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_cause(sp_json_text(outage, "cause")));
+	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_show_cause(sp_member_text(outage, "cause")));
 	whose_cell(table, outage);
 }
 
@@ -112,14 +112,14 @@ static void show_parts(struct sp_page *page, const cJSON *parts)
 	cJSON_ArrayForEach(part, parts)
 	{
 		char span[48];
-		double seconds = sp_json_number(part, "seconds");
-		const char *state = sp_json_text(part, "state");
+		double seconds = sp_member_number(part, "seconds");
+		const char *state = sp_member_text(part, "state");
 		sp_table_row(&table);
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s",
 			      isnan(seconds) ? "?" : sp_text_span(seconds, span));
 		sp_table_cell(&table, sp_show_style(state), "%s", sp_show_state(state));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s, %s", sp_show_cause(sp_json_text(part, "cause")),
-			      sp_show_whose(sp_json_text(part, "whose")));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s, %s", sp_show_cause(sp_member_text(part, "cause")),
+			      sp_show_whose(sp_member_text(part, "whose")));
 	}
 	sp_page_add(page, SP_STYLE_DIM, _("  made of"));
 	sp_page_end(page);
@@ -135,10 +135,10 @@ static void show_evidence(struct sp_page *page, const cJSON *evidence)
 	cJSON_ArrayForEach(item, evidence)
 	{
 		char text[256];
-		const char *status = sp_json_text(item, "status");
+		const char *status = sp_member_text(item, "status");
 		sp_table_row(&table);
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_show_rung(sp_json_text(item, "rung")));
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_show_family(sp_json_text(item, "family")));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_show_rung(sp_member_text(item, "rung")));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_show_family(sp_member_text(item, "family")));
 		sp_table_cell(&table, sp_show_style(status), "%s", sp_show_state(status));
 		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_show_reason(item, text));
 	}
@@ -149,29 +149,29 @@ static void show_evidence(struct sp_page *page, const cJSON *evidence)
 
 static bool has_more(const cJSON *outage)
 {
-	return cJSON_GetArraySize(sp_json_member(outage, "parts")) > 1 ||
-	       cJSON_GetArraySize(sp_json_member(outage, "evidence")) > 0;
+	return cJSON_GetArraySize(sp_member(outage, "parts")) > 1 ||
+	       cJSON_GetArraySize(sp_member(outage, "evidence")) > 0;
 }
 
 static void show_more(struct sp_page *page, const cJSON *outage)
 {
 	char when[32];
-	const char *start = when_text(sp_json_number(outage, "start_t_ms"), when);
+	const char *start = when_text(sp_member_number(outage, "start_t_ms"), when);
 	if (!has_more(outage))
 		return;
 	sp_page_end(page);
-	sp_page_printf(page, SP_STYLE_BOLD, "%s%s%s: %s", sp_json_text(outage, "line"), start ? " " : "",
-		       start ? start : "", sp_show_cause(sp_json_text(outage, "cause")));
+	sp_page_printf(page, SP_STYLE_BOLD, "%s%s%s: %s", sp_member_text(outage, "line"), start ? " " : "",
+		       start ? start : "", sp_show_cause(sp_member_text(outage, "cause")));
 	sp_page_end(page);
-	show_parts(page, sp_json_member(outage, "parts"));
-	show_evidence(page, sp_json_member(outage, "evidence"));
+	show_parts(page, sp_member(outage, "parts"));
+	show_evidence(page, sp_member(outage, "evidence"));
 }
 
 void sp_show_outages(struct sp_page *page, const cJSON *document, bool detailed)
 {
 	static const char *const names[] = {N_("line"),  N_("start"), N_("end"),  N_("length"),
 					    N_("worst"), N_("cause"), N_("whose")};
-	const cJSON *list = sp_json_member(document, "outages"), *outage;
+	const cJSON *list = sp_member(document, "outages"), *outage;
 	if (cJSON_GetArraySize(list) == 0) {
 		sp_page_add(page, SP_STYLE_PLAIN, _("No outage is known."));
 		sp_page_end(page);

@@ -65,7 +65,7 @@ static const struct {
 
 const char *sp_show_reason(const cJSON *evidence, char out[256])
 {
-	const char *reason = sp_json_text(evidence, "reason"), *host = sp_json_text(evidence, "host");
+	const char *reason = sp_member_text(evidence, "reason"), *host = sp_member_text(evidence, "host");
 	for (size_t i = 0; i < SP_COUNT(reasons); i++) {
 		if (strcmp(reasons[i].word, reason) != 0)
 			continue;
@@ -75,6 +75,6 @@ const char *sp_show_reason(const cJSON *evidence, char out[256])
 			snprintf(out, 256, "%s", _(reasons[i].text));
 		return out;
 	}
-	snprintf(out, 256, "%s", sp_json_text(evidence, "detail"));
+	snprintf(out, 256, "%s", sp_member_text(evidence, "detail"));
 	return out;
 }

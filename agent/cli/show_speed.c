@@ -64,19 +64,19 @@ static enum sp_style style_of(const char *validity)
 
 static const char *direction_text(const cJSON *record)
 {
-	return strcmp(sp_json_text(record, "direction"), "up") == 0 ? _("upload") : _("download");
+	return strcmp(sp_member_text(record, "direction"), "up") == 0 ? _("upload") : _("download");
 }
 
 static double bought_mbps(const cJSON *record)
 {
-	bool up = strcmp(sp_json_text(record, "direction"), "up") == 0;
-	return sp_json_number(sp_json_member(record, "contract"), up ? "up_mbps" : "down_mbps");
+	bool up = strcmp(sp_member_text(record, "direction"), "up") == 0;
+	return sp_member_number(sp_member(record, "contract"), up ? "up_mbps" : "down_mbps");
 }
 
 /// "93.4 Mbit/s"; "" without a figure.
 static const char *speed_text(const cJSON *record, char out[32])
 {
-	double bps = sp_json_number(record, "goodput_bps");
+	double bps = sp_member_number(record, "goodput_bps");
 	if (isnan(bps))
 		out[0] = '\0';
 	else
@@ -87,9 +87,9 @@ static const char *speed_text(const cJSON *record, char out[32])
 static void direction_row(struct sp_table *table, const cJSON *record)
 {
 	char speed[32];
-	const char *validity = sp_json_text(record, "validity"), *reason = sp_json_text(record, "reason");
-	const char *detail = sp_json_text(record, "text");
-	double bps = sp_json_number(record, "goodput_bps"), bought = bought_mbps(record);
+	const char *validity = sp_member_text(record, "validity"), *reason = sp_member_text(record, "reason");
+	const char *detail = sp_member_text(record, "text");
+	double bps = sp_member_number(record, "goodput_bps"), bought = bought_mbps(record);
 	sp_table_row(table);
 	sp_table_cell(table, SP_STYLE_DIM, "%s", direction_text(record));
 	sp_table_cell(table, SP_STYLE_BOLD, "%s", speed_text(record, speed));
@@ -107,7 +107,7 @@ static void direction_row(struct sp_table *table, const cJSON *record)
 
 static const char *median(const cJSON *record, const char *member, char out[32])
 {
-	double seconds = sp_json_number(sp_json_member(record, member), "median_seconds");
+	double seconds = sp_member_number(sp_member(record, member), "median_seconds");
 	return isnan(seconds) ? NULL : sp_text_rtt(seconds, out);
 }
 
@@ -124,7 +124,7 @@ static void show_latency(struct sp_page *page, const cJSON *records)
 		}
 		if (!first && median(record, "loaded_rtt", text))
 			sp_page_printf(page, SP_STYLE_PLAIN,
-				       strcmp(sp_json_text(record, "direction"), "up") == 0
+				       strcmp(sp_member_text(record, "direction"), "up") == 0
 					   ? _(", %s during the upload")
 					   : _(", %s during the download"),
 				       text);
@@ -136,10 +136,10 @@ static void show_latency(struct sp_page *page, const cJSON *records)
 static void show_others(struct sp_page *page, const cJSON *record)
 {
 	char bytes[32];
-	const cJSON *traffic = sp_json_member(record, "cross_traffic");
-	const char *source = sp_json_text(traffic, "source");
-	double before = sp_json_number(traffic, "before_bytes_per_second");
-	double during = sp_json_number(traffic, "during_bytes_per_second");
+	const cJSON *traffic = sp_member(record, "cross_traffic");
+	const char *source = sp_member_text(traffic, "source");
+	double before = sp_member_number(traffic, "before_bytes_per_second");
+	double during = sp_member_number(traffic, "during_bytes_per_second");
 	if (!traffic || (isnan(before) && isnan(during)))
 		return;
 	sp_page_printf(page, SP_STYLE_PLAIN, _("  others, %s:"), direction_text(record));
@@ -158,8 +158,9 @@ static void show_others(struct sp_page *page, const cJSON *record)
 
 static void show_port(struct sp_page *page, const cJSON *record)
 {
-	double mbps = sp_json_number(record, "link_mbps"), cpu = sp_json_number(record, "cpu_ratio");
-	const char *duplex = sp_json_text(record, "duplex"), *interface = sp_json_text(record, "interface");
+	double mbps = sp_member_number(record, "link_mbps"), cpu = sp_member_number(record, "cpu_ratio");
+	const char *duplex = sp_member_text(record, "duplex"),
+		   *interface = sp_member_text(record, "interface");
 	if (!interface[0])
 		return;
 	sp_page_printf(page, SP_STYLE_PLAIN, _("  port: %s"), interface);
@@ -175,15 +176,15 @@ static void show_port(struct sp_page *page, const cJSON *record)
 
 static void show_head(struct sp_page *page, const cJSON *record)
 {
-	const cJSON *contract = sp_json_member(record, "contract");
-	const char *scope = sp_json_text(record, "scope"), *server = sp_json_text(record, "server");
-	const char *provider = sp_json_text(contract, "provider"), *plan = sp_json_text(contract, "plan");
-	sp_page_printf(page, SP_STYLE_BOLD, _("Line %s"), sp_json_text(record, "line"));
+	const cJSON *contract = sp_member(record, "contract");
+	const char *scope = sp_member_text(record, "scope"), *server = sp_member_text(record, "server");
+	const char *provider = sp_member_text(contract, "provider"), *plan = sp_member_text(contract, "plan");
+	sp_page_printf(page, SP_STYLE_BOLD, _("Line %s"), sp_member_text(record, "line"));
 	if (provider[0] || plan[0])
 		sp_page_printf(page, SP_STYLE_PLAIN, " (%s%s%s)", provider,
 			       provider[0] && plan[0] ? ", " : "", plan);
-	sp_page_printf(page, SP_STYLE_PLAIN, ": %s, %s", sp_json_text(record, "device"),
-		       sp_json_text(record, "method"));
+	sp_page_printf(page, SP_STYLE_PLAIN, ": %s, %s", sp_member_text(record, "device"),
+		       sp_member_text(record, "method"));
 	if (server[0])
 		sp_page_printf(page, SP_STYLE_PLAIN, ", %s", server);
 	if (scope[0])
@@ -214,7 +215,7 @@ void sp_show_speedtest(struct sp_page *page, const cJSON *records)
 		show_others(page, record);
 	}
 	show_port(page, first);
-	double wire = sp_json_number(first, "wire_bytes");
+	double wire = sp_member_number(first, "wire_bytes");
 	if (wire > 0) {
 		sp_page_printf(page, SP_STYLE_DIM, _("  it took %s of the line"), sp_text_bytes(wire, bytes));
 		sp_page_end(page);
@@ -231,33 +232,33 @@ static const char *trigger_text(const char *trigger)
 static void list_row(struct sp_table *table, const cJSON *record, int64_t now_ms)
 {
 	char when[32], speed[32];
-	double t_ms = sp_json_number(record, "t_ms");
-	const char *validity = sp_json_text(record, "validity"), *reason = sp_json_text(record, "reason");
+	double t_ms = sp_member_number(record, "t_ms");
+	const char *validity = sp_member_text(record, "validity"), *reason = sp_member_text(record, "reason");
 	sp_table_row(table);
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s",
 		      isnan(t_ms) ? _("time not known") : sp_text_when((int64_t)t_ms, now_ms, when));
-	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_json_text(record, "device"));
+	sp_table_cell(table, SP_STYLE_BOLD, "%s", sp_member_text(record, "device"));
 	sp_table_cell(table, SP_STYLE_DIM, "%s", direction_text(record));
 	sp_table_cell(table, SP_STYLE_BOLD, "%s", speed_text(record, speed));
 	sp_table_cell(table, style_of(validity), "%s%s%s", validity_text(validity), reason[0] ? ": " : "",
 		      reason[0] ? reason_text(reason) : "");
-	sp_table_cell(table, SP_STYLE_DIM, "%s", trigger_text(sp_json_text(record, "trigger")));
+	sp_table_cell(table, SP_STYLE_DIM, "%s", trigger_text(sp_member_text(record, "trigger")));
 }
 
 static void show_next(struct sp_page *page, const cJSON *document, int64_t now_ms)
 {
 	const cJSON *device;
 	char when[32];
-	cJSON_ArrayForEach(device, sp_json_member(document, "devices"))
+	cJSON_ArrayForEach(device, sp_member(document, "devices"))
 	{
-		double next = sp_json_number(device, "next_ms");
-		sp_page_printf(page, SP_STYLE_BOLD, "%s", sp_json_text(device, "device"));
-		if (!sp_json_true(device, "enabled"))
+		double next = sp_member_number(device, "next_ms");
+		sp_page_printf(page, SP_STYLE_BOLD, "%s", sp_member_text(device, "device"));
+		if (!sp_member_true(device, "enabled"))
 			sp_page_add(page, SP_STYLE_DIM, _(": switched off"));
 		else if (isnan(next))
 			sp_page_add(page, SP_STYLE_DIM,
-				    sp_json_true(document, "scheduled") ? _(": next test not planned yet")
-									: _(": tests only when asked"));
+				    sp_member_true(document, "scheduled") ? _(": next test not planned yet")
+									  : _(": tests only when asked"));
 		else
 			sp_page_printf(page, SP_STYLE_PLAIN, _(": next test %s"),
 				       sp_text_when((int64_t)next, now_ms, when));
@@ -268,17 +269,17 @@ static void show_next(struct sp_page *page, const cJSON *document, int64_t now_m
 void sp_show_speedtests(struct sp_page *page, const cJSON *document)
 {
 	const cJSON *test, *record;
-	double now = sp_json_number(document, "now_ms");
+	double now = sp_member_number(document, "now_ms");
 	int64_t now_ms = isnan(now) ? 0 : (int64_t)now;
-	if (cJSON_GetArraySize(sp_json_member(document, "devices")) == 0) {
+	if (cJSON_GetArraySize(sp_member(document, "devices")) == 0) {
 		sp_page_add(page, SP_STYLE_PLAIN, _("No device that tests speed is configured."));
 		sp_page_end(page);
 		return;
 	}
 	struct sp_table table = {.right = 0x8};
-	cJSON_ArrayForEach(test, sp_json_member(document, "tests"))
+	cJSON_ArrayForEach(test, sp_member(document, "tests"))
 	{
-		cJSON_ArrayForEach(record, sp_json_member(test, "records"))
+		cJSON_ArrayForEach(record, sp_member(test, "records"))
 		{
 			list_row(&table, record, now_ms);
 		}

@@ -18,14 +18,14 @@ static void heading(struct sp_page *page, const char *text)
 static void show_head(struct sp_page *page, const cJSON *status)
 {
 	char span[48];
-	sp_page_printf(page, SP_STYLE_BOLD, "SchoolPulse %s", sp_json_text(status, "version"));
+	sp_page_printf(page, SP_STYLE_BOLD, "SchoolPulse %s", sp_member_text(status, "version"));
 	sp_page_printf(page, SP_STYLE_PLAIN, _("   board %s/%s   running for %s   "),
-		       sp_json_text(status, "shard"), sp_json_text(status, "device"),
-		       sp_text_span(sp_json_number(status, "seconds"), span));
-	const cJSON *clock = sp_json_member(status, "clock");
-	if (sp_json_true(clock, "synced"))
+		       sp_member_text(status, "shard"), sp_member_text(status, "device"),
+		       sp_text_span(sp_member_number(status, "seconds"), span));
+	const cJSON *clock = sp_member(status, "clock");
+	if (sp_member_true(clock, "synced"))
 		sp_page_printf(page, SP_STYLE_PLAIN, _("clock synchronised, ±%.0f ms"),
-			       sp_json_number(clock, "err_ms"));
+			       sp_member_number(clock, "err_ms"));
 	else
 		sp_page_add(page, SP_STYLE_WARN, _("clock not synchronised"));
 	sp_page_end(page);
@@ -38,8 +38,8 @@ static void show_since(struct sp_page *page, const cJSON *clock, double seconds)
 	if (!(seconds >= 0 && seconds < 1e12))
 		return;
 	sp_text_span(seconds, span);
-	double now = sp_json_number(clock, "t_ms");
-	if (sp_json_true(clock, "synced") && now > 0 && now < 1e15)
+	double now = sp_member_number(clock, "t_ms");
+	if (sp_member_true(clock, "synced") && now > 0 && now < 1e15)
 		sp_page_printf(page, SP_STYLE_PLAIN, _(" since %s (%s)"),
 			       sp_text_when((int64_t)(now - seconds * 1000), (int64_t)now, when), span);
 	else
@@ -55,27 +55,27 @@ static void show_family(struct sp_page *page, const char *label, const char *sta
 
 static void show_line(struct sp_page *page, const cJSON *line, const cJSON *clock)
 {
-	const char *state = sp_json_text(line, "state"), *cause = sp_json_text(line, "cause");
-	const char *provider = sp_json_text(line, "provider");
-	sp_page_printf(page, SP_STYLE_BOLD, _("Line %s"), sp_json_text(line, "name"));
+	const char *state = sp_member_text(line, "state"), *cause = sp_member_text(line, "cause");
+	const char *provider = sp_member_text(line, "provider");
+	sp_page_printf(page, SP_STYLE_BOLD, _("Line %s"), sp_member_text(line, "name"));
 	if (provider[0])
 		sp_page_printf(page, SP_STYLE_PLAIN, " (%s)", provider);
 	sp_page_add(page, SP_STYLE_PLAIN, _(" is "));
 	sp_page_add(page, sp_show_style(state), sp_show_state(state));
-	show_since(page, clock, sp_json_number(line, "seconds"));
-	show_family(page, "IPv4", sp_json_text(line, "ipv4"));
-	show_family(page, "IPv6", sp_json_text(line, "ipv6"));
+	show_since(page, clock, sp_member_number(line, "seconds"));
+	show_family(page, "IPv4", sp_member_text(line, "ipv4"));
+	show_family(page, "IPv6", sp_member_text(line, "ipv6"));
 	sp_page_end(page);
 	bool fine = strcmp(state, "up") == 0 && strcmp(cause, "none") == 0;
 	if (!fine) {
 		sp_page_printf(page, SP_STYLE_PLAIN, _("  because %s"), sp_show_cause(cause));
 		if (strcmp(cause, "none") != 0)
 			sp_page_printf(page, SP_STYLE_PLAIN, " [%s], %s", cause,
-				       sp_show_whose(sp_json_text(line, "whose")));
+				       sp_show_whose(sp_member_text(line, "whose")));
 		sp_page_end(page);
 	}
 	// An outage of the last run, whose end nobody has seen yet.
-	if (strcmp(cause, "none") == 0 && cJSON_IsObject(sp_json_member(line, "outage"))) {
+	if (strcmp(cause, "none") == 0 && cJSON_IsObject(sp_member(line, "outage"))) {
 		sp_page_add(page, SP_STYLE_WARN, _("  an outage is open: its end has not been seen yet"));
 		sp_page_end(page);
 	}
@@ -86,8 +86,8 @@ static const cJSON *find_rung(const cJSON *rungs, const char *rung, const char *
 	const cJSON *it;
 	cJSON_ArrayForEach(it, rungs)
 	{
-		if (strcmp(sp_json_text(it, "rung"), rung) == 0 &&
-		    strcmp(sp_json_text(it, "family"), family) == 0)
+		if (strcmp(sp_member_text(it, "rung"), rung) == 0 &&
+		    strcmp(sp_member_text(it, "family"), family) == 0)
 			return it;
 	}
 	return NULL;
@@ -96,8 +96,8 @@ static const cJSON *find_rung(const cJSON *rungs, const char *rung, const char *
 static void rung_row(struct sp_table *table, const char *label, const cJSON *rung, const char *family)
 {
 	char rtt[32];
-	const char *status = sp_json_text(rung, "status");
-	double seconds = sp_json_number(rung, "rtt_seconds");
+	const char *status = sp_member_text(rung, "status");
+	double seconds = sp_member_number(rung, "rtt_seconds");
 	sp_table_row(table);
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", label);
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", family);
@@ -133,8 +133,8 @@ static const cJSON *find_sample(const cJSON *samples, const char *metric, const 
 	const cJSON *it;
 	cJSON_ArrayForEach(it, samples)
 	{
-		if (strcmp(sp_json_text(it, "metric"), metric) == 0 &&
-		    strcmp(sp_json_text(it, "target"), target) == 0)
+		if (strcmp(sp_member_text(it, "metric"), metric) == 0 &&
+		    strcmp(sp_member_text(it, "target"), target) == 0)
 			return it;
 	}
 	return NULL;
@@ -142,7 +142,7 @@ static const cJSON *find_sample(const cJSON *samples, const char *metric, const 
 
 static void loss_cell(struct sp_table *table, const cJSON *loss)
 {
-	double ratio = sp_json_number(loss, "mean");
+	double ratio = sp_member_number(loss, "mean");
 	if (!loss)
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", "");
 	else if (isnan(ratio))
@@ -159,19 +159,20 @@ static void path_row(struct sp_table *table, const cJSON *device, const char *ta
 		     const cJSON *loss)
 {
 	char mean[32], least[32], most[32];
-	double seconds = sp_json_number(rtt, "mean");
+	double seconds = sp_member_number(rtt, "mean");
 	sp_table_row(table);
-	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "name"));
+	sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_member_text(device, "name"));
 	sp_table_cell(table, SP_STYLE_PLAIN, "%s", target);
 	if (isnan(seconds)) {
 		// Who asks rarely is not told that nobody answered where nobody was asked.
-		bool asked = !loss || !isnan(sp_json_number(loss, "mean"));
+		bool asked = !loss || !isnan(sp_member_number(loss, "mean"));
 		sp_table_cell(table, SP_STYLE_DIM, "%s", asked ? _("no answer") : _("not measured"));
 		sp_table_cell(table, SP_STYLE_DIM, "%s", "");
 	} else {
 		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_text_rtt(seconds, mean));
-		sp_table_cell(table, SP_STYLE_DIM, "%s … %s", sp_text_rtt(sp_json_number(rtt, "min"), least),
-			      sp_text_rtt(sp_json_number(rtt, "max"), most));
+		sp_table_cell(table, SP_STYLE_DIM, "%s … %s",
+			      sp_text_rtt(sp_member_number(rtt, "min"), least),
+			      sp_text_rtt(sp_member_number(rtt, "max"), most));
 	}
 	loss_cell(table, loss);
 }
@@ -190,8 +191,8 @@ static bool redundant(const cJSON *samples, const char *target)
 	const cJSON *it;
 	cJSON_ArrayForEach(it, samples)
 	{
-		const char *other = sp_json_text(it, "target");
-		families += strcmp(sp_json_text(it, "metric"), "loss_ratio") == 0 &&
+		const char *other = sp_member_text(it, "target");
+		families += strcmp(sp_member_text(it, "metric"), "loss_ratio") == 0 &&
 			    strncmp(other, target, (size_t)(slash - target) + 1) == 0;
 	}
 	return families < 2;
@@ -199,10 +200,10 @@ static bool redundant(const cJSON *samples, const char *target)
 
 static void path_rows(struct sp_table *table, const cJSON *device)
 {
-	const cJSON *samples = sp_json_member(device, "samples"), *it;
+	const cJSON *samples = sp_member(device, "samples"), *it;
 	cJSON_ArrayForEach(it, samples)
 	{
-		const char *metric = sp_json_text(it, "metric"), *target = sp_json_text(it, "target");
+		const char *metric = sp_member_text(it, "metric"), *target = sp_member_text(it, "target");
 		bool rtt = strcmp(metric, "rtt_seconds") == 0;
 		bool loss = strcmp(metric, "loss_ratio") == 0;
 		if (redundant(samples, target))
@@ -217,9 +218,9 @@ static void path_rows(struct sp_table *table, const cJSON *device)
 static bool has_paths(const cJSON *device)
 {
 	const cJSON *it;
-	cJSON_ArrayForEach(it, sp_json_member(device, "samples"))
+	cJSON_ArrayForEach(it, sp_member(device, "samples"))
 	{
-		const char *metric = sp_json_text(it, "metric");
+		const char *metric = sp_member_text(it, "metric");
 		if (strcmp(metric, "rtt_seconds") == 0 || strcmp(metric, "loss_ratio") == 0)
 			return true;
 	}
@@ -253,9 +254,9 @@ static void show_paths(struct sp_page *page, const cJSON *devices)
 static void last_cell(struct sp_table *table, const cJSON *device, double now_ms)
 {
 	char when[32];
-	double next_ms = sp_json_number(device, "next_test_ms");
+	double next_ms = sp_member_number(device, "next_test_ms");
 	if (isnan(next_ms) || isnan(now_ms))
-		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "text"));
+		sp_table_cell(table, SP_STYLE_PLAIN, "%s", sp_member_text(device, "text"));
 	else
 		sp_table_cell(table, SP_STYLE_PLAIN, _("next test %s"),
 			      sp_text_when((int64_t)next_ms, (int64_t)now_ms, when));
@@ -274,16 +275,16 @@ static void show_devices(struct sp_page *page, const cJSON *devices, const cJSON
 	cJSON_ArrayForEach(device, devices)
 	{
 		char span[48];
-		bool enabled = sp_json_true(device, "enabled");
-		const char *state = enabled ? sp_json_text(device, "state") : "disabled";
+		bool enabled = sp_member_true(device, "enabled");
+		const char *state = enabled ? sp_member_text(device, "state") : "disabled";
 		sp_table_row(&table);
-		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_json_text(device, "name"));
-		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_json_text(device, "driver"));
+		sp_table_cell(&table, SP_STYLE_PLAIN, "%s", sp_member_text(device, "name"));
+		sp_table_cell(&table, SP_STYLE_DIM, "%s", sp_member_text(device, "driver"));
 		sp_table_cell(&table, enabled ? sp_show_style(state) : SP_STYLE_DIM, "%s",
 			      sp_show_state(state));
 		sp_table_cell(&table, SP_STYLE_PLAIN, "%s",
-			      enabled ? sp_text_span(sp_json_number(device, "seconds"), span) : "");
-		last_cell(&table, device, sp_json_number(clock, "t_ms"));
+			      enabled ? sp_text_span(sp_member_number(device, "seconds"), span) : "");
+		last_cell(&table, device, sp_member_number(clock, "t_ms"));
 	}
 	sp_table_end(&table, page, 2);
 }
@@ -291,64 +292,65 @@ static void show_devices(struct sp_page *page, const cJSON *devices, const cJSON
 static void show_journal(struct sp_page *page, const cJSON *journal)
 {
 	char bytes[32], cap[32];
-	const char *state = sp_json_text(journal, "state");
-	const cJSON *unsettled = sp_json_member(journal, "unsettled");
+	const char *state = sp_member_text(journal, "state");
+	const cJSON *unsettled = sp_member(journal, "unsettled");
 	heading(page, _("Journal"));
 	sp_page_add(page, SP_STYLE_PLAIN, "  ");
 	sp_page_add(page, sp_show_style(state), sp_show_state(state));
-	if (sp_json_text(journal, "error")[0])
-		sp_page_printf(page, SP_STYLE_PLAIN, " (%s)", sp_json_text(journal, "error"));
+	if (sp_member_text(journal, "error")[0])
+		sp_page_printf(page, SP_STYLE_PLAIN, " (%s)", sp_member_text(journal, "error"));
 	sp_page_printf(page, SP_STYLE_PLAIN, _(", %s of %s"),
-		       sp_text_bytes(sp_json_number(journal, "bytes"), bytes),
-		       sp_text_bytes(sp_json_number(journal, "cap_bytes"), cap));
+		       sp_text_bytes(sp_member_number(journal, "bytes"), bytes),
+		       sp_text_bytes(sp_member_number(journal, "cap_bytes"), cap));
 	sp_page_printf(page, SP_STYLE_PLAIN, _("; not yet settled: %.0f facts, %.0f attendance, %.0f bulk"),
-		       sp_json_number(unsettled, "facts"), sp_json_number(unsettled, "attendance"),
-		       sp_json_number(unsettled, "bulk"));
-	sp_page_printf(page, SP_STYLE_PLAIN, _("; %.0f in memory"), sp_json_number(journal, "waiting"));
-	if (sp_json_number(journal, "dropped") > 0)
-		sp_page_printf(page, SP_STYLE_BAD, _("; %.0f dropped"), sp_json_number(journal, "dropped"));
+		       sp_member_number(unsettled, "facts"), sp_member_number(unsettled, "attendance"),
+		       sp_member_number(unsettled, "bulk"));
+	sp_page_printf(page, SP_STYLE_PLAIN, _("; %.0f in memory"), sp_member_number(journal, "waiting"));
+	if (sp_member_number(journal, "dropped") > 0)
+		sp_page_printf(page, SP_STYLE_BAD, _("; %.0f dropped"), sp_member_number(journal, "dropped"));
 	sp_page_end(page);
 	sp_page_printf(page, SP_STYLE_PLAIN,
 		       _("  last settled by the hub: fact %.0f of this run, %.0f committed here"),
-		       sp_json_number(journal, "settled_seq"), sp_json_number(journal, "committed"));
+		       sp_member_number(journal, "settled_seq"), sp_member_number(journal, "committed"));
 	sp_page_end(page);
 }
 
 static void show_hub(struct sp_page *page, const cJSON *publisher)
 {
 	char span[48];
-	bool connected = sp_json_true(publisher, "connected");
-	bool hub = strcmp(sp_json_text(publisher, "ack_mode"), "hub") == 0;
+	bool connected = sp_member_true(publisher, "connected");
+	bool hub = strcmp(sp_member_text(publisher, "ack_mode"), "hub") == 0;
 	heading(page, _("Hub"));
-	sp_page_printf(page, SP_STYLE_PLAIN, _("  broker %s "), sp_json_text(publisher, "broker"));
+	sp_page_printf(page, SP_STYLE_PLAIN, _("  broker %s "), sp_member_text(publisher, "broker"));
 	if (connected) {
 		sp_page_add(page, SP_STYLE_GOOD, _("connected"));
 		sp_page_printf(page, SP_STYLE_PLAIN, _(" for %s"),
-			       sp_text_span(sp_json_number(publisher, "seconds"), span));
+			       sp_text_span(sp_member_number(publisher, "seconds"), span));
 	} else {
 		sp_page_add(page, SP_STYLE_BAD, _("not connected"));
-		if (sp_json_text(publisher, "reason")[0])
-			sp_page_printf(page, SP_STYLE_PLAIN, ": %s", sp_json_text(publisher, "reason"));
-		double next = sp_json_number(publisher, "next_attempt_seconds");
+		if (sp_member_text(publisher, "reason")[0])
+			sp_page_printf(page, SP_STYLE_PLAIN, ": %s", sp_member_text(publisher, "reason"));
+		double next = sp_member_number(publisher, "next_attempt_seconds");
 		if (next >= 0)
 			sp_page_printf(page, SP_STYLE_DIM, _(", next attempt in %s"),
 				       sp_text_span(next, span));
 	}
 	if (hub && connected) {
 		sp_page_add(page, SP_STYLE_PLAIN, _("; hub "));
-		bool online = sp_json_true(publisher, "hub_online");
+		bool online = sp_member_true(publisher, "hub_online");
 		sp_page_add(page, online ? SP_STYLE_GOOD : SP_STYLE_BAD,
 			    online ? _("online") : _("not heard"));
 	}
 	sp_page_end(page);
 	sp_page_printf(page, SP_STYLE_PLAIN,
 		       _("  batches: %.0f sent, %.0f acknowledged, %.0f sent again, %.0f under way"),
-		       sp_json_number(publisher, "sent"), sp_json_number(publisher, "acknowledged"),
-		       sp_json_number(publisher, "resent"), sp_json_number(publisher, "in_flight"));
-	if (sp_json_number(publisher, "refused") > 0)
-		sp_page_printf(page, SP_STYLE_BAD, _(", %.0f refused"), sp_json_number(publisher, "refused"));
+		       sp_member_number(publisher, "sent"), sp_member_number(publisher, "acknowledged"),
+		       sp_member_number(publisher, "resent"), sp_member_number(publisher, "in_flight"));
+	if (sp_member_number(publisher, "refused") > 0)
+		sp_page_printf(page, SP_STYLE_BAD, _(", %.0f refused"),
+			       sp_member_number(publisher, "refused"));
 	sp_page_end(page);
-	const char *reason = sp_json_text(publisher, "reason");
+	const char *reason = sp_member_text(publisher, "reason");
 	if (connected && reason[0]) {
 		sp_page_printf(page, SP_STYLE_BAD, "  %s", reason);
 		sp_page_end(page);
@@ -357,8 +359,8 @@ static void show_hub(struct sp_page *page, const cJSON *publisher)
 
 static void show_power(struct sp_page *page, const cJSON *reading)
 {
-	double now = sp_json_number(reading, "undervoltage_now");
-	double before = sp_json_number(reading, "undervoltage_since_boot");
+	double now = sp_member_number(reading, "undervoltage_now");
+	double before = sp_member_number(reading, "undervoltage_since_boot");
 	if (now > 0)
 		sp_page_add(page, SP_STYLE_BAD, _("power too low"));
 	else if (before > 0)
@@ -372,25 +374,25 @@ static void show_power(struct sp_page *page, const cJSON *reading)
 static void show_board(struct sp_page *page, const cJSON *board)
 {
 	char bytes[32], total[32];
-	const cJSON *reading = sp_json_member(board, "reading");
-	const char *model = sp_json_text(board, "model");
-	const char *state = sp_json_text(board, "storage_state");
+	const cJSON *reading = sp_member(board, "reading");
+	const char *model = sp_member_text(board, "model");
+	const char *state = sp_member_text(board, "storage_state");
 	heading(page, _("Board"));
-	sp_page_printf(page, SP_STYLE_PLAIN, "  %s", model[0] ? model : sp_json_text(board, "name"));
-	double celsius = sp_json_number(reading, "temperature_celsius");
+	sp_page_printf(page, SP_STYLE_PLAIN, "  %s", model[0] ? model : sp_member_text(board, "name"));
+	double celsius = sp_member_number(reading, "temperature_celsius");
 	if (isnan(celsius))
 		sp_page_add(page, SP_STYLE_DIM, _(", temperature not known, "));
 	else
 		sp_page_printf(page, celsius >= 80 ? SP_STYLE_BAD : SP_STYLE_PLAIN, ", %.1f °C, ", celsius);
 	show_power(page, reading);
-	sp_page_printf(page, SP_STYLE_PLAIN, _(", storage %s "), sp_json_text(board, "storage"));
+	sp_page_printf(page, SP_STYLE_PLAIN, _(", storage %s "), sp_member_text(board, "storage"));
 	sp_page_add(page, sp_show_style(state), sp_show_state(state));
-	double written = sp_json_number(reading, "storage_written_bytes");
+	double written = sp_member_number(reading, "storage_written_bytes");
 	if (!isnan(written))
 		sp_page_printf(page, SP_STYLE_PLAIN, _(" (%s written since boot)"),
 			       sp_text_bytes(written, bytes));
-	double left = sp_json_number(reading, "memory_available_bytes");
-	double all = sp_json_number(reading, "memory_total_bytes");
+	double left = sp_member_number(reading, "memory_available_bytes");
+	double all = sp_member_number(reading, "memory_total_bytes");
 	if (!isnan(left) && !isnan(all))
 		sp_page_printf(page, SP_STYLE_PLAIN, _(", memory %s of %s free"), sp_text_bytes(left, bytes),
 			       sp_text_bytes(all, total));
@@ -399,20 +401,20 @@ static void show_board(struct sp_page *page, const cJSON *board)
 
 void sp_show_status(struct sp_page *page, const cJSON *status)
 {
-	const cJSON *clock = sp_json_member(status, "clock");
-	const cJSON *devices = sp_json_member(status, "devices");
+	const cJSON *clock = sp_member(status, "clock");
+	const cJSON *devices = sp_member(status, "devices");
 	const cJSON *line;
 	show_head(page, status);
-	cJSON_ArrayForEach(line, sp_json_member(status, "lines"))
+	cJSON_ArrayForEach(line, sp_member(status, "lines"))
 	{
 		sp_page_end(page);
 		show_line(page, line, clock);
-		sp_show_budget_line(page, sp_json_member(status, "budgets"), sp_json_text(line, "name"));
-		show_rungs(page, sp_json_member(line, "rungs"));
+		sp_show_budget_line(page, sp_member(status, "budgets"), sp_member_text(line, "name"));
+		show_rungs(page, sp_member(line, "rungs"));
 	}
 	show_paths(page, devices);
-	show_hub(page, sp_json_member(status, "publisher"));
-	show_journal(page, sp_json_member(status, "journal"));
-	show_board(page, sp_json_member(status, "board"));
+	show_hub(page, sp_member(status, "publisher"));
+	show_journal(page, sp_member(status, "journal"));
+	show_board(page, sp_member(status, "board"));
 	show_devices(page, devices, clock);
 }

@@ -1,34 +1,11 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The feed's words in people's language, and access to the documents.
-#include <math.h>
+// The feed's words in people's language.
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/language.h"
 #include "agent/cli/show.h"
-
-const cJSON *sp_json_member(const cJSON *json, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(json, name);
-}
-
-const char *sp_json_text(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(sp_json_member(json, name));
-	return text ? text : "";
-}
-
-double sp_json_number(const cJSON *json, const char *name)
-{
-	const cJSON *item = sp_json_member(json, name);
-	return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
-}
-
-bool sp_json_true(const cJSON *json, const char *name)
-{
-	return cJSON_IsTrue(sp_json_member(json, name));
-}
 
 const char *sp_show_word(const struct sp_word *words, size_t count, const char *word)
 {

@@ -30,8 +30,8 @@ static void cancel(int signal_number)
 
 static void describe(const cJSON *view, char out[128])
 {
-	const char *stage = sp_json_text(view, "stage"), *waits = sp_json_text(view, "waits_for");
-	const char *phase = sp_json_text(view, "phase");
+	const char *stage = sp_member_text(view, "stage"), *waits = sp_member_text(view, "waits_for");
+	const char *phase = sp_member_text(view, "phase");
 	const char *text = _("Preparing");
 	if (strcmp(stage, "waiting") == 0)
 		text = strcmp(waits, "busy") == 0      ? _("Waiting: others use the line")
@@ -52,7 +52,7 @@ static void describe(const cJSON *view, char out[128])
 static void draw_bar(const cJSON *view, const char *what)
 {
 	char bar[BAR + 1], speed[32] = "";
-	double done = sp_json_number(view, "done"), bps = sp_json_number(view, "bps");
+	double done = sp_member_number(view, "done"), bps = sp_member_number(view, "bps");
 	int full = done >= 0 && done <= 1 ? (int)(done * BAR) : 0;
 	for (int i = 0; i < BAR; i++)
 		bar[i] = i < full ? '#' : '-';
@@ -60,7 +60,7 @@ static void draw_bar(const cJSON *view, const char *what)
 	if (!isnan(bps))
 		snprintf(speed, sizeof(speed), "%.1f Mbit/s", bps / 1e6);
 	printf("\r\033[K%s", what);
-	if (strcmp(sp_json_text(view, "stage"), "running") == 0)
+	if (strcmp(sp_member_text(view, "stage"), "running") == 0)
 		printf("  [%s]  %s", bar, speed);
 	fflush(stdout);
 }
@@ -89,9 +89,9 @@ static bool measured(const cJSON *document)
 {
 	const cJSON *record;
 	bool any = false;
-	cJSON_ArrayForEach(record, sp_json_member(document, "records"))
+	cJSON_ArrayForEach(record, sp_member(document, "records"))
 	{
-		const char *validity = sp_json_text(record, "validity");
+		const char *validity = sp_member_text(record, "validity");
 		if (strcmp(validity, "skipped") == 0 || strcmp(validity, "failed") == 0)
 			return false;
 		any = true;
@@ -126,7 +126,7 @@ static void show(const struct watching *watching, cJSON *document)
 		return;
 	}
 	struct sp_page page = {.text = SP_BUF(PAGE_MAX), .colours = sp_page_wants_colours(STDOUT_FILENO)};
-	sp_show_speedtest(&page, sp_json_member(document, "records"));
+	sp_show_speedtest(&page, sp_member(document, "records"));
 	sp_page_print(&page);
 	sp_page_free(&page);
 }

@@ -12,6 +12,7 @@
 
 #include "agent/base/command.h"
 #include "agent/base/mem.h"
+#include "agent/base/member.h"
 #include "agent/base/mqtt.h"
 #include "schoolpulse/clock.h"
 #include "tools/hub/store.h"
@@ -171,21 +172,16 @@ struct answers {
 	bool over, done;
 };
 
-static const char *text_of(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-	return text ? text : "";
-}
-
 static void on_fact(void *arg, const struct sp_fact_view *fact)
 {
 	struct answers *answers = arg;
 	answers->after = fact->id;
 	answers->count++;
 	cJSON *json = strcmp(fact->type, "command") == 0 ? cJSON_Parse(fact->data) : NULL;
-	if (json && strcmp(text_of(json, "id"), answers->id) == 0) {
-		const char *outcome = text_of(json, "outcome"), *reason = text_of(json, "reason");
-		const char *text = text_of(json, "text");
+	if (json && strcmp(sp_member_text(json, "id"), answers->id) == 0) {
+		const char *outcome = sp_member_text(json, "outcome"),
+			   *reason = sp_member_text(json, "reason");
+		const char *text = sp_member_text(json, "text");
 		printf("%s%s%s%s%s%s\n", outcome, reason[0] ? ": " : "", reason, text[0] ? " (" : "", text,
 		       text[0] ? ")" : "");
 		fflush(stdout);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/member.h"
 #include "agent/core/attendance/counts_priv.h"
 #include "agent/core/attendance/priv.h"
 #include "schoolpulse/log.h"
@@ -206,27 +207,21 @@ static uint16_t kiosk_index(struct sp_counts_replay *replay, const char *name)
 	return (uint16_t)i;
 }
 
-static const char *text_of(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-	return text ? text : "";
-}
-
 void sp_counts_replay_add(struct sp_counts_replay *replay, const char *record)
 {
 	cJSON *json = cJSON_Parse(record);
 	struct replayed event = {.direction = SP_PUNCH_UNKNOWN};
 	const cJSON *when = cJSON_GetObjectItemCaseSensitive(json, "corrected_t_ms");
-	const char *direction = text_of(json, "direction");
+	const char *direction = sp_member_text(json, "direction");
 	for (size_t i = 0; i < SP_COUNTS_DIRECTIONS; i++)
 		if (strcmp(direction, sp_counts_direction(i)) == 0)
 			event.direction = (uint8_t)i;
-	bool good = strcmp(text_of(json, "type"), "punch") == 0 && cJSON_IsNumber(when) &&
+	bool good = strcmp(sp_member_text(json, "type"), "punch") == 0 && cJSON_IsNumber(when) &&
 		    when->valuedouble >= 0 && when->valuedouble < 1e15 &&
-		    read_person(text_of(json, "person"), event.person);
+		    read_person(sp_member_text(json, "person"), event.person);
 	if (good && replay->count < REPLAY_MAX && replay->kiosk_count < UINT16_MAX) {
 		event.t_ms = (int64_t)when->valuedouble;
-		event.kiosk = kiosk_index(replay, text_of(json, "device"));
+		event.kiosk = kiosk_index(replay, sp_member_text(json, "device"));
 		if (replay->count == replay->room) {
 			replay->room = replay->room ? 2 * replay->room : 256;
 			replay->events = sp_realloc(replay->events, replay->room * sizeof(event));

@@ -8,6 +8,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/mem.h"
+#include "agent/base/member.h"
 
 #define KEY "speed.last"
 
@@ -26,12 +27,6 @@ struct sp_speed_list {
 	struct kept tests[SP_SPEED_LIST_MAX]; ///< the latest first
 	size_t count;
 };
-
-static const char *text_of(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-	return text ? text : "";
-}
 
 static void take_out(struct sp_speed_list *list, size_t index)
 {
@@ -130,10 +125,10 @@ static void note(struct sp_speed_list *list, const char *device, const struct sp
 	sp_buf_free(&text);
 	if (!record)
 		return;
-	const char *id = text_of(record, "test");
+	const char *id = sp_member_text(record, "test");
 	struct kept *test = list->count > 0 && strcmp(list->tests[0].test, id) == 0
 				? &list->tests[0]
-				: put_first(list, id, text_of(record, "device"));
+				: put_first(list, id, sp_member_text(record, "device"));
 	cJSON *records = cJSON_Parse(test->records);
 	cJSON_AddItemToArray(records, record);
 	set_records(test, records);
@@ -165,10 +160,11 @@ static void load(struct sp_speed_list *list)
 	cJSON_ArrayForEach(test, root)
 	{
 		const cJSON *records = cJSON_GetObjectItemCaseSensitive(test, "records");
-		if (list->count == SP_SPEED_LIST_MAX || !text_of(test, "test")[0] || !cJSON_IsArray(records))
+		if (list->count == SP_SPEED_LIST_MAX || !sp_member_text(test, "test")[0] ||
+		    !cJSON_IsArray(records))
 			continue;
-		list->tests[list->count] = (struct kept){.test = sp_strdup(text_of(test, "test")),
-							 .device = sp_strdup(text_of(test, "device")),
+		list->tests[list->count] = (struct kept){.test = sp_strdup(sp_member_text(test, "test")),
+							 .device = sp_strdup(sp_member_text(test, "device")),
 							 .records = sp_strdup("[]")};
 		set_records(&list->tests[list->count++], records);
 	}

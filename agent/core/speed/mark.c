@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/member.h"
 #include "agent/base/feed_json.h"
 #include "agent/core/speed/priv.h"
 #include "agent/core/speed/record.h"
@@ -40,12 +41,6 @@ void sp_speed_unmark(const struct sp_speed_run *run)
 	run->config.hooks->put(run->config.hooks->arg, key, NULL);
 }
 
-static const char *text_of(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-	return text ? text : "";
-}
-
 static bool is_method(const char *text)
 {
 	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -56,9 +51,9 @@ static void record(const struct sp_speed_run *run, const cJSON *json)
 {
 	double trigger = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, "trigger"));
 	bool first = true;
-	if (strlen(text_of(json, "test")) != SP_ID_LENGTH || !text_of(json, "device")[0] ||
-	    !text_of(json, "line")[0] || !is_method(text_of(json, "method")) || !(trigger >= 0) ||
-	    trigger > SP_SPEED_BY_COMMAND) {
+	if (strlen(sp_member_text(json, "test")) != SP_ID_LENGTH || !sp_member_text(json, "device")[0] ||
+	    !sp_member_text(json, "line")[0] || !is_method(sp_member_text(json, "method")) ||
+	    !(trigger >= 0) || trigger > SP_SPEED_BY_COMMAND) {
 		sp_warning("speed", "what the journal kept of a test is not readable");
 		return;
 	}
@@ -67,11 +62,11 @@ static void record(const struct sp_speed_run *run, const cJSON *json)
 		if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, name)))
 			continue;
 		struct sp_speed_fact fact = {
-		    .test = text_of(json, "test"),
-		    .device = text_of(json, "device"),
-		    .line = text_of(json, "line"),
-		    .method = text_of(json, "method"),
-		    .scope = text_of(json, "scope"),
+		    .test = sp_member_text(json, "test"),
+		    .device = sp_member_text(json, "device"),
+		    .line = sp_member_text(json, "line"),
+		    .method = sp_member_text(json, "method"),
+		    .scope = sp_member_text(json, "scope"),
 		    .direction = (enum sp_speed_direction)i,
 		    .trigger = (enum sp_speed_trigger)(int)trigger,
 		    .verdict = {SP_SPEED_IS_FAILED, "child"},
