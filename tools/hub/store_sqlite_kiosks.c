@@ -12,7 +12,7 @@
 #include "tools/hub/local_time.h"
 #include "tools/hub/store_sqlite.h"
 
-enum { LEAST_GAP_MS = 60000 };
+enum { LEAST_GAP_MS = 60000, GONE_SLACK_MS = 60000, GONE_AFTER_MS = 24 * 3600 * 1000 };
 
 struct kiosks {
 	struct sp_store *store;
@@ -251,6 +251,21 @@ static void columns(sqlite3_stmt *stmt, const struct sp_line_view *line, struct 
 		out->state = SP_LINE_UNKNOWN;
 }
 
+/// Since when its board no longer names it: from the first start of the agent after which it said nothing of
+/// it for a day. Each start tells of every configured kiosk within minutes. INT64_MAX: it is still named.
+static int gone(struct sp_store *store, int64_t device, const char *name, int64_t told_ms, int64_t *out)
+{
+	int64_t start_ms = INT64_MAX;
+	int result =
+	    SQL_GET(store, &start_ms,
+		    "SELECT coalesce(min(s.end_ms), 9223372036854775807) FROM silence s WHERE"
+		    " s.device = ?1 AND s.end_ms > ?4 + max(?3, coalesce((SELECT max(t_ms) FROM"
+		    " instance_point WHERE device = ?1 AND name = ?2), 0)) AND s.end_ms < ?5",
+		    I(device), T(name), I(told_ms), I(GONE_SLACK_MS), I(store->now_ms - GONE_AFTER_MS));
+	*out = start_ms;
+	return result < 0 ? result : 0;
+}
+
 /// Every kiosk of one board.
 static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view *line,
 		    const struct sp_timetable *timetable)
@@ -272,10 +287,17 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 										   : store->now_ms,
 					 .now_ms = store->now_ms};
 		struct sp_kiosk_view view;
+		int64_t gone_ms;
+		columns(stmt, line, &view);
+		result = gone(store, device, view.kiosk, view.told_ms, &gone_ms);
+		if (result == 0 && gone_ms <= watch.from_ms)
+			continue;
+		if (watch.to_ms > gone_ms)
+			watch.to_ms = gone_ms;
 		if (watch.to_ms < watch.from_ms)
 			watch.to_ms = watch.from_ms;
-		columns(stmt, line, &view);
-		result = read_points(store, &watch, view.kiosk);
+		if (result == 0)
+			result = read_points(store, &watch, view.kiosk);
 		if (result == 0)
 			result = sp_watch_read(store, &watch, line);
 		if (result == 0)

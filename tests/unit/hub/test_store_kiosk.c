@@ -252,6 +252,42 @@ static void power_that_was_lost_explains_a_kiosk(void **state)
 			  "\"detail\":null}");
 }
 
+static void SP_PRINTF(1, 2) change(const char *format, ...)
+{
+	char sql[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(sql, sizeof(sql), format, args);
+	va_end(args);
+	execute(&hub, sql);
+}
+
+/// The agent's start at 05:00 of a day is the first that does not name it.
+static void restart_without_it(int64_t day_ms)
+{
+	say(0, "\"type\":\"boot\",\"reason\":\"restart\",\"previous_boot\":\"" BOOT_1 "\"");
+	change("UPDATE silence SET end_ms = %" PRId64, day_ms + 5 * HOUR_MS);
+}
+
+static void what_its_board_no_longer_names_is_gone(void **state)
+{
+	(void)state;
+	say(0, DEVICE("up", "none"));
+	change("UPDATE instance_point SET t_ms = t_ms - %" PRId64, 5 * DAY_MS);
+	const char *named = "\"kiosk\":\"cổng\"";
+	assert_said(asked("1", MIDNIGHT, MIDNIGHT + DAY_MS, true), named);
+	restart_without_it(MIDNIGHT - 2 * DAY_MS);
+	assert_null(strstr(asked("1", MIDNIGHT, MIDNIGHT + DAY_MS, true), named));
+	assert_said(asked("1", MIDNIGHT - 3 * DAY_MS, MIDNIGHT + DAY_MS, true), named);
+	// Not before a day has passed: it may speak yet.
+	change("UPDATE silence SET end_ms = %" PRId64, MIDNIGHT - HOUR_MS);
+	assert_said(asked("1", MIDNIGHT, MIDNIGHT + DAY_MS, true), named);
+	// And not when it was told of after the start.
+	restart_without_it(MIDNIGHT - 2 * DAY_MS);
+	say(60, KIOSK "\"records\":1");
+	assert_said(asked("1", MIDNIGHT, MIDNIGHT + DAY_MS, true), named);
+}
+
 // ---- keys ---------------------------------------------------------------------------------------------
 
 #define BACKUP "\"type\":\"key_backup\",\"mark\":\"AB12-34CD\","
@@ -287,6 +323,7 @@ int main(void)
 	    T(events_belong_to_the_school_where_the_board_stood),
 	    T(times_down_are_explained),
 	    T(power_that_was_lost_explains_a_kiosk),
+	    T(what_its_board_no_longer_names_is_gone),
 	    T(the_newest_backup_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
