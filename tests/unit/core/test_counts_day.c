@@ -14,7 +14,12 @@
 
 #include "agent/core/attendance/counts_day.h"
 
-enum { IN = SP_PUNCH_IN, DAYS = 1500, GROUPS = 8, SLOTS = 12 };
+#ifdef SP_TEST_SHORT
+enum { DAYS = 300 };
+#else
+enum { DAYS = 1500 };
+#endif
+enum { IN = SP_PUNCH_IN, GROUPS = 8, SLOTS = 12 };
 
 static uint64_t next_person = 1;
 
