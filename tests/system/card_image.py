@@ -4,6 +4,7 @@
 import fcntl
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 
@@ -51,8 +52,12 @@ class Card:
         return int(device.read_text().split()[6]) * SECTOR
 
     def unmount(self):
+        """Another test's namespace may hold this mount still, shut down as it is: what was on the card goes on as a copy."""
         subprocess.run(["umount", self.path], check=True)
         self.mounted = False
+        old, self.image = self.image, self.image.with_suffix(f"{self.image.suffix}n")
+        shutil.copyfile(old, self.image)
+        old.unlink()
 
     def close(self):
         if self.mounted:

@@ -84,7 +84,10 @@ class Cuts:
             had = self.acknowledged()
             # At a moment of its own: terminals are acknowledged all the time.
             enough = had + self.random.randint(20, 60)
-            support.wait_until(lambda: self.punch() or self.acknowledged() > enough, "acknowledgements", every=0.01)
+            try:
+                support.wait_until(lambda: self.punch() or self.acknowledged() > enough, "acknowledgements", every=0.01)
+            except AssertionError as error:
+                raise AssertionError(f"{error} ({had} before)\n{school.agent.tail()}") from None
             try:
                 self.card.cut()
             except card_image.Impossible as why:
