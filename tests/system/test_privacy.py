@@ -103,6 +103,23 @@ def test_known_forgotten_and_remembered(run_dir):
         board.kill()
 
 
+def test_a_person_is_forgotten_also_when_nothing_more_may_be_taken(run_dir):
+    board = Board(run_dir, "a", "events")
+    support.wait_until(lambda: len(board.export(7)["events"]) >= 3, "three events of a person")
+    person, = board.export(7)["persons"]
+    board.kill()
+    board.file.write_text(board.file.read_text().replace("legal_basis", "#legal_basis"))
+    board.start()
+    held = len(board.export(8)["events"])
+    done = board.ask("forget", "--person", "7", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["erased"] >= 3
+    support.wait_until(lambda: b'"type":"subject_request"' in board.bytes(), "the request for the hub")
+    assert len(board.export(8)["events"]) == held, "nothing more is taken"
+    board.kill()
+    assert not re.search(rb'"person":"%s"' % person.encode(), board.bytes())
+
+
 def test_wrong_use_is_told(run_dir):
     board = Board(run_dir, "a", kiosk=False)
     for arguments in (("forget", "--kind", "face"), ("status", "--person", "7"), ("keys", "eat"),

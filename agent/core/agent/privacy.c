@@ -108,7 +108,8 @@ static void replayed(void *arg, int result)
 static void open_counts(struct sp_agent *agent)
 {
 	const struct sp_settings *settings = agent->settings;
-	if (settings->attendance.publish != SP_PUBLISH_COUNTS || !key_set(agent))
+	if (settings->attendance.publish != SP_PUBLISH_COUNTS ||
+	    !sp_attendance_allowed(&settings->attendance) || !key_set(agent))
 		return;
 	const char **names = sp_alloc((settings->device_count + 1) * sizeof(*names));
 	size_t count = 0;
@@ -135,7 +136,8 @@ static void open_counts(struct sp_agent *agent)
 
 int sp_agent_open_privacy(struct sp_agent *agent)
 {
-	if (!sp_attendance_allowed(&agent->settings->attendance))
+	// Also where nothing may be taken any more: what was taken is still somebody's.
+	if (!sp_attendance_allowed(&agent->settings->attendance) && !key_set(agent))
 		return 0;
 	struct sp_privacy *privacy = sp_alloc(sizeof(*privacy));
 	int result = sp_subject_new(&privacy->subject,

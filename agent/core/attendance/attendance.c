@@ -4,6 +4,7 @@
 #include "agent/core/attendance/attendance.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -41,11 +42,22 @@ static void open_keys(struct sp_attendance *set)
 	free(known);
 }
 
+/// Persons may ask to be told or forgotten also when nothing more may be taken: a board that ever had keys
+/// has them on.
+static bool needs_keys(const struct sp_attendance_config *config)
+{
+	if (sp_attendance_allowed(config->conf))
+		return true;
+	char *known = config->get(config->arg, KEYS_KNOWN);
+	free(known);
+	return known != NULL;
+}
+
 struct sp_attendance *sp_attendance_new(const struct sp_attendance_config *config)
 {
 	struct sp_attendance *set = sp_alloc(sizeof(*set));
 	set->config = *config;
-	if (!sp_attendance_allowed(config->conf))
+	if (!needs_keys(config))
 		return set;
 	prctl(PR_SET_DUMPABLE, 0); // as for numbers of persons (kiosk.c)
 	open_keys(set);

@@ -210,7 +210,7 @@ static void on_today(void *arg, int result, int64_t count)
 void sp_kiosk_ask_today(struct sp_kiosk *kiosk, const struct sp_clock_reading *now)
 {
 	const struct sp_attendance_config *config = &kiosk->set->config;
-	if (kiosk->asked || !now->synced || !kiosk->set->keys)
+	if (kiosk->asked || !now->synced || !kiosk->set->keys || !sp_attendance_allowed(config->conf))
 		return;
 	kiosk->asked = true;
 	struct asked *asked = sp_alloc(sizeof(*asked));
@@ -223,7 +223,8 @@ void sp_attendance_total(struct sp_kiosk *kiosk, int32_t day, int64_t count)
 {
 	const struct sp_attendance_config *config = &kiosk->set->config;
 	// Years 1970 to 9999.
-	if (!kiosk->set->keys || count < 0 || day < 0 || day > 2932896)
+	if (!kiosk->set->keys || !sp_attendance_allowed(config->conf) || count < 0 || day < 0 ||
+	    day > 2932896)
 		return;
 	struct asked *asked = sp_alloc(sizeof(*asked));
 	*asked = (struct asked){kiosk, day, count};

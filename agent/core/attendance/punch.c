@@ -220,8 +220,10 @@ int sp_attendance_punch(struct sp_kiosk *kiosk, const struct sp_punch *said, sp_
 		punch->kiosk_ms = SP_PUNCH_NO_TIME;
 	struct sp_attendance *set = kiosk->set;
 	const struct sp_attendance_config *config = &set->config;
+	if (!sp_attendance_allowed(config->conf))
+		return -EPERM;
 	if (!set->keys)
-		return set->why[0] ? -ENOKEY : -EPERM;
+		return -ENOKEY;
 	if (!valid(punch))
 		return -EINVAL;
 	struct sp_clock_reading received = sp_clock_now();
