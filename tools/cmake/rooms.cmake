@@ -66,7 +66,7 @@ function(sp_unit_test name)
     target_compile_definitions(test_${name} PRIVATE SP_TEST_SHORT)
   endif()
   add_test(NAME unit.${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-  set_tests_properties(unit.${name} PROPERTIES LABELS "unit;${TEST_LABELS}" TIMEOUT 120)
+  set_tests_properties(unit.${name} PROPERTIES LABELS "unit;${TEST_LABELS}" TIMEOUT 240)
 endfunction()
 
 # sp_fuzz_target(config SOURCES fuzz_config.c USES sp_base): with SP_FUZZ a libFuzzer program; always a plain
