@@ -6,6 +6,8 @@ import datetime
 import subprocess
 import sys
 
+import pytest
+
 import board
 import feed_sniffer
 import support
@@ -53,6 +55,15 @@ class School(board.KioskBoard):
         self.until(lambda: set(self.numbers()) >= set(terminal.produced()), what, terminal)
 
 
+@pytest.fixture
+def school(run_dir, broker, preload):
+    school = School(run_dir, broker, preload)
+    yield school
+    school.sniffer.stop()
+    if school.agent and school.agent.running():
+        school.agent.kill()
+
+
 def certificate(run):
     """And its fingerprint, as the handbook has it read."""
     key, cert = run / "unit.key", run / "unit.pem"
@@ -79,11 +90,10 @@ def search(directory, words):
             if word.encode() in path.read_bytes()]
 
 
-def test_every_event_once(run_dir, broker, preload):
+def test_every_event_once(run_dir, school):
     pair, fingerprint = certificate(run_dir)
     terminal = hikvision.Terminal(certificate=pair)
     spread(terminal, 700)
-    school = School(run_dir, broker, preload)
     school.start(terminal, more=f"fingerprint = {fingerprint}")
     school.until_all(terminal, "what it remembered")
     # As it happens, beside a picture.
@@ -126,11 +136,10 @@ def test_every_event_once(run_dir, broker, preload):
     print(f"{len(terminal.produced())} events, 0 lost, 0 twice; {len(terminal.requests)} requests")
 
 
-def test_no_terminal_is_locked(run_dir, broker, preload):
+def test_no_terminal_is_locked(school):
     """One wrong login at each start, none after it, and a lock is left alone."""
     terminal = hikvision.Terminal(offers=("sha", "md5"))
     terminal.punch("00001")
-    school = School(run_dir, broker, preload)
     for start in range(1, 4):
         school.start(terminal, password="wrong")
         support.wait_until(lambda: school.agent.text().count("refuses user or password") == start, "the refusal")
