@@ -11,7 +11,7 @@
 
 #include "agent/base/feed.h"
 #include "agent/base/mem.h"
-#include "tools/hub/store.h"
+#include "tools/hub/store/store.h"
 
 enum {
 	BOARDS = 200,

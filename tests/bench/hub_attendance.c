@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/local_time.h"
-#include "tools/hub/store.h"
+#include "tools/hub/time/local_time.h"
+#include "tools/hub/store/store.h"
 
 enum {
 	SCHOOLS = 600,

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/store.h"
+#include "tools/hub/store/store.h"
 
 enum {
 	SCHOOLS = 600,

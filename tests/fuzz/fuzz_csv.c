@@ -10,7 +10,7 @@
 #include "agent/base/ids.h"
 #include "agent/base/utf8.h"
 #include "agent/base/csv.h"
-#include "tools/hub/register.h"
+#include "tools/hub/register/register.h"
 
 #define CHECK(condition)                                                                \
 	do {                                                                            \

@@ -8,10 +8,10 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/utf8.h"
-#include "tools/hub/fact.h"
-#include "tools/hub/fact_attendance.h"
-#include "tools/hub/fact_extract.h"
-#include "tools/hub/fact_speed.h"
+#include "tools/hub/facts/fact.h"
+#include "tools/hub/facts/fact_attendance.h"
+#include "tools/hub/facts/fact_extract.h"
+#include "tools/hub/facts/fact_speed.h"
 
 #define CHECK(condition)                                                                \
 	do {                                                                            \

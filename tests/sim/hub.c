@@ -9,7 +9,7 @@
 
 #include "agent/base/mem.h"
 #include "tests/sim/frames.h"
-#include "tools/hub/store.h"
+#include "tools/hub/store/store.h"
 
 static const char epoch[] = "eeeeeeeeeeeeeeeeeeeeeeeeee", shard[] = "sim";
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "agent/base/config.h"
-#include "tools/hub/evidence.h"
+#include "tools/hub/figures/evidence.h"
 
 struct sp_hub_config {
 	struct {

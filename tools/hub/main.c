@@ -13,14 +13,14 @@
 #include "agent/base/log.h"
 #include "agent/base/mqtt.h"
 #include "schoolpulse/clock.h"
-#include "tools/hub/attendance_report.h"
-#include "tools/hub/command.h"
-#include "tools/hub/facts.h"
-#include "tools/hub/ingest.h"
-#include "tools/hub/serve.h"
-#include "tools/hub/speed_report.h"
-#include "tools/hub/store.h"
-#include "tools/hub/subjects.h"
+#include "tools/hub/cli/attendance_report.h"
+#include "tools/hub/cli/command.h"
+#include "tools/hub/cli/facts.h"
+#include "tools/hub/ingest/ingest.h"
+#include "tools/hub/serve/serve.h"
+#include "tools/hub/cli/speed_report.h"
+#include "tools/hub/store/store.h"
+#include "tools/hub/cli/subjects.h"
 
 enum { EXIT_USAGE = 2 };
 

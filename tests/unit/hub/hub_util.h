@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/store.h"
+#include "tools/hub/store/store.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define SEC_US  INT64_C(1000000)

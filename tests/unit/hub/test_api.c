@@ -18,9 +18,9 @@
 
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
-#include "tools/hub/local_time.h"
-#include "tools/hub/page.h"
-#include "tools/hub/serve.h"
+#include "tools/hub/time/local_time.h"
+#include "tools/hub/serve/page.h"
+#include "tools/hub/serve/serve.h"
 
 static struct hub hub;
 static struct sp_hub_config config;

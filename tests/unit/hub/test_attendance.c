@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "tools/hub/automation.h"
-#include "tools/hub/local_time.h"
+#include "tools/hub/figures/automation.h"
+#include "tools/hub/time/local_time.h"
 
 static struct sp_attendance_raw *raw;
 static struct sp_attendance_day *day;

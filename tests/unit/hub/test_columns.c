@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/hub/columns.h"
+#include "tools/hub/text/columns.h"
 
 static void test_a_letter_is_a_column(void **state)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/hub/evidence.h"
+#include "tools/hub/figures/evidence.h"
 
 /// 2026-11-21 10:00:00 +07:00
 #define TEN_MS  INT64_C(1795230000000)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tools/hub/hub_config.h"
-#include "tools/hub/local_time.h"
+#include "tools/hub/time/local_time.h"
 
 static char file[] = "/tmp/sp-hub-conf-XXXXXX";
 

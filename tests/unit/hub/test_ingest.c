@@ -18,8 +18,8 @@
 #include "tests/unit/base/mqtt_peer.h"
 #include "tests/unit/base/pretend_kernel.h"
 #include "schoolpulse/clock.h"
-#include "tools/hub/ingest.h"
-#include "tools/hub/store.h"
+#include "tools/hub/ingest/ingest.h"
+#include "tools/hub/store/store.h"
 
 static char dir[64], path[128];
 static struct broker broker;

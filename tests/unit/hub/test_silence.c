@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "tools/hub/silence.h"
+#include "tools/hub/time/silence.h"
 
 /// NOW_MS is a Saturday, 10:00 at UTC+7.
 #define MINUTE_MS   INT64_C(60000)

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/hub/api_attendance.h"
+#include "tools/hub/serve/api_attendance.h"
 
 static struct hub hub;
 static int64_t seq;

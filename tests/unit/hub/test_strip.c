@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tools/hub/strip.h"
+#include "tools/hub/time/strip.h"
 
 #define UP   SP_LINE_UP
 #define DOWN SP_LINE_DOWN

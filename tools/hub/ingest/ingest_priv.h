@@ -1,0 +1,114 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// What the threads of ingest share. Private to ingest*.c.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/base/mqtt.h"
+#include "agent/base/queue.h"
+#include "tools/hub/ingest/ingest.h"
+#include "tools/hub/store/store.h"
+
+enum {
+	SP_INGEST_QUEUE_MAX = 4000,             ///< messages between the sockets and the store
+	SP_INGEST_BYTES_MAX = 64 * 1024 * 1024, ///< and their size in memory, roughly
+	SP_INGEST_GROUP_MAX = 500,              ///< messages of one transaction
+	SP_INGEST_GROUP_EVENTS = 20000,         ///< and records
+	SP_INGEST_GROUP_US = 100 * 1000,        ///< how long the first of them may wait
+	SP_INGEST_OUT_MAX = 20000,              ///< acknowledgements that wait for the broker, per shard
+	SP_INGEST_DRAIN_MS = 60 * 1000,         ///< after a return, messages may be from before it
+};
+
+enum sp_inbound_kind {
+	SP_INBOUND_BATCH,
+	SP_INBOUND_STATE,
+	SP_INBOUND_ASIDE,
+	SP_INBOUND_CONNECTED, ///< the broker may have lost its retained messages
+	SP_INBOUND_STOP,      ///< nothing comes behind it
+};
+
+struct sp_inbound {
+	struct sp_queue_node node; ///< first
+	enum sp_inbound_kind kind;
+	char shard[33], device[33];
+	int64_t arrived_ms, lag_ms;
+	bool retained;
+	size_t weight; ///< bytes, roughly
+	struct sp_feed_message message;
+	struct sp_feed_state *state;
+	enum sp_feed_fault fault;
+	char topic[128], why[128];
+};
+
+struct sp_outbound {
+	struct sp_queue_node node; ///< first
+	bool retain;
+	size_t length;
+	char *topic, *payload;
+};
+
+struct sp_session {
+	struct sp_ingest *ingest;
+	const char *shard;
+	pthread_t thread;
+	bool started;
+	struct sp_mqtt *mqtt;
+	int wake_fd;
+	struct sp_queue *out;
+	struct sp_outbound *unsent; ///< popped, and refused for now
+	int unacknowledged;         ///< publishes without their PUBACK
+	char state_topic[64];
+	char *online, *offline; ///< payloads of the hub's state
+	size_t online_length, offline_length;
+	_Atomic bool announce; ///< the epoch is a new one: say so
+	bool trying;           ///< an attempt is under way
+	bool arrived;          ///< connected, and not yet introduced
+	bool counted;          ///< connected, and counted as such
+	unsigned failures;
+	int64_t next_attempt_us;
+	int64_t connected_ms, away_since_ms; ///< 0: not known
+};
+
+struct sp_ingest {
+	const struct sp_hub_config *config;
+	char epoch[SP_ID_LENGTH + 1];
+	int lock_fd, stop_fd; ///< stop_fd: an eventfd, readable once the end has come
+	struct sp_queue *in;
+	_Atomic int64_t in_bytes;
+	_Atomic int connected;  ///< sessions
+	_Atomic bool stopping;  ///< what arrives is no longer taken
+	_Atomic bool finishing; ///< the commit thread has ended: send what is left and go
+	pthread_t committer;
+	struct sp_store *store; ///< the commit thread's, once it runs
+	bool epoch_written;
+	bool upkeep_more;           ///< there is more to delete
+	bool moved;                 ///< the database was; `epoch` is new, and not yet announced
+	pthread_mutex_t epoch_lock; ///< of `epoch`, which the commit thread may change
+	struct sp_session *sessions;
+	size_t session_count;
+};
+
+void *sp_session_run(void *arg); ///< the session
+/// Prepares everything but the thread. -errno with `why`.
+int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const char *shard,
+		    char why[256]) SP_MUST_CHECK;
+void sp_session_free(struct sp_session *session);
+void sp_session_wake(struct sp_session *session);
+/// Takes `message` from any thread; acknowledgements are refused (and disposed of) when too many wait.
+void sp_session_send(struct sp_session *session, struct sp_outbound *message);
+
+/// A message of this session, with its arrival (ingest_read.c).
+struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inbound_kind kind);
+/// To the commit thread; dropped once the end has come.
+void sp_session_push(struct sp_session *session, struct sp_inbound *in);
+void sp_session_on_message(void *arg, const struct sp_mqtt_message *message);
+
+void *sp_committer_run(void *arg); ///< the ingest
+
+void sp_inbound_free(struct sp_queue_node *node);
+void sp_outbound_free(struct sp_queue_node *node);
+/// The people's topic, or an empty payload for one that is gone.
+struct sp_outbound *sp_outbound_site(const struct sp_store_site *site);
+struct sp_outbound *sp_outbound_ack(const struct sp_store_ack *ack);

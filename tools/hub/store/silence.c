@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Silences in the store: what boards say of theirs, what was heard of each boot, and both read together. They
+// are judged when they are read, so that neither the order of arrival nor a new timetable matters.
+#include <string.h>
+
+#include "tools/hub/time/silence.h"
+#include "tools/hub/store/store_priv.h"
+
+enum { MATCH_MS = 2000 }; ///< two records of one moment, placed one by one
+
+// ---- writing ---------------------------------------------------------------------------------------------
+
+int sp_silence_heard(struct sp_store *store, const struct sp_arrival *arrival, int64_t boot,
+		     const struct sp_clock_reading *clk)
+{
+	int64_t alive_ms = arrival->arrived_ms - arrival->lag_ms - SP_PLACE_TRANSIT_MS;
+	if (clk->synced && sp_place_credible(clk->wall_ms, clk->err_ms, arrival->arrived_ms))
+		alive_ms = clk->wall_ms - clk->err_ms;
+	return SQL_DO(store, "UPDATE boot SET heard_ms = ?2 WHERE id = ?1 AND coalesce(heard_ms, -1) < ?2",
+		      I(boot), I(alive_ms));
+}
+
+int sp_silence_lost(struct sp_store *store, int64_t device)
+{
+	return SQL_DO(
+	    store,
+	    "UPDATE boot SET lost_ms = ?2 WHERE device = ?1 AND name = (SELECT boot FROM device WHERE"
+	    " id = ?1)",
+	    I(device), I(store->now_ms));
+}
+
+int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame,
+		       const struct sp_record *record)
+{
+	struct sp_fact_boot fact;
+	struct sp_placed last = {.by = SP_PLACED_BOUNDS};
+	int64_t boot = 0;
+	int result = 0;
+	if (!sp_fact_boot(&fact, record->data))
+		return 1;
+	if (strcmp(fact.reason, "first") == 0)
+		return 0;
+	if (fact.previous_boot[0])
+		result = sp_boot_row(store, record->device, fact.previous_boot, &boot);
+	if (result == 0 && boot && fact.start_mono_us >= 0)
+		result = sp_record_moment(store, frame, record, fact.previous_boot, fact.start_t_ms,
+					  fact.start_mono_us, 0, &last);
+	bool placed = last.by != SP_PLACED_BOUNDS, ended = record->when.by != SP_PLACED_BOUNDS;
+	// Messages of the same boot go on after a restart: they say nothing of a silence within it.
+	bool other_boot = boot && boot != record->boot;
+	if (result == 0)
+		result =
+		    SQL_DO(store,
+			   "INSERT OR REPLACE INTO silence VALUES(?, ?, ?, ?, nullif(?, 0), nullif(?, -1),"
+			   " nullif(?, -1), nullif(?, -1), nullif(?, -1), nullif(?, -1), ?)",
+			   I(record->device), I(record->stream), I(record->seq), T(fact.reason),
+			   I(other_boot ? boot : 0), I(placed ? last.t_ms : -1), I(placed ? last.err_ms : -1),
+			   I(fact.uncertainty_ms), I(ended ? record->when.t_ms : -1),
+			   I(ended ? record->when.err_ms : -1), T(fact.evidence));
+	return result;
+}
+
+// ---- reading ---------------------------------------------------------------------------------------------
+
+/// The columns that view() reads. An outage that was open at the last sign of life: the session may have
+/// ended by it.
+#define COLUMNS                                                                                             \
+	"s.reason, s.evidence, s.last_ms, s.last_err_ms, s.width_ms, b.heard_ms, b.lost_ms, s.end_ms,"      \
+	" s.end_err_ms, EXISTS(SELECT 1 FROM outage o WHERE o.device = s.device AND o.start_ms < s.last_ms" \
+	" AND coalesce(o.end_ms, s.last_ms) >= s.last_ms), d.name,"                                         \
+	" (SELECT r.school FROM register r WHERE r.device = d.name LIMIT 1),"                               \
+	" (SELECT r.site FROM register r WHERE r.device = d.name LIMIT 1),"                                 \
+	" (SELECT r.timetable FROM register r WHERE r.device = d.name LIMIT 1)"                             \
+	" FROM silence s JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
+
+static void blame(const char *reason, bool switched_off, struct sp_silence_view *out)
+{
+	static const struct {
+		const char *reason, *cause, *whose;
+	} blames[] = {
+	    {"power", "power", "school"},   {"reboot", "reboot", "ours"}, {"panic", "reboot", "ours"},
+	    {"watchdog", "reboot", "ours"}, {"crash", "agent", "ours"},   {"restart", "agent", "ours"},
+	    {"upgrade", "agent", "ours"},
+	};
+	out->cause = switched_off ? "switched_off" : "reboot";
+	out->whose = switched_off ? "school" : "unresolved";
+	for (size_t i = 0; !switched_off && i < SP_COUNT(blames); i++) {
+		if (strcmp(blames[i].reason, reason) == 0) {
+			out->cause = blames[i].cause;
+			out->whose = blames[i].whose;
+		}
+	}
+}
+
+static void view(sqlite3_stmt *stmt, struct sp_silence_view *out)
+{
+	const struct sp_silence_evidence evidence = {.last_ms = sp_sql_int(stmt, 2, -1),
+						     .last_err_ms = sp_sql_int(stmt, 3, -1),
+						     .width_ms = sp_sql_int(stmt, 4, -1),
+						     .heard_ms = sp_sql_int(stmt, 5, -1),
+						     .lost_ms = sp_sql_int(stmt, 6, -1),
+						     .end_ms = sp_sql_int(stmt, 7, -1),
+						     .line_was_down = sp_sql_int(stmt, 9, 0) != 0};
+	struct sp_silence_start start = sp_silence_start(&evidence);
+	struct sp_timetable timetable;
+	*out = (struct sp_silence_view){.reason = sp_sql_text(stmt, 0),
+					.evidence = sp_sql_text(stmt, 1),
+					.device = sp_sql_text(stmt, 10),
+					.school = sp_sql_text(stmt, 11),
+					.site = sp_sql_text(stmt, 12),
+					.last_ms = evidence.last_ms,
+					.start_from_ms = start.from_ms,
+					.start_to_ms = start.to_ms,
+					.end_ms = evidence.end_ms,
+					.end_err_ms = sp_sql_int(stmt, 8, -1)};
+	(void)!sp_timetable_parse(&timetable, sp_sql_text(stmt, 13)); // checked before the register took it
+	bool power = strcmp(out->reason, "power") == 0;
+	blame(out->reason, power && sp_silence_switched_off(&start, &timetable), out);
+}
+
+int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms, struct sp_silence_view *out)
+{
+	// The first that ended behind that moment.
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store, "SELECT " COLUMNS " WHERE s.device = ?1 AND s.end_ms >= ?2 ORDER BY s.end_ms LIMIT 1",
+	    I(device), I(start_ms - MATCH_MS));
+	int result = sp_sql_step(store, stmt);
+	if (result != 1)
+		return result;
+	view(stmt, out);
+	sp_sql_leave(stmt); // what is read from here on are numbers and constant words
+	return out->last_ms >= 0 && out->last_ms - MATCH_MS <= start_ms;
+}
+
+int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
+			void (*row)(void *arg, const struct sp_silence_view *silence), void *arg)
+{
+	struct sp_silence_view silence;
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT " COLUMNS " WHERE s.device = ?1 AND s.end_ms >= ?2 AND coalesce(s.last_ms, 0) < ?3"
+	    " ORDER BY s.end_ms",
+	    I(device), I(from_ms), I(to_ms));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		view(stmt, &silence);
+		if (silence.start_from_ms >= 0)
+			row(arg, &silence);
+	}
+	return result;
+}
+
+int sp_store_silences(struct sp_store *store, const char *device, int64_t limit,
+		      void (*row)(void *arg, const struct sp_silence_view *silence), void *arg)
+{
+	struct sp_silence_view silence;
+	sqlite3_stmt *stmt =
+	    SQL_QUERY(store,
+		      "SELECT " COLUMNS
+		      " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY s.end_ms DESC, s.device, s.stream LIMIT ?2",
+		      T(device), I(limit));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		view(stmt, &silence);
+		row(arg, &silence);
+	}
+	return result;
+}

@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// Speed tests in the store: a row per record, which moves when a better clock places it elsewhere; single
+// tests, and the one query behind all evidence.
+#include <string.h>
+
+#include "tools/hub/store/store_priv.h"
+
+enum {
+	/// A test whose moment is known less well is no evidence: nobody could say in which hour it was.
+	UNPLACED_ERR_MS = 30 * 60 * 1000,
+};
+
+// ---- writing ----------------------------------------------------------------------------------------------
+
+static int insert(struct sp_store *store, const struct sp_record *record,
+		  const struct sp_fact_speedtest *fact)
+{
+	return SQL_DO(
+	    store,
+	    "INSERT OR REPLACE INTO speedtest VALUES(?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?,"
+	    " nullif(?, -1.0), nullif(?, ''), nullif(?, ''), nullif(?, 0.0), nullif(?, 0.0), ?)",
+	    I(record->when.t_ms), I(record->stream), I(record->seq), I(record->when.err_ms),
+	    I(record->when.by), I(record->device), T(fact->line), I(fact->direction), I(fact->validity),
+	    T(fact->reason), I(fact->scope), T(fact->method), R(fact->goodput_bps), T(fact->provider),
+	    T(fact->plan), R(fact->down_mbps), R(fact->up_mbps), T(record->instance));
+}
+
+/// The last valid domestic test of each direction.
+static int refresh_line(struct sp_store *store, int64_t line)
+{
+	return SQL_DO(
+	    store,
+	    "WITH last AS (SELECT t.direction, t.t_ms, t.goodput_bps / 1e6 AS mbps FROM line l JOIN"
+	    " (SELECT 0 AS direction UNION ALL SELECT 1) d JOIN speedtest t ON t.device = l.device AND"
+	    " t.line = l.name AND t.direction = d.direction AND t.validity = 0 AND t.scope = 1 AND t.t_ms ="
+	    " (SELECT max(x.t_ms) FROM speedtest x WHERE x.device = l.device AND x.line = l.name AND"
+	    " x.direction = d.direction AND x.validity = 0 AND x.scope = 1) WHERE l.id = ?1)"
+	    " UPDATE line SET down_mbps = (SELECT mbps FROM last WHERE direction = 0),"
+	    " up_mbps = (SELECT mbps FROM last WHERE direction = 1),"
+	    " speed_ms = (SELECT max(t_ms) FROM last) WHERE id = ?1",
+	    I(line));
+}
+
+int sp_speed_project(struct sp_store *store, const struct sp_record *record)
+{
+	struct sp_fact_speedtest fact;
+	int64_t line = 0;
+	int result = 0;
+	if (!sp_fact_speedtest(&fact, record->data))
+		return 1;
+	if (record->was_ms >= 0)
+		result = SQL_DO(store, "DELETE FROM speedtest WHERE t_ms = ? AND stream = ? AND seq = ?",
+				I(record->was_ms), I(record->stream), I(record->seq));
+	if (result == 0)
+		result = insert(store, record, &fact);
+	if (result == 0)
+		result = sp_line_row(store, record->device, fact.line, &line);
+	return result < 0 ? result : refresh_line(store, line);
+}
+
+// ---- what the register said then --------------------------------------------------------------------
+
+/// Joined to `t` and its device `d`.
+#define JOIN_REGISTER                                                                                        \
+	" LEFT JOIN register_history h ON h.device = d.name AND h.line = t.line AND h.from_ms = (SELECT"     \
+	" max(x.from_ms) FROM register_history x WHERE x.device = d.name AND x.line = t.line AND x.from_ms " \
+	"<="                                                                                                 \
+	" t.t_ms) "
+
+/// A test that reached no server does not say of which scope it would have been: that of its instance's other
+/// tests, or else domestic. It has no figure, so none is mixed in.
+#define SCOPE                                                                                         \
+	" iif(t.scope = 0 AND t.goodput_bps IS NULL, coalesce((SELECT s.scope FROM speedtest s WHERE" \
+	" s.device = t.device AND s.line = t.line AND s.instance = t.instance AND s.scope > 0"        \
+	" ORDER BY s.t_ms DESC LIMIT 1), 1), t.scope)"
+
+// ---- single tests -----------------------------------------------------------------------------------
+
+#define TEST_COLUMNS                                                                                        \
+	"SELECT d.name, e.instance, h.school, h.site, t.t_ms, t.err_ms, t.placed, t.stream, t.seq, e.data " \
+	"FROM"                                                                                              \
+	" speedtest t JOIN device d ON d.id = t.device JOIN event e ON e.stream = t.stream AND e.seq = "    \
+	"t.seq" JOIN_REGISTER
+#define TEST_WHERE                                                                                           \
+	" t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 < 0 OR (t.t_ms, t.stream, t.seq) < (?3, ?4, ?5)) AND (?6 IS"  \
+	" NULL OR h.school = ?6) AND (?7 IS NULL OR h.site = ?7) AND (?8 IS NULL OR t.line = ?8) AND (?9 IS" \
+	" NULL OR d.name = ?9) ORDER BY t.t_ms DESC, t.stream DESC, t.seq DESC LIMIT ?10"
+#define TEST_ARGUMENTS(f)                                                                            \
+	I((f)->from_ms), I((f)->to_ms), I((f)->after.t_ms), I((f)->after.stream), I((f)->after.seq), \
+	    T((f)->school), T((f)->site), T((f)->line), T((f)->device), I((f)->limit)
+
+int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
+		   void (*row)(void *arg, const struct sp_test_view *test), void *arg)
+{
+	struct sp_fact_speedtest fact;
+	bool narrow = filter->school || filter->site || filter->device;
+	// Of one place or board: by its own tests; else by time. Both see the same rows.
+	sqlite3_stmt *stmt =
+	    narrow ? SQL_QUERY(
+			 store,
+			 TEST_COLUMNS
+			 "WHERE t.device IN (SELECT id FROM device WHERE name = ?9 OR (?9 IS NULL AND name IN"
+			 " (SELECT device FROM register_history WHERE (?6 IS NULL OR school = ?6) AND (?7 IS"
+			 " NULL OR site = ?7)))) AND" TEST_WHERE,
+			 TEST_ARGUMENTS(filter))
+		   : SQL_QUERY(store, TEST_COLUMNS "WHERE" TEST_WHERE, TEST_ARGUMENTS(filter));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		if (!sp_fact_speedtest(&fact, sp_sql_text(stmt, 9)))
+			continue; // it was read when it came
+		row(arg,
+		    &(struct sp_test_view){
+			.device = sp_sql_text(stmt, 0),
+			.instance = sp_sql_text(stmt, 1),
+			.school = sp_sql_text(stmt, 2),
+			.site = sp_sql_text(stmt, 3),
+			.when = {sp_sql_int(stmt, 4, 0), sp_sql_int(stmt, 5, -1),
+				 (enum sp_placed_by)sp_sql_int(stmt, 6, SP_PLACED_BOUNDS)},
+			.cursor = {sp_sql_int(stmt, 4, 0), sp_sql_int(stmt, 7, 0), sp_sql_int(stmt, 8, 0)},
+			.test = &fact,
+		    });
+	}
+	return result;
+}
+
+// ---- evidence ---------------------------------------------------------------------------------------
+
+/// Why a test that its board calls valid is none for us; "" if it is.
+static const char *objection(sqlite3_stmt *stmt, enum sp_test_validity validity)
+{
+	if (validity != SP_TEST_VALID || sp_sql_text(stmt, 6)[0])
+		return sp_sql_text(stmt, 6);
+	if (sqlite3_column_type(stmt, 13) == SQLITE_NULL)
+		return SP_EVIDENCE_UNREGISTERED;
+	if (sp_sql_int(stmt, 1, INT64_MAX) > UNPLACED_ERR_MS || sp_sql_int(stmt, 2, 0) == SP_PLACED_BOUNDS)
+		return SP_EVIDENCE_UNPLACED;
+	return "";
+}
+
+int sp_store_evidence(struct sp_store *store, int64_t from_ms, int64_t to_ms, const char *provider,
+		      const char *plan, const struct sp_evidence_rules *rules, struct sp_evidence **out)
+{
+	*out = sp_evidence_new(rules);
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "SELECT t.t_ms, t.err_ms, t.placed, t.direction, t.validity," SCOPE ", t.reason, t.method,"
+	    " t.goodput_bps, coalesce(t.provider, h.provider, '') AS bought_of,"
+	    " coalesce(t.plan, h.contract, '') AS bought_as, coalesce(t.down_mbps, h.down_mbps), "
+	    "coalesce(t.up_mbps, h.up_mbps),"
+	    " h.school || '/' || h.site FROM speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
+	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 IS NULL OR bought_of = ?3) AND (?4 IS NULL OR"
+	    " bought_as = ?4)",
+	    I(from_ms), I(to_ms), T(provider), T(plan));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1) {
+		enum sp_test_validity validity = (enum sp_test_validity)sp_sql_int(stmt, 4, SP_TEST_FAILED);
+		double bps = sp_sql_real(stmt, 8, -1);
+		sp_evidence_add(*out,
+				&(struct sp_evidence_sample){
+				    .provider = sp_sql_text(stmt, 9),
+				    .plan = sp_sql_text(stmt, 10),
+				    .site = sp_sql_text(stmt, 13),
+				    .method = sp_sql_text(stmt, 7),
+				    .reason = objection(stmt, validity),
+				    .direction = (enum sp_test_direction)sp_sql_int(stmt, 3, SP_TEST_DOWN),
+				    .validity = validity,
+				    .scope = (enum sp_test_scope)sp_sql_int(stmt, 5, SP_TEST_NOWHERE),
+				    .bought_down_mbps = sp_sql_real(stmt, 11, 0),
+				    .bought_up_mbps = sp_sql_real(stmt, 12, 0),
+				    .mbps = bps < 0 ? -1 : bps / 1e6,
+				    .t_ms = sp_sql_int(stmt, 0, 0),
+				});
+	}
+	return result;
+}
+
+int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
+			 void (*row)(void *arg, const struct sp_site_speed *site), void *arg)
+{
+	// The one in the middle, or the mean of both there.
+	sqlite3_stmt *stmt = SQL_QUERY(
+	    store,
+	    "WITH good AS (SELECT h.school AS school, h.site AS site, t.goodput_bps / 1e6 AS mbps FROM"
+	    " speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
+	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND t.direction = 0 AND t.validity = 0 AND t.scope = 1 AND"
+	    " t.reason = '' AND t.placed < ?3 AND t.err_ms <= ?4),"
+	    " ranked AS (SELECT school, site, mbps, row_number() OVER w AS place, count(*) OVER (PARTITION BY"
+	    " school, site) AS n FROM good WINDOW w AS (PARTITION BY school, site ORDER BY mbps)),"
+	    " middle AS (SELECT school, site, max(n) AS n, avg(mbps) AS median FROM ranked WHERE place IN"
+	    " ((n + 1) / 2, n / 2 + 1) GROUP BY school, site)"
+	    " SELECT r.school, r.site, coalesce(m.n, 0), m.median FROM (SELECT DISTINCT school, site FROM"
+	    " register) r LEFT JOIN middle m ON m.school = r.school AND m.site = r.site ORDER BY 1, 2",
+	    I(from_ms), I(to_ms), I(SP_PLACED_BOUNDS), I(UNPLACED_ERR_MS));
+	int result;
+	while ((result = sp_sql_step(store, stmt)) == 1)
+		row(arg, &(struct sp_site_speed){sp_sql_text(stmt, 0), sp_sql_text(stmt, 1),
+						 sp_sql_int(stmt, 2, 0), sp_sql_real(stmt, 3, -1)});
+	return result;
+}
