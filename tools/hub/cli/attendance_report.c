@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Attendance as a table for people, and as the API's JSON.
-#include "tools/hub/cli/attendance_report.h"
+#include "tools/hub/cli/cli.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,8 +15,6 @@
 #include "tools/hub/figures/automation.h"
 #include "tools/hub/text/columns.h"
 #include "tools/hub/time/local_time.h"
-
-enum { EXIT_USAGE = 2 };
 
 struct request {
 	const char *school;
@@ -209,16 +207,16 @@ int sp_attendance_report(const struct sp_hub_config *config, int argc, char **ar
 			request.json = true;
 			break;
 		default:
-			return EXIT_USAGE;
+			return SP_EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "schoolpulse-hub: attendance: what is %s\n", argv[optind]);
-		return EXIT_USAGE;
+		return SP_EXIT_USAGE;
 	}
 	if (sp_period_parse(&request.period, from, to, sp_clock_now().wall_ms, why) < 0) {
 		fprintf(stderr, "schoolpulse-hub: attendance: %s\n", why);
-		return EXIT_USAGE;
+		return SP_EXIT_USAGE;
 	}
 	return report(config, &request);
 }

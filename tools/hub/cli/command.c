@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Commands to boards.
-#include "tools/hub/cli/command.h"
+#include "tools/hub/cli/cli.h"
 
 #include <cjson/cJSON.h>
 #include <getopt.h>

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The facts command. A board has reported when its `boot` and a `line` or `carrier` fact are committed;
 // then a moment of quiet is waited for, so that what was just measured is printed, too.
-#include "tools/hub/text/columns.h"
-#include "tools/hub/cli/facts.h"
-
+#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,7 +12,9 @@
 
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
+#include "tools/hub/cli/cli.h"
 #include "tools/hub/serve/api.h"
+#include "tools/hub/text/columns.h"
 #include "tools/hub/time/local_time.h"
 
 enum {
@@ -25,13 +25,20 @@ enum {
 	LINGER_US = 15 * 1000 * 1000, ///< at most, after the board has reported
 };
 
+struct facts_request {
+	const char *db;
+	const char *device;   ///< NULL: any
+	int64_t wait_seconds; ///< 0: do not wait
+	bool json;
+};
+
 struct board {
 	char name[33];
 	bool boot, line, carrier;
 };
 
 struct watch {
-	const struct sp_facts_request *request;
+	const struct facts_request *request;
 	struct sp_store *store;
 	struct board *boards;
 	size_t board_count;
@@ -183,7 +190,7 @@ static int look_once(struct watch *watch)
 	return 1;
 }
 
-int sp_facts_run(const struct sp_facts_request *request)
+static int run(const struct facts_request *request)
 {
 	struct watch watch = {.request = request};
 	int status = request->wait_seconds > 0 ? wait_for(&watch) : look_once(&watch);
@@ -194,4 +201,28 @@ int sp_facts_run(const struct sp_facts_request *request)
 	free(watch.boards);
 	sp_store_close(watch.store);
 	return status;
+}
+
+int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv)
+{
+	static const struct option options[] = {{"device", required_argument, NULL, 'd'},
+						{"wait", required_argument, NULL, 'w'},
+						{"json", no_argument, NULL, 'j'},
+						{0}};
+	struct facts_request request = {.db = config->hub.db};
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		char *end = NULL;
+		if (c == 'd') {
+			request.device = optarg;
+		} else if (c == 'j') {
+			request.json = true;
+		} else if (c == 'w') {
+			request.wait_seconds = strtol(optarg, &end, 10);
+			if (*end || request.wait_seconds < 1 || request.wait_seconds > 86400)
+				return sp_cli_usage("--wait takes 1 to 86400 seconds, not ", optarg);
+		} else {
+			return SP_EXIT_USAGE;
+		}
+	}
+	return optind < argc ? sp_cli_usage("facts: what is ", argv[optind]) : run(&request);
 }

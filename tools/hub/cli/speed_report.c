@@ -1,15 +1,25 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Evidence as a table for people, as JSON, and as CSV for a spreadsheet.
-#include "tools/hub/cli/speed_report.h"
-
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "schoolpulse/clock.h"
+#include "tools/hub/cli/cli.h"
 #include "tools/hub/serve/api_speed.h"
 #include "tools/hub/time/local_time.h"
+#include "tools/hub/time/period.h"
+
+enum format { TABLE, JSON, CSV };
+
+struct speed_request {
+	const char *provider, *plan; ///< NULL: all
+	struct sp_period period;
+	enum format format;
+};
 
 static const char *verdict_words(enum sp_evidence_verdict verdict)
 {
@@ -84,7 +94,7 @@ static void print_side(const char *name, const struct sp_evidence_rules *rules,
 	print_excluded(side);
 }
 
-static void print_table(struct sp_evidence *evidence, const struct sp_speed_request *request)
+static void print_table(struct sp_evidence *evidence, const struct speed_request *request)
 {
 	const struct sp_evidence_rules *rules = sp_evidence_rules(evidence);
 	char from[SP_LOCAL_TIME_SIZE], to[SP_LOCAL_TIME_SIZE];
@@ -182,7 +192,7 @@ static void print_csv(struct sp_evidence *evidence)
 
 // ---- either -----------------------------------------------------------------------------------------
 
-static int print_json(struct sp_evidence *evidence, const struct sp_speed_request *request)
+static int print_json(struct sp_evidence *evidence, const struct speed_request *request)
 {
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	sp_api_evidence(evidence, &request->period, &out);
@@ -195,22 +205,22 @@ static int print_json(struct sp_evidence *evidence, const struct sp_speed_reques
 	return whole ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int print(struct sp_evidence *evidence, const struct sp_speed_request *request)
+static int print(struct sp_evidence *evidence, const struct speed_request *request)
 {
 	switch (request->format) {
-	case SP_SPEED_JSON:
+	case JSON:
 		return print_json(evidence, request);
-	case SP_SPEED_CSV:
+	case CSV:
 		print_csv(evidence);
 		break;
-	case SP_SPEED_TABLE:
+	case TABLE:
 		print_table(evidence, request);
 		break;
 	}
 	return EXIT_SUCCESS;
 }
 
-int sp_speed_report(const struct sp_hub_config *config, const struct sp_speed_request *request)
+static int report(const struct sp_hub_config *config, const struct speed_request *request)
 {
 	const struct sp_evidence_rules rules = sp_hub_evidence_rules(config);
 	struct sp_evidence *evidence = NULL;
@@ -229,4 +239,47 @@ int sp_speed_report(const struct sp_hub_config *config, const struct sp_speed_re
 	sp_evidence_free(evidence);
 	sp_store_close(store);
 	return status;
+}
+
+int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv)
+{
+	static const struct option options[] = {{"from", required_argument, NULL, 'f'},
+						{"to", required_argument, NULL, 't'},
+						{"provider", required_argument, NULL, 'p'},
+						{"plan", required_argument, NULL, 'l'},
+						{"json", no_argument, NULL, 'j'},
+						{"csv", no_argument, NULL, 'c'},
+						{0}};
+	struct speed_request request = {.format = TABLE};
+	const char *from = NULL, *to = NULL;
+	char why[SP_PERIOD_WHY];
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (c) {
+		case 'f':
+			from = optarg;
+			break;
+		case 't':
+			to = optarg;
+			break;
+		case 'p':
+			request.provider = optarg;
+			break;
+		case 'l':
+			request.plan = optarg;
+			break;
+		case 'j':
+		case 'c':
+			request.format = c == 'j' ? JSON : CSV;
+			break;
+		default:
+			return SP_EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return sp_cli_usage("speed: what is ", argv[optind]);
+	if (!from || !to)
+		return sp_cli_usage("speed: of which period? --from and --to", "");
+	if (sp_period_parse(&request.period, from, to, sp_clock_now().wall_ms, why) < 0)
+		return sp_cli_usage("speed: ", why);
+	return report(config, &request);
 }

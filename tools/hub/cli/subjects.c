@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Requests of persons, and sealed keys, on the command line.
-#include "tools/hub/cli/subjects.h"
+#include "tools/hub/cli/cli.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,12 +18,10 @@
 #include "tools/hub/time/local_time.h"
 #include "tools/hub/store/store.h"
 
-enum { EXIT_USAGE = 2 };
-
 static int usage(const char *text)
 {
 	fprintf(stderr, "schoolpulse-hub: %s\n", text);
-	return EXIT_USAGE;
+	return SP_EXIT_USAGE;
 }
 
 static struct sp_store *open_store(const struct sp_hub_config *config)
@@ -130,7 +128,7 @@ int sp_subjects_command(const struct sp_hub_config *config, int argc, char **arg
 		else if (c == 'j')
 			subjects.json = true;
 		else
-			return EXIT_USAGE;
+			return SP_EXIT_USAGE;
 	}
 	if (optind < argc)
 		return usage("subjects takes no more words");
@@ -192,7 +190,7 @@ int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv)
 		else if (c == 'o')
 			keys.output = optarg;
 		else
-			return EXIT_USAGE;
+			return SP_EXIT_USAGE;
 	}
 	if (optind < argc)
 		return usage("keys takes no more words");

@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// The commands of `schoolpulse-hub` that print something and end. main.c has their table.
+#pragma once
+
+#include "tools/hub/hub_config.h"
+
+enum { SP_EXIT_USAGE = 2 };
+
+/// Says on stderr what is wrong with the words; the exit status for it.
+int sp_cli_usage(const char *text, const char *word);
+/// Prints and frees them.
+void sp_cli_errors(struct sp_config_errors *errors);
+
+// `argv[0]` is the command's own name. Each prints to stdout, reasons to stderr, and gives an exit status.
+
+int sp_import_command(const struct sp_hub_config *config, int argc, char **argv);
+/// 1, too, when there is nothing to print or the first facts did not come in time.
+int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv);
+int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv);
+/// With kiosks, and the KPI attendance_automation_ratio.
+int sp_attendance_report(const struct sp_hub_config *config, int argc, char **argv);
+/// For whoever answers a person's request, and for whoever sets up a new board in the place of a dead one.
+int sp_subjects_command(const struct sp_hub_config *config, int argc, char **argv);
+int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv);
+/// Signs a command, publishes it through the configured broker, and waits for what the board makes of it.
+/// 0 the broker took it, and with --wait it is done; 1 not.
+int sp_hub_command(const struct sp_hub_config *config, int argc, char **argv);
+/// A new key pair: the private key in `file`, the public one on stdout.
+int sp_hub_command_key(const char *file);
