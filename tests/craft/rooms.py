@@ -34,7 +34,7 @@ OWNERS = {
     "mosquitto.h": r"agent/base/mqtt\w*\.[ch]",
     "mqtt_protocol.h": r"agent/base/mqtt\w*\.[ch]",
     "cjson/cJSON.h": r"agent/(base|core|cli)/.*|tools/hub/.*|drivers/speed/ndt7_json\.c",
-    "sqlite3.h": r"agent/core/journal/\w+\.[ch]|tools/hub/store/\w+\.[ch]",
+    "sqlite3.h": r"agent/core/journal/\w+\.[ch]|tools/hub/db/db_sqlite\w*\.[ch]",
     "zlib.h": r"agent/base/.*",
     "openssl/*": r"agent/base/(hmac|ids|seal|sign|tls|mqtt|http_login)\.c|drivers/speed/ndt7_upgrade\.c|drivers/kiosk/webhook_sign\.c",
     "libevdev/*": r"drivers/kiosk/card_reader_keys\.c",

@@ -13,8 +13,13 @@
 // as
 //   0 or 1; to store one, CASE WHEN … THEN 1 ELSE 0 END. IS DISTINCT FROM for what may be NULL.
 // - New ids come by INSERT … RETURNING id.
-// - In scripts, which make tables: BIGINT, DOUBLE PRECISION, TEXT, and {ID} for a number that the database
-//   gives, {BLOB} for bytes, {KEYED} behind a table that is ordered by its primary key (WITHOUT ROWID).
+// - NULL is the least in SQLite and the greatest in PostgreSQL: ORDER BY what may be NULL says NULLS FIRST
+// (or
+//   DESC NULLS LAST). A subquery in FROM has a name. No min() or max() with other columns beside it that are
+//   not grouped by. A subquery that stands for a value has LIMIT 1, unless it can have one row only.
+// - In scripts, which make tables: BIGINT, INTEGER, DOUBLE PRECISION, TEXT, and {ID} for the primary key that
+//   the database gives, {NEW ID} for one that is never given twice, {BLOB} for bytes, {KEYED} behind a table
+//   that is ordered by its primary key (WITHOUT ROWID).
 #pragma once
 
 #include <stdbool.h>
@@ -37,11 +42,19 @@ enum sp_db_mode {
 /// us in.
 int sp_db_open(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256]) SP_MUST_CHECK;
 void sp_db_close(struct sp_db *db);
+/// Once it is known to be ours: how it is kept (SQLite's log, what a commit waits for). Until then an open
+/// file is left as it is.
+int sp_db_settle(struct sp_db *db) SP_MUST_CHECK;
 enum sp_db_kind sp_db_kind(const struct sp_db *db);
 /// Of a `where` alone, before it is opened.
 enum sp_db_kind sp_db_kind_of(const char *where);
 /// What the last failed call ran into, for the log.
 const char *sp_db_error(const struct sp_db *db);
+/// 1: there is a table of that name; NULL: of any. 0, or -errno.
+int sp_db_table(struct sp_db *db, const char *name) SP_MUST_CHECK;
+/// Outside of a transaction: what was deleted leaves the file and its log, too. 1: a reader is in the way,
+/// later again. PostgreSQL cannot do that: 0.
+int sp_db_scrub(struct sp_db *db) SP_MUST_CHECK;
 
 // ---- transactions ------------------------------------------------------------------------------
 

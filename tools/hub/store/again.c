@@ -13,37 +13,37 @@ struct loose_batch {
 static int next_batch(struct sp_store *store, int64_t boot, const struct loose_batch *after,
 		      struct loose_batch *out)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT stream, first, last FROM batch WHERE boot = ?1 AND loose > 0 AND"
 		      " (stream, first) > (?2, ?3) ORDER BY stream, first LIMIT 1",
 		      I(boot), I(after->stream), I(after->first));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	*out = (struct loose_batch){sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0)};
-	sp_sql_leave(stmt);
+	*out = (struct loose_batch){sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0)};
+	sp_rows_leave(rows);
 	return 1;
 }
 
-/// The record stays valid until the next step of `stmt`.
-static int place_event(struct sp_store *store, const struct sp_time_frame *frame, sqlite3_stmt *stmt)
+/// The record stays valid until the next step of `rows`.
+static int place_event(struct sp_store *store, const struct sp_time_frame *frame, struct sp_rows *rows)
 {
 	const struct sp_anchor none = {0};
 	struct sp_record record = {.device = frame->device,
 				   .stream = frame->stream,
 				   .boot = frame->boot,
-				   .seq = sp_sql_int(stmt, 0, 0),
-				   .mono_us = sp_sql_int(stmt, 1, 0),
-				   .type = sp_sql_text(stmt, 2),
-				   .instance = sp_sql_text(stmt, 3),
-				   .data = sp_sql_text(stmt, 4),
-				   .was_ms = sp_sql_int(stmt, 5, 0),
-				   .id = sp_sql_int(stmt, 6, 0)};
+				   .seq = sp_row_int(rows, 0, 0),
+				   .mono_us = sp_row_int(rows, 1, 0),
+				   .type = sp_row_text(rows, 2),
+				   .instance = sp_row_text(rows, 3),
+				   .data = sp_row_text(rows, 4),
+				   .was_ms = sp_row_int(rows, 5, 0),
+				   .id = sp_row_int(rows, 6, 0)};
 	int result = sp_time_place(store, frame, &none, record.mono_us, &record.when);
 	if (result == 0)
 		result =
-		    SQL_DO(store,
+		    SQL_DO(store->db,
 			   "UPDATE event SET t_ms = ?, err_ms = nullif(?, -1), placed = ? WHERE stream = ?"
 			   " AND seq = ?",
 			   I(record.when.t_ms), I(record.when.err_ms), I(record.when.by), I(record.stream),
@@ -71,39 +71,40 @@ static int place_batch(struct sp_store *store, struct sp_time_frame *frame, cons
 	int result = 0;
 	// One at a time: the event that a statement stands on is not to change under it.
 	for (int64_t seq = batch->first - 1; result == 0;) {
-		sqlite3_stmt *stmt = SQL_QUERY(
-		    store,
+		struct sp_rows *rows = SQL_QUERY(
+		    store->db,
 		    "SELECT seq, mono_us, type, instance, data, t_ms, id FROM event WHERE"
-		    " stream = ? AND seq > ? AND seq <= ? AND (placed >= ? OR ? OR (placed >= ? AND err_ms > "
+		    " stream = ? AND seq > ? AND seq <= ? AND (placed >= ? OR ? <> 0 OR (placed >= ? AND "
+		    "err_ms > "
 		    "?"
 		    " AND mono_us BETWEEN ? AND ?)) ORDER BY seq LIMIT 1",
 		    I(batch->stream), I(seq), I(batch->last), I(SP_PLACED_ARRIVAL), I(reach->all),
 		    I(SP_PLACED_ENVELOPE), I(SP_PLACE_SHARP_MS), I(reach->from_us), I(reach->to_us));
-		result = sp_sql_step(store, stmt);
+		result = sp_rows_next(store->db, rows);
 		if (result != 1)
 			break;
-		seq = sp_sql_int(stmt, 0, 0);
-		*lines_moved |= strcmp(sp_sql_text(stmt, 2), "line") == 0;
-		result = place_event(store, frame, stmt);
-		sp_sql_leave(stmt);
+		seq = sp_row_int(rows, 0, 0);
+		*lines_moved |= strcmp(sp_row_text(rows, 2), "line") == 0;
+		result = place_event(store, frame, rows);
+		sp_rows_leave(rows);
 	}
 	if (result == 0)
 		result = SQL_GET(
-		    store, &left,
+		    store->db, &left,
 		    "SELECT count(*) FROM event WHERE stream = ? AND seq BETWEEN ? AND ? AND (placed >= ? OR"
 		    " (placed >= ? AND err_ms > ?))",
 		    I(batch->stream), I(batch->first), I(batch->last), I(SP_PLACED_ARRIVAL),
 		    I(SP_PLACED_ENVELOPE), I(SP_PLACE_SHARP_MS));
 	if (result >= 0)
-		result = SQL_DO(store, "UPDATE batch SET loose = ? WHERE stream = ? AND first = ?", I(left),
-				I(batch->stream), I(batch->first));
+		result = SQL_DO(store->db, "UPDATE batch SET loose = ? WHERE stream = ? AND first = ?",
+				I(left), I(batch->stream), I(batch->first));
 	return result;
 }
 
 /// A stream's records rise in time: the ends of the stored ones are the ends of what was heard.
 static int span(struct sp_store *store, int64_t stream)
 {
-	return SQL_DO(store,
+	return SQL_DO(store->db,
 		      "UPDATE stream SET from_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed < ?2 "
 		      "AND type <> 'forgotten'"
 		      " ORDER BY seq LIMIT 1), to_ms = (SELECT t_ms FROM event WHERE stream = ?1 AND placed "

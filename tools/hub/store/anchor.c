@@ -22,15 +22,15 @@ enum {
 
 // ---- anchors ----------------------------------------------------------------------------------------
 
-static int one(struct sp_store *store, sqlite3_stmt *stmt, struct sp_anchor *out)
+static int one(struct sp_store *store, struct sp_rows *rows, struct sp_anchor *out)
 {
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	*out = (struct sp_anchor){0};
 	if (result != 1)
 		return result;
 	*out =
-	    (struct sp_anchor){true, sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0)};
-	sp_sql_leave(stmt);
+	    (struct sp_anchor){true, sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0)};
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -38,7 +38,7 @@ int sp_anchor_near(struct sp_store *store, int64_t boot, int64_t mono_us, struct
 		   struct sp_anchor *after)
 {
 	int result = one(store,
-			 SQL_QUERY(store,
+			 SQL_QUERY(store->db,
 				   "SELECT mono_us, t_ms, err_ms FROM anchor WHERE boot = ? AND mono_us <= ?"
 				   " AND refuted = 0 ORDER BY mono_us DESC LIMIT 1",
 				   I(boot), I(mono_us)),
@@ -46,7 +46,7 @@ int sp_anchor_near(struct sp_store *store, int64_t boot, int64_t mono_us, struct
 	if (result == 0)
 		result =
 		    one(store,
-			SQL_QUERY(store,
+			SQL_QUERY(store->db,
 				  "SELECT mono_us, t_ms, err_ms FROM anchor WHERE boot = ? AND mono_us > ?"
 				  " AND refuted = 0 ORDER BY mono_us LIMIT 1",
 				  I(boot), I(mono_us)),
@@ -56,8 +56,10 @@ int sp_anchor_near(struct sp_store *store, int64_t boot, int64_t mono_us, struct
 
 static int write_anchor(struct sp_store *store, int64_t boot, const struct sp_anchor *anchor, bool refuted)
 {
-	return SQL_DO(store, "INSERT OR REPLACE INTO anchor VALUES(?, ?, ?, ?, ?)", I(boot),
-		      I(anchor->mono_us), I(anchor->t_ms), I(anchor->err_ms), I(refuted));
+	return SQL_DO(store->db,
+		      "INSERT INTO anchor VALUES(?, ?, ?, ?, ?) ON CONFLICT (boot, mono_us) DO UPDATE SET "
+		      "t_ms = excluded.t_ms, err_ms = excluded.err_ms, refuted = excluded.refuted",
+		      I(boot), I(anchor->mono_us), I(anchor->t_ms), I(anchor->err_ms), I(refuted));
 }
 
 /// 1: nothing is gained by `anchor` while `known` is there. A known one that is worse goes.
@@ -68,7 +70,8 @@ static int weigh(struct sp_store *store, int64_t boot, const struct sp_anchor *k
 		return 0;
 	if (known->err_ms <= 2 * anchor->err_ms + GAIN_MS)
 		return 1;
-	return SQL_DO(store, "DELETE FROM anchor WHERE boot = ? AND mono_us = ?", I(boot), I(known->mono_us));
+	return SQL_DO(store->db, "DELETE FROM anchor WHERE boot = ? AND mono_us = ?", I(boot),
+		      I(known->mono_us));
 }
 
 struct dispute {
@@ -80,11 +83,12 @@ struct dispute {
 /// Latest first.
 static int read_anchors(struct sp_store *store, int64_t boot, struct dispute *dispute)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT mono_us, t_ms, err_ms, refuted FROM anchor WHERE boot = ? ORDER BY mono_us DESC",
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT mono_us, t_ms, err_ms, refuted FROM anchor WHERE boot = ? ORDER BY mono_us DESC",
 	    I(boot));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		if (dispute->count == dispute->room) {
 			dispute->room = dispute->room ? dispute->room * 2 : 64;
 			dispute->anchors =
@@ -93,8 +97,8 @@ static int read_anchors(struct sp_store *store, int64_t boot, struct dispute *di
 			dispute->refuted = sp_realloc(dispute->refuted, dispute->room);
 		}
 		dispute->anchors[dispute->count] = (struct sp_anchor){
-		    true, sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0)};
-		dispute->was[dispute->count] = sp_sql_int(stmt, 3, 0) != 0;
+		    true, sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0)};
+		dispute->was[dispute->count] = sp_row_int(rows, 3, 0) != 0;
 		dispute->refuted[dispute->count++] = false;
 	}
 	return result;
@@ -129,8 +133,9 @@ static int settle(struct sp_store *store, int64_t boot, const struct sp_anchor *
 		decide(&dispute, arrival);
 	for (size_t i = 0; result == 0 && i < dispute.count; i++) {
 		if (dispute.was[i] != dispute.refuted[i])
-			result = SQL_DO(store, "UPDATE anchor SET refuted = ? WHERE boot = ? AND mono_us = ?",
-					I(dispute.refuted[i]), I(boot), I(dispute.anchors[i].mono_us));
+			result =
+			    SQL_DO(store->db, "UPDATE anchor SET refuted = ? WHERE boot = ? AND mono_us = ?",
+				   I(dispute.refuted[i]), I(boot), I(dispute.anchors[i].mono_us));
 	}
 	free(dispute.anchors);
 	free(dispute.was);
@@ -145,14 +150,14 @@ static int goes_on_wrong(struct sp_store *store, int64_t boot, const struct sp_a
 	struct sp_anchor before;
 	int64_t refuted = 0;
 	int result = one(store,
-			 SQL_QUERY(store,
+			 SQL_QUERY(store->db,
 				   "SELECT mono_us, t_ms, err_ms FROM anchor WHERE boot = ? AND mono_us <= ?"
 				   " ORDER BY mono_us DESC LIMIT 1",
 				   I(boot), I(anchor->mono_us)),
 			 &before);
 	if (result < 0 || !before.known || !sp_place_agree(&before, anchor))
 		return result;
-	result = SQL_GET(store, &refuted, "SELECT refuted FROM anchor WHERE boot = ? AND mono_us = ?",
+	result = SQL_GET(store->db, &refuted, "SELECT refuted FROM anchor WHERE boot = ? AND mono_us = ?",
 			 I(boot), I(before.mono_us));
 	if (result >= 0 && refuted && anchor->mono_us - before.mono_us > ANCHOR_EVERY_US)
 		result = write_anchor(store, boot, anchor, true);
@@ -171,7 +176,7 @@ static int contest(struct sp_store *store, int64_t device, int64_t boot, const s
 	result = sp_anomaly(store, "clock_stepped", device, 0,
 			    "the board's clock jumped while it called itself synchronised");
 	if (result == 0)
-		result = SQL_GET(store, &disputes, "SELECT disputes FROM boot WHERE id = ?", I(boot));
+		result = SQL_GET(store->db, &disputes, "SELECT disputes FROM boot WHERE id = ?", I(boot));
 	if (result < 0 || disputes >= DISPUTES_MAX)
 		return result < 0 ? result : 0;
 	result = sp_arrival_read(store, boot, &arrival, &disputed);
@@ -180,10 +185,11 @@ static int contest(struct sp_store *store, int64_t device, int64_t boot, const s
 	if (result == 0)
 		result = settle(store, boot, &arrival);
 	if (result == 0)
-		result = SQL_DO(store, "UPDATE boot SET disputes = disputes + 1 WHERE id = ?", I(boot));
+		result = SQL_DO(store->db, "UPDATE boot SET disputes = disputes + 1 WHERE id = ?", I(boot));
 	// All of it, also what seemed to be placed well.
 	if (result == 0)
-		result = SQL_DO(store, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
+		result =
+		    SQL_DO(store->db, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
 	return result < 0 ? result : sp_time_again(store, device, boot, arrived_ms, 0, 0, true);
 }
 
@@ -212,19 +218,19 @@ int sp_anchor_add(struct sp_store *store, int64_t device, int64_t boot, const st
 
 int sp_arrival_read(struct sp_store *store, int64_t boot, struct sp_anchor *out, bool *disputed)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT arrival_mono_us, arrival_ms, arrival_err_ms, disputes FROM boot WHERE id = ?",
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db, "SELECT arrival_mono_us, arrival_ms, arrival_err_ms, disputes FROM boot WHERE id = ?",
 	    I(boot));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	*out = (struct sp_anchor){0};
 	*disputed = false;
 	if (result != 1)
 		return result;
-	if (sqlite3_column_type(stmt, 0) != SQLITE_NULL)
-		*out = (struct sp_anchor){true, sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0),
-					  sp_sql_int(stmt, 2, 0)};
-	*disputed = sp_sql_int(stmt, 3, 0) > 0;
-	sp_sql_leave(stmt);
+	if (!sp_row_is_null(rows, 0))
+		*out = (struct sp_anchor){true, sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0),
+					  sp_row_int(rows, 2, 0)};
+	*disputed = sp_row_int(rows, 3, 0) > 0;
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -265,10 +271,11 @@ int sp_arrival_add(struct sp_store *store, const struct sp_arrival *arrival, int
 	    latest + GAIN_MS > known.t_ms + (mono_us - known.mono_us) / 1000)
 		return 0;
 	result = SQL_DO(
-	    store, "UPDATE boot SET arrival_mono_us = ?, arrival_ms = ?, arrival_err_ms = ? WHERE id = ?",
+	    store->db, "UPDATE boot SET arrival_mono_us = ?, arrival_ms = ?, arrival_err_ms = ? WHERE id = ?",
 	    I(mono_us), I(latest), I(latest - earliest), I(boot));
 	if (result == 0 && news && known.known)
-		result = SQL_DO(store, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
+		result =
+		    SQL_DO(store->db, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
 	return result < 0 || !news ? result
 				   : sp_time_again(store, device, boot, arrival->arrived_ms, 0, -1, false);
 }

@@ -3,6 +3,7 @@
 // Attendance by school and day: from events where there are any, else from the school's own counts. A board's
 // events belong to the school where it stood on that day.
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,14 +32,14 @@ struct reading {
 
 static int read_timetables(struct reading *r)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    r->store, "SELECT DISTINCT timetable FROM register WHERE school = ? AND timetable <> ''",
+	struct sp_rows *rows = SQL_QUERY(
+	    r->store->db, "SELECT DISTINCT timetable FROM register WHERE school = ? AND timetable <> ''",
 	    T(r->school));
 	int result;
 	r->timetable_count = 0;
-	while ((result = sp_sql_step(r->store, stmt)) == 1) {
+	while ((result = sp_rows_next(r->store->db, rows)) == 1) {
 		if (r->timetable_count < SP_COUNT(r->timetables) &&
-		    sp_timetable_parse(&r->timetables[r->timetable_count], sp_sql_text(stmt, 0)) == 0)
+		    sp_timetable_parse(&r->timetables[r->timetable_count], sp_row_text(rows, 0)) == 0)
 			r->timetable_count++;
 	}
 	return result;
@@ -65,12 +66,12 @@ static int begin_of(const struct reading *r, int64_t day)
 
 static int read_boards(struct reading *r, int64_t noon_ms)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(r->store, BOARDS, T(r->school), I(noon_ms));
+	struct sp_rows *rows = SQL_QUERY(r->store->db, BOARDS, T(r->school), I(noon_ms));
 	int result;
 	r->board_count = 0;
-	while ((result = sp_sql_step(r->store, stmt)) == 1) {
+	while ((result = sp_rows_next(r->store->db, rows)) == 1) {
 		if (r->board_count < BOARDS_MAX)
-			r->boards[r->board_count++] = sp_sql_int(stmt, 0, 0);
+			r->boards[r->board_count++] = sp_row_int(rows, 0, 0);
 	}
 	return result;
 }
@@ -86,31 +87,32 @@ static void add(struct reading *r, const char *group, int64_t bin, int64_t perso
 /// One board: first arrivals were counted when they came.
 static int one_board(struct reading *r, int64_t board, int64_t day)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(r->store,
-				       "SELECT k.name, a.bin, a.persons FROM arrival a JOIN kiosk k ON k.id "
-				       "= a.kiosk WHERE a.device = ? AND"
-				       " a.day = ?",
-				       I(board), I(day));
+	struct sp_rows *rows =
+	    SQL_QUERY(r->store->db,
+		      "SELECT k.name, a.bin, a.persons FROM arrival a JOIN kiosk k ON k.id "
+		      "= a.kiosk WHERE a.device = ? AND"
+		      " a.day = ?",
+		      I(board), I(day));
 	int result;
-	while ((result = sp_sql_step(r->store, stmt)) == 1)
-		add(r, sp_sql_text(stmt, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0));
+	while ((result = sp_rows_next(r->store->db, rows)) == 1)
+		add(r, sp_row_text(rows, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0));
 	return result;
 }
 
 /// Several boards: somebody may have come by the doors of two of them.
 static int several_boards(struct reading *r, int64_t noon_ms, int64_t day)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    r->store,
-	    "SELECT k.name, (f.first_ms - ?4) / ?5, count(*) FROM (SELECT p.kiosk, min(p.t_ms) AS first_ms "
-	    "FROM"
-	    " punch p WHERE p.device IN (" BOARDS ") AND p.day = ?3 AND p.t_ms IS NOT NULL AND p.way <> 2 AND"
-	    " p.mark < 2 GROUP BY p.person) f JOIN kiosk k ON k.id = f.kiosk GROUP BY 1, 2",
+	struct sp_rows *rows = SQL_QUERY(
+	    r->store->db,
+	    "SELECT k.name, (f.t_ms - ?4) / ?5, count(*) FROM (SELECT p.kiosk, p.t_ms, row_number() OVER"
+	    " (PARTITION BY p.person ORDER BY p.t_ms, p.id) AS place FROM punch p WHERE p.device IN (" BOARDS
+	    ") AND p.day = ?3 AND p.t_ms IS NOT NULL AND p.way <> 2 AND p.mark < 2) f JOIN kiosk k ON"
+	    " k.id = f.kiosk WHERE f.place = 1 GROUP BY 1, 2",
 	    T(r->school), I(noon_ms), I(day), I(sp_local_day_ms(day)),
 	    I(SP_ATTENDANCE_BIN_MINUTES * INT64_C(60000)));
 	int result;
-	while ((result = sp_sql_step(r->store, stmt)) == 1)
-		add(r, sp_sql_text(stmt, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0));
+	while ((result = sp_rows_next(r->store->db, rows)) == 1)
+		add(r, sp_row_text(rows, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0));
 	return result;
 }
 
@@ -120,7 +122,7 @@ static int read_events(struct reading *r, int64_t noon_ms, int64_t day)
 	size_t with_data = 0;
 	for (size_t i = 0; i < r->board_count; i++) {
 		int64_t any = 0;
-		int result = SQL_GET(r->store, &any,
+		int result = SQL_GET(r->store->db, &any,
 				     "SELECT EXISTS(SELECT 1 FROM arrival WHERE device = ? AND day = ?)",
 				     I(r->boards[i]), I(day));
 		if (result < 0)
@@ -136,17 +138,17 @@ static int read_events(struct reading *r, int64_t noon_ms, int64_t day)
 
 static int read_details(struct reading *r, int64_t noon_ms, int64_t day)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(r->store,
-		      "SELECT count(*), total(t_ms IS NULL OR mark > 1) FROM punch WHERE device IN (" BOARDS
-		      ") AND day = ?3",
+	struct sp_rows *rows =
+	    SQL_QUERY(r->store->db,
+		      "SELECT count(*), coalesce(sum(CASE WHEN t_ms IS NULL OR mark > 1 THEN 1 ELSE 0 END), "
+		      "0) FROM punch WHERE device IN (" BOARDS ") AND day = ?3",
 		      T(r->school), I(noon_ms), I(day));
-	int result = sp_sql_step(r->store, stmt);
+	int result = sp_rows_next(r->store->db, rows);
 	if (result != 1)
 		return result;
-	r->figures->events = sp_sql_int(stmt, 0, 0);
-	r->figures->unplaced = sp_sql_int(stmt, 1, 0);
-	sp_sql_leave(stmt);
+	r->figures->events = sp_row_int(rows, 0, 0);
+	r->figures->unplaced = sp_row_int(rows, 1, 0);
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -178,15 +180,15 @@ static int read_counts(struct reading *r, int64_t board, int64_t day)
 		from = r->raw->begin_minute - WINDOW_MINUTES;
 		to = r->raw->begin_minute + WINDOW_MINUTES;
 	}
-	sqlite3_stmt *stmt = SQL_QUERY(r->store,
-				       "SELECT slot, minutes, groups FROM attendance WHERE device = ? AND "
-				       "day = ? AND slot >= ? AND slot < ?"
-				       " ORDER BY slot",
-				       I(board), I(day), I(from), I(to));
+	struct sp_rows *rows = SQL_QUERY(r->store->db,
+					 "SELECT slot, minutes, groups FROM attendance WHERE device = ? AND "
+					 "day = ? AND slot >= ? AND slot < ?"
+					 " ORDER BY slot",
+					 I(board), I(day), I(from), I(to));
 	int result;
-	while ((result = sp_sql_step(r->store, stmt)) == 1) {
+	while ((result = sp_rows_next(r->store->db, rows)) == 1) {
 		r->raw->basis = SP_ATTENDANCE_COUNTS;
-		add_slot(r, sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 1), sp_sql_text(stmt, 2));
+		add_slot(r, sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 1), sp_row_text(rows, 2));
 	}
 	return result;
 }
@@ -239,17 +241,18 @@ int sp_store_attendance(struct sp_store *store, const struct sp_attendance_filte
 	r->filter = filter;
 	r->raw = sp_alloc(sizeof(*r->raw));
 	r->figures = sp_alloc(sizeof(*r->figures));
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT min(area), school, min(school_name) FROM register WHERE ?1 IS "
-				       "NULL OR school = ?1 GROUP BY"
-				       " school ORDER BY 1, 2",
-				       T(filter->school));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT min(area), school, min(school_name) FROM register WHERE ?1 IS "
+		      "NULL OR school = ?1 GROUP BY"
+		      " school ORDER BY 1, 2",
+		      T(filter->school));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		sqlite3_snprintf(sizeof(r->school), r->school, "%s", sp_sql_text(stmt, 1));
-		result = read_school(r, sp_sql_text(stmt, 0), sp_sql_text(stmt, 2), row, arg);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		snprintf(r->school, sizeof(r->school), "%s", sp_row_text(rows, 1));
+		result = read_school(r, sp_row_text(rows, 0), sp_row_text(rows, 2), row, arg);
 		if (result < 0) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			break;
 		}
 	}

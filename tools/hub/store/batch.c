@@ -14,22 +14,22 @@
 static int judge(struct sp_store *store, int64_t stream, const struct sp_feed_envelope *envelope,
 		 enum sp_verdict *verdict)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT first, last, digest FROM batch WHERE stream = ? AND first <= ? ORDER BY"
 		      " first DESC LIMIT 1",
 		      I(stream), I(envelope->last));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	*verdict = SP_VERDICT_STORED;
 	if (result != 1)
 		return result;
-	int64_t first = sp_sql_int(stmt, 0, 0), last = sp_sql_int(stmt, 1, 0);
+	int64_t first = sp_row_int(rows, 0, 0), last = sp_row_int(rows, 1, 0);
 	if (last >= envelope->first) {
 		bool same = first == envelope->first && last == envelope->last &&
-			    strcmp(sp_sql_text(stmt, 2), envelope->digest) == 0;
+			    strcmp(sp_row_text(rows, 2), envelope->digest) == 0;
 		*verdict = same ? SP_VERDICT_DUPLICATE : SP_VERDICT_CONFLICT;
 	}
-	sp_sql_leave(stmt);
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -46,10 +46,11 @@ static int heard(struct sp_store *store, int64_t device, const struct sp_arrival
 		 int64_t events)
 {
 	sp_touch(&store->devices, device);
-	return SQL_DO(store,
-		      "UPDATE device SET last_heard_ms = nullif(max(coalesce(last_heard_ms, -1), ?2), -1),"
-		      " shard = ?3, events = events + ?4 WHERE id = ?1",
-		      I(device), I(at_ms), T(arrival->shard), I(events));
+	return SQL_DO(
+	    store->db,
+	    "UPDATE device SET last_heard_ms = nullif(greatest(coalesce(last_heard_ms, -1), ?2), -1),"
+	    " shard = ?3, events = events + ?4 WHERE id = ?1",
+	    I(device), I(at_ms), T(arrival->shard), I(events));
 }
 
 /// The same range with another digest: of a batch of which the board has erased something?
@@ -69,8 +70,8 @@ static int unread(struct sp_store *store, const struct sp_arrival *arrival, cons
 		  const char *fault)
 {
 	char why[128];
-	sqlite3_snprintf(sizeof(why), why, "record %lld, type \"%s\", is stored but not understood",
-			 event->seq, event->type);
+	snprintf(why, sizeof(why), "record %" PRId64 ", type \"%s\", is stored but not understood",
+		 event->seq, event->type);
 	return sp_store_set_aside(store, fault, arrival->device, event->type, why);
 }
 
@@ -80,20 +81,21 @@ static int store_event(struct sp_store *store, const struct sp_arrival *arrival,
 		       struct sp_placed *when)
 {
 	const struct sp_anchor own = {event->placed, event->mono_us, event->t_ms, event->err_ms};
+	int64_t id = 0;
 	int result = sp_time_place(store, frame, &own, event->mono_us, when);
 	char *kept = sp_attendance_kept(event->type, event->data);
 	if (result == 0)
-		result =
-		    SQL_DO(store,
-			   "INSERT INTO event(stream, seq, type, instance, mono_us, t_ms, err_ms, placed,"
-			   " arrived_ms, data) VALUES(?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?)",
-			   I(frame->stream), I(event->seq), T(event->type), T(event->device),
-			   I(event->mono_us), I(when->t_ms), I(when->err_ms), I(when->by),
-			   I(arrival->arrived_ms), T(kept ? kept : event->data));
+		result = SQL_GET(
+		    store->db, &id,
+		    "INSERT INTO event(stream, seq, type, instance, mono_us, t_ms, err_ms, placed,"
+		    " arrived_ms, data) VALUES(?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?) RETURNING id",
+		    I(frame->stream), I(event->seq), T(event->type), T(event->device), I(event->mono_us),
+		    I(when->t_ms), I(when->err_ms), I(when->by), I(arrival->arrived_ms),
+		    T(kept ? kept : event->data));
 	free(kept);
 	if (result < 0)
 		return result;
-	const struct sp_record record = {.id = sqlite3_last_insert_rowid(store->db),
+	const struct sp_record record = {.id = id,
 					 .device = frame->device,
 					 .stream = frame->stream,
 					 .boot = frame->boot,
@@ -129,14 +131,14 @@ static int store_events(struct sp_store *store, const struct sp_arrival *arrival
 		to_ms = when.t_ms > to_ms ? when.t_ms : to_ms;
 	}
 	int result =
-	    SQL_DO(store, "INSERT INTO batch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", I(frame->stream),
+	    SQL_DO(store->db, "INSERT INTO batch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", I(frame->stream),
 		   I(message->envelope.first), I(message->envelope.last), T(message->envelope.digest),
 		   I(frame->boot), I(arrival->arrived_ms), I(loose), I(message->envelope.redacted));
 	if (result < 0 || to_ms < 0)
 		return result;
-	return SQL_DO(store,
-		      "UPDATE stream SET boot = ?2, from_ms = min(coalesce(from_ms, ?3), ?3),"
-		      " to_ms = max(coalesce(to_ms, ?4), ?4) WHERE id = ?1",
+	return SQL_DO(store->db,
+		      "UPDATE stream SET boot = ?2, from_ms = least(coalesce(from_ms, ?3), ?3),"
+		      " to_ms = greatest(coalesce(to_ms, ?4), ?4) WHERE id = ?1",
 		      I(frame->stream), I(frame->boot), I(from_ms), I(to_ms));
 }
 
@@ -159,8 +161,8 @@ static int learn(struct sp_store *store, const struct sp_arrival *arrival, int64
 			result = sp_time_own(store, device, boot, &own, arrival->arrived_ms);
 	}
 	if (result == 0)
-		result = SQL_DO(store, "UPDATE stream SET boot = ? WHERE id = ? AND boot IS NULL", I(boot),
-				I(stream));
+		result = SQL_DO(store->db, "UPDATE stream SET boot = ? WHERE id = ? AND boot IS NULL",
+				I(boot), I(stream));
 	if (result == 0)
 		result = sp_time_frame(store, arrival, device, boot, stream, clk_boot, &envelope->clk, frame);
 	return result;
@@ -219,7 +221,7 @@ static int is_stale(struct sp_store *store, int64_t device, const struct sp_feed
 {
 	int64_t stale = 0;
 	int result =
-	    SQL_GET(store, &stale, "SELECT 1 FROM device WHERE id = ? AND boot = ? AND birth_mono_us > ?",
+	    SQL_GET(store->db, &stale, "SELECT 1 FROM device WHERE id = ? AND boot = ? AND birth_mono_us > ?",
 		    I(device), T(state->boot), I(state->clk.mono_us));
 	return result < 0 ? result : (int)stale;
 }
@@ -229,8 +231,9 @@ static int set_presence(struct sp_store *store, int64_t device, const struct sp_
 	int64_t presence = state->presence == SP_FEED_ONLINE ? SP_PRESENCE_ONLINE : SP_PRESENCE_STOPPED;
 	// A retained message that is read again is no news: the time of the change stays.
 	return SQL_DO(
-	    store,
-	    "UPDATE device SET presence_ms = iif(presence = ?2 AND session = ?3, presence_ms, ?6),"
+	    store->db,
+	    "UPDATE device SET presence_ms = CASE WHEN presence = ?2 AND session = ?3 THEN presence_ms ELSE "
+	    "?6 END,"
 	    " presence = ?2, session = ?3, boot = ?4, version = ?5, birth_mono_us = ?7 WHERE id = ?1",
 	    I(device), I(presence), T(state->session), T(state->boot), T(state->version), I(store->now_ms),
 	    I(state->clk.mono_us));
@@ -239,13 +242,13 @@ static int set_presence(struct sp_store *store, int64_t device, const struct sp_
 static int will(struct sp_store *store, const struct sp_feed_state *state)
 {
 	int64_t device = 0;
-	int result =
-	    SQL_GET(store, &device, "SELECT id FROM device WHERE name = ? AND session = ? AND presence = ?",
-		    T(state->device), T(state->session), I(SP_PRESENCE_ONLINE));
+	int result = SQL_GET(store->db, &device,
+			     "SELECT id FROM device WHERE name = ? AND session = ? AND presence = ?",
+			     T(state->device), T(state->session), I(SP_PRESENCE_ONLINE));
 	if (result != 1)
 		return result;
 	sp_touch(&store->devices, device);
-	result = SQL_DO(store, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
+	result = SQL_DO(store->db, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
 			I(SP_PRESENCE_LOST), I(store->now_ms), I(device));
 	return result < 0 ? result : sp_silence_lost(store, device);
 }
@@ -309,19 +312,19 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		   const struct sp_feed_message *message, const struct sp_feed_state *state,
 		   enum sp_verdict *verdict)
 {
-	int result = SQL_DO(store, "SAVEPOINT message");
+	int result = SQL_DO(store->db, "SAVEPOINT message");
 	if (result == 0)
 		result = one_message(store, arrival, message, state, verdict);
 	if (result == -EEXIST) {
-		char why[sizeof(store->error)];
-		snprintf(why, sizeof(why), "%s", store->error);
+		char why[256];
+		snprintf(why, sizeof(why), "%.255s", sp_db_error(store->db));
 		*verdict = SP_VERDICT_CONFLICT;
-		result = SQL_DO(store, "ROLLBACK TO message");
+		result = SQL_DO(store->db, "ROLLBACK TO message");
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,
 						    message ? message->envelope.stream : "state", why);
 	}
-	return result < 0 ? result : SQL_DO(store, "RELEASE message");
+	return result < 0 ? result : SQL_DO(store->db, "RELEASE message");
 }
 
 int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,

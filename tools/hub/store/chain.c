@@ -12,7 +12,7 @@ static int find_clone(struct sp_store *store, int64_t device, const struct sp_st
 		      int64_t prev)
 {
 	int64_t other = 0;
-	int result = SQL_GET(store, &other, "SELECT id FROM stream WHERE prev = ? AND id != ?", I(prev),
+	int result = SQL_GET(store->db, &other, "SELECT id FROM stream WHERE prev = ? AND id != ?", I(prev),
 			     I(stream->id));
 	if (result != 1)
 		return result;
@@ -29,7 +29,7 @@ static int follow(struct sp_store *store, int64_t device, const struct sp_stream
 		return sp_anomaly(store, "chain_missing", device, stream->id,
 				  "it names itself, or a stream of another class, as its predecessor");
 	if (result == 0)
-		result = SQL_DO(store, "UPDATE stream SET opened = 1, prev = ? WHERE id = ?", I(prev.id),
+		result = SQL_DO(store->db, "UPDATE stream SET opened = 1, prev = ? WHERE id = ?", I(prev.id),
 				I(stream->id));
 	if (result == 0 && opened->prev_last < prev.issued)
 		result = sp_anomaly(store, "rollback", device, prev.id,
@@ -39,7 +39,8 @@ static int follow(struct sp_store *store, int64_t device, const struct sp_stream
 		result = sp_gap_issued(store, &prev, opened->prev_last);
 	// With two successors the larger word stands: the smaller one was reported as a rollback.
 	if (result == 0)
-		result = SQL_DO(store, "UPDATE stream SET final = max(coalesce(final, 0), ?) WHERE id = ?",
+		result = SQL_DO(store->db,
+				"UPDATE stream SET final = greatest(coalesce(final, 0), ?) WHERE id = ?",
 				I(opened->prev_last), I(prev.id));
 	if (result == 0)
 		result = find_clone(store, device, stream, prev.id);
@@ -53,7 +54,7 @@ static int find_stranger(struct sp_store *store, int64_t device, const struct sp
 			 int64_t *found)
 {
 	return SQL_GET(
-	    store, found,
+	    store->db, found,
 	    "SELECT id FROM stream s WHERE device = ?1 AND class = ?2 AND id != ?3 AND prev IS NULL AND"
 	    " (opened = 1 OR EXISTS(SELECT 1 FROM gap WHERE stream = s.id AND first = 1 AND kind > 0))"
 	    " LIMIT 1",
@@ -78,7 +79,7 @@ int sp_chain_opened(struct sp_store *store, int64_t device, struct sp_stream_row
 					? "the journal was corrupt and was set aside: a new one begins"
 					: "a new journal begins where one was known");
 	if (result >= 0)
-		result = SQL_DO(store, "UPDATE stream SET opened = 1 WHERE id = ?", I(stream->id));
+		result = SQL_DO(store->db, "UPDATE stream SET opened = 1 WHERE id = ?", I(stream->id));
 	return result;
 }
 
@@ -133,14 +134,15 @@ static int held(struct sp_store *store, int64_t device, const struct sp_feed_hel
 static int next_before(struct sp_store *store, int64_t device, const char *held_names, int64_t after,
 		       int64_t *stream)
 {
-	return SQL_GET(
-	    store, stream,
-	    "WITH RECURSIVE held(id) AS (SELECT id FROM stream WHERE device = ?1 AND"
-	    " instr(?2, name) > 0), before(id) AS (SELECT prev FROM stream WHERE id IN held AND prev"
-	    " IS NOT NULL UNION SELECT s.prev FROM stream s JOIN before ON s.id = before.id WHERE"
-	    " s.prev IS NOT NULL) SELECT min(id) FROM before WHERE id > ?3 AND id NOT IN held AND"
-	    " EXISTS(SELECT 1 FROM gap WHERE stream = before.id AND kind = 0)",
-	    I(device), T(held_names), I(after));
+	return SQL_GET(store->db, stream,
+		       "WITH RECURSIVE held(id) AS (SELECT id FROM stream WHERE device = ?1 AND"
+		       " replace(?2, name, '') <> ?2), before(id) AS (SELECT prev FROM stream WHERE id IN "
+		       "(SELECT id FROM held) AND prev"
+		       " IS NOT NULL UNION SELECT s.prev FROM stream s JOIN before ON s.id = before.id WHERE"
+		       " s.prev IS NOT NULL) SELECT min(id) FROM before WHERE id > ?3 AND id NOT IN (SELECT "
+		       "id FROM held) AND"
+		       " EXISTS(SELECT 1 FROM gap WHERE stream = before.id AND kind = 0)",
+		       I(device), T(held_names), I(after));
 }
 
 /// The next one that is not held at all. Only a birth said now proves that: one that a broker repeats
@@ -151,8 +153,8 @@ static int next_absent(struct sp_store *store, int64_t device, const char *held_
 		       int64_t *stream)
 {
 	return SQL_GET(
-	    store, stream,
-	    "SELECT min(id) FROM stream s WHERE device = ?1 AND id > ?3 AND instr(?2, name) = 0 AND"
+	    store->db, stream,
+	    "SELECT min(id) FROM stream s WHERE device = ?1 AND id > ?3 AND replace(?2, name, '') = ?2 AND"
 	    " EXISTS(SELECT 1 FROM gap WHERE stream = s.id AND kind = 0)",
 	    I(device), T(held_names), I(after));
 }

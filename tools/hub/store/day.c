@@ -32,18 +32,18 @@ void sp_watch_point(struct sp_watch *day, int64_t t_ms, enum sp_line_state state
 /// watches.
 static int read_points(struct sp_store *store, struct sp_watch *day)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
-		      "SELECT max(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause FROM line_point p "
-		      "JOIN stream s"
-		      " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND NOT p.retold AND p.t_ms >="
-		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND NOT"
-		      " retold AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
-		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT greatest(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause FROM line_point p "
+	    "JOIN stream s"
+	    " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND p.retold = 0 AND p.t_ms >="
+	    " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND"
+	    " retold = 0 AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
+	    I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		sp_watch_point(day, sp_sql_int(stmt, 0, 0), (enum sp_line_state)sp_sql_int(stmt, 1, 0),
-			       sp_sql_text(stmt, 2));
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		sp_watch_point(day, sp_row_int(rows, 0, 0), (enum sp_line_state)sp_row_int(rows, 1, 0),
+			       sp_row_text(rows, 2));
 	day->reach_ms =
 	    day->strip.point_count && day->points[0].t_ms < day->from_ms ? day->points[0].t_ms : day->from_ms;
 	return result;
@@ -52,33 +52,33 @@ static int read_points(struct sp_store *store, struct sp_watch *day)
 static int read_heard(struct sp_store *store, struct sp_watch *day)
 {
 	// Each opening begins with a fact: from its last one to the first measurement, the board was there.
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
-	    "SELECT coalesce((SELECT min(f.to_ms, s.from_ms) FROM stream f WHERE f.device = s.device AND"
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT coalesce((SELECT least(f.to_ms, s.from_ms) FROM stream f WHERE f.device = s.device AND"
 	    " f.boot = s.boot AND f.class = 0 AND f.from_ms <= s.from_ms ORDER BY f.from_ms DESC LIMIT 1),"
 	    " s.from_ms), s.to_ms FROM stream s WHERE s.device = ? AND s.to_ms >= ? AND s.from_ms < ?",
 	    I(day->device), I(day->reach_ms), I(day->to_ms));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, sp_sql_int(stmt, 0, 0),
-			 sp_sql_int(stmt, 1, 0));
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, sp_row_int(rows, 0, 0),
+			 sp_row_int(rows, 1, 0));
 	if (result < 0)
 		return result;
 	// A session that the broker still keeps alive stands for the boot it was born in.
-	stmt = SQL_QUERY(
-	    store,
-	    "SELECT max(s.to_ms), d.last_heard_ms FROM device d JOIN stream s ON s.device = d.id JOIN boot b"
-	    " ON b.id = s.boot WHERE d.id = ? AND d.presence = ? AND b.name = d.boot",
-	    I(day->device), I(SP_PRESENCE_ONLINE));
-	result = sp_sql_step(store, stmt);
+	rows = SQL_QUERY(store->db,
+			 "SELECT max(s.to_ms), max(d.last_heard_ms) FROM device d JOIN stream s ON s.device "
+			 "= d.id JOIN boot b"
+			 " ON b.id = s.boot WHERE d.id = ? AND d.presence = ? AND b.name = d.boot",
+			 I(day->device), I(SP_PRESENCE_ONLINE));
+	result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	int64_t last_ms = sp_sql_int(stmt, 0, INT64_MAX), until_ms = sp_sql_int(stmt, 1, -1);
+	int64_t last_ms = sp_row_int(rows, 0, INT64_MAX), until_ms = sp_row_int(rows, 1, -1);
 	if (!sp_is_silent(store, until_ms, day->now_ms))
 		until_ms = day->now_ms;
 	if (last_ms < until_ms)
 		add_span(&day->strip.heard, &day->strip.heard_count, &day->heard_room, last_ms, until_ms);
-	sp_sql_leave(stmt);
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -86,8 +86,8 @@ static int read_heard(struct sp_store *store, struct sp_watch *day)
 /// to the next opening, at its beginning back to the one before.
 static int read_holes(struct sp_store *store, struct sp_watch *day)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT coalesce((SELECT t_ms FROM event WHERE stream = g.stream AND seq < g.first ORDER BY seq "
 	    "DESC"
 	    " LIMIT 1), (SELECT max(to_ms) FROM stream p WHERE p.device = ?1 AND p.class = 0 AND p.to_ms <"
@@ -100,8 +100,8 @@ static int read_holes(struct sp_store *store, struct sp_watch *day)
 	    " AND s.class = 0 AND s.from_ms IS NOT NULL",
 	    I(day->device), I(INT64_MAX));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		int64_t from_ms = sp_sql_int(stmt, 0, 0), to_ms = sp_sql_int(stmt, 1, 0);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		int64_t from_ms = sp_row_int(rows, 0, 0), to_ms = sp_row_int(rows, 1, 0);
 		if (to_ms >= day->reach_ms && from_ms < day->to_ms)
 			add_span(&day->strip.holes, &day->strip.hole_count, &day->hole_room, from_ms, to_ms);
 	}
@@ -183,35 +183,34 @@ static int one_line(struct sp_store *store, struct sp_watch *day, const struct s
 	return result;
 }
 
+/// Each line that `rows` names.
+static int each_line(struct sp_store *store, const struct sp_watch *stretch, struct sp_rows *rows,
+		     void (*row)(void *arg, const struct sp_line_view *line,
+				 const struct sp_segment *segments, size_t count),
+		     void *arg)
+{
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		struct sp_watch day = *stretch;
+		struct sp_line_view view;
+		day.device = sp_row_int(rows, SP_LINE_COLUMN_DEVICE, 0);
+		day.line = sp_row_int(rows, SP_LINE_COLUMN_LINE, 0);
+		sp_line_view(store, rows, &view);
+		result = one_line(store, &day, &view, row, arg);
+		if (result < 0) {
+			sp_rows_leave(rows);
+			return result;
+		}
+	}
+	return result;
+}
+
 int sp_store_day(struct sp_store *store, int64_t from_ms, int64_t to_ms, int64_t now_ms,
 		 void (*row)(void *arg, const struct sp_line_view *line, const struct sp_segment *segments,
 			     size_t count),
 		 void *arg)
 {
-	// Both kinds of lines in one statement, as sp_store_lines() has them in two.
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
-	    "SELECT * FROM (SELECT " SP_LINE_COLUMNS
-	    " FROM register r LEFT JOIN device d ON d.name = r.device LEFT JOIN line l ON l.device = d.id AND"
-	    " l.name = r.line ORDER BY r.area, r.school, r.site, r.line) UNION ALL SELECT * FROM "
-	    "(SELECT " SP_LINE_COLUMNS
-	    " FROM device d LEFT JOIN line l ON l.device = d.id LEFT JOIN register r ON 0"
-	    " WHERE NOT EXISTS(SELECT 1 FROM register k WHERE k.device = d.name AND (l.name IS NULL OR"
-	    " k.line = l.name)) ORDER BY d.name, l.name)");
-	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		struct sp_watch day = {.device = sp_sql_int(stmt, SP_LINE_COLUMN_DEVICE, 0),
-				       .line = sp_sql_int(stmt, SP_LINE_COLUMN_LINE, 0),
-				       .from_ms = from_ms,
-				       .to_ms = to_ms,
-				       .now_ms = now_ms};
-		struct sp_line_view view;
-		sp_line_view(store, stmt, &view);
-		result = one_line(store, &day, &view, row, arg);
-		if (result < 0) {
-			sp_sql_leave(stmt);
-			return result;
-		}
-	}
-	return result;
+	const struct sp_watch stretch = {.from_ms = from_ms, .to_ms = to_ms, .now_ms = now_ms};
+	int result = each_line(store, &stretch, sp_lines_registered(store), row, arg);
+	return result < 0 ? result : each_line(store, &stretch, sp_lines_heard(store), row, arg);
 }

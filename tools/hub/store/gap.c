@@ -5,6 +5,7 @@
 #include "tools/hub/store/store_priv.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 struct sp_gap_range {
 	int64_t first, last;
@@ -20,7 +21,7 @@ static int insert(struct sp_store *store, int64_t stream, int64_t first, int64_t
 {
 	if (first > last)
 		return 0;
-	return SQL_DO(store, "INSERT INTO gap VALUES(?, ?, ?, ?, ?, ?)", I(stream), I(first), I(last),
+	return SQL_DO(store->db, "INSERT INTO gap VALUES(?, ?, ?, ?, ?, ?)", I(stream), I(first), I(last),
 		      I(kind), T(reason), I(at_ms));
 }
 
@@ -29,20 +30,21 @@ static int insert(struct sp_store *store, int64_t stream, int64_t first, int64_t
 static int take(struct sp_store *store, int64_t stream, int64_t first, int64_t last, int64_t least,
 		int64_t most, struct range *out)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT first, last, kind, at_ms, reason FROM gap WHERE stream = ?1 AND first <= ?3 AND"
 		      " first >= coalesce((SELECT max(first) FROM gap WHERE stream = ?1 AND first <= ?2), ?2)"
 		      " AND last >= ?2 AND kind BETWEEN ?4 AND ?5 ORDER BY first LIMIT 1",
 		      I(stream), I(first), I(last), I(least), I(most));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	*out = (struct range){sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0), sp_sql_int(stmt, 2, 0),
-			      sp_sql_int(stmt, 3, 0), ""};
-	sqlite3_snprintf(sizeof(out->reason), out->reason, "%s", sp_sql_text(stmt, 4));
-	sp_sql_leave(stmt);
-	result = SQL_DO(store, "DELETE FROM gap WHERE stream = ? AND first = ?", I(stream), I(out->first));
+	*out = (struct range){sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0), sp_row_int(rows, 2, 0),
+			      sp_row_int(rows, 3, 0), ""};
+	snprintf(out->reason, sizeof(out->reason), "%s", sp_row_text(rows, 4));
+	sp_rows_leave(rows);
+	result =
+	    SQL_DO(store->db, "DELETE FROM gap WHERE stream = ? AND first = ?", I(stream), I(out->first));
 	return result < 0 ? result : 1;
 }
 
@@ -61,7 +63,7 @@ static int put_back(struct sp_store *store, int64_t stream, const struct range *
 static int set_issued(struct sp_store *store, struct sp_stream_row *stream, int64_t last)
 {
 	stream->issued = last;
-	return SQL_DO(store, "UPDATE stream SET issued = ? WHERE id = ?", I(last), I(stream->id));
+	return SQL_DO(store->db, "UPDATE stream SET issued = ? WHERE id = ?", I(last), I(stream->id));
 }
 
 int sp_gap_issued(struct sp_store *store, struct sp_stream_row *stream, int64_t last)
@@ -130,15 +132,15 @@ int sp_gap_settled(struct sp_store *store, int64_t stream, struct sp_feed_ack *a
 {
 	int64_t issued = 0, settled_from = 1;
 	bool open = false;
-	int result = SQL_GET(store, &issued, "SELECT issued FROM stream WHERE id = ?", I(stream));
+	int result = SQL_GET(store->db, &issued, "SELECT issued FROM stream WHERE id = ?", I(stream));
 	if (result < 0)
 		return result;
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT first, last FROM gap WHERE stream = ? AND kind = 0 ORDER BY first", I(stream));
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db, "SELECT first, last FROM gap WHERE stream = ? AND kind = 0 ORDER BY first", I(stream));
 	ack->upto = 0;
 	ack->have_count = 0;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		int64_t first = sp_sql_int(stmt, 0, 0);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		int64_t first = sp_row_int(rows, 0, 0);
 		if (!open)
 			ack->upto = first - 1;
 		else if (first > settled_from && ack->have_count < SP_FEED_HAVE_MAX) {
@@ -146,9 +148,9 @@ int sp_gap_settled(struct sp_store *store, int64_t stream, struct sp_feed_ack *a
 			ack->have[ack->have_count++].to = first - 1;
 		}
 		open = true;
-		settled_from = sp_sql_int(stmt, 1, 0) + 1;
+		settled_from = sp_row_int(rows, 1, 0) + 1;
 		if (ack->have_count == SP_FEED_HAVE_MAX) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			return 0;
 		}
 	}

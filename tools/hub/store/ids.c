@@ -11,57 +11,60 @@ enum { SET_ASIDE_ROWS_MAX = 1000 };
 int sp_device_at_home(struct sp_store *store, const char *name, const char *shard)
 {
 	int64_t home = 1;
-	int result = SQL_GET(store, &home,
-			     "SELECT coalesce((SELECT max(shard = ?2) FROM register WHERE device = ?1),"
-			     " (SELECT shard = ?2 FROM device WHERE name = ?1), 1)",
-			     T(name), T(shard));
+	int result =
+	    SQL_GET(store->db, &home,
+		    "SELECT coalesce((SELECT max(CASE WHEN shard = ?2 THEN 1 ELSE 0 END) FROM register WHERE "
+		    "device = ?1),"
+		    " (SELECT CASE WHEN shard = ?2 THEN 1 ELSE 0 END FROM device WHERE name = ?1), 1)",
+		    T(name), T(shard));
 	return result < 0 ? result : (int)home;
 }
 
 int sp_device_row(struct sp_store *store, const char *name, const char *shard, int64_t *id)
 {
-	int result = SQL_GET(store, id, "SELECT id FROM device WHERE name = ?", T(name));
+	int result = SQL_GET(store->db, id, "SELECT id FROM device WHERE name = ?", T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
-	result = SQL_DO(store, "INSERT INTO device(name, shard, first_heard_ms) VALUES(?, ?, ?)", T(name),
-			T(shard), I(store->now_ms));
-	*id = sqlite3_last_insert_rowid(store->db);
-	return result;
+	result = SQL_GET(store->db, id,
+			 "INSERT INTO device(name, shard, first_heard_ms) VALUES(?, ?, ?) RETURNING id",
+			 T(name), T(shard), I(store->now_ms));
+	return result < 0 ? result : 0;
 }
 
 int sp_boot_row(struct sp_store *store, int64_t device, const char *name, int64_t *id)
 {
 	int result =
-	    SQL_GET(store, id, "SELECT id FROM boot WHERE device = ? AND name = ?", I(device), T(name));
+	    SQL_GET(store->db, id, "SELECT id FROM boot WHERE device = ? AND name = ?", I(device), T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
-	result = SQL_DO(store, "INSERT INTO boot(device, name) VALUES(?, ?)", I(device), T(name));
-	*id = sqlite3_last_insert_rowid(store->db);
-	return result;
+	result = SQL_GET(store->db, id, "INSERT INTO boot(device, name) VALUES(?, ?) RETURNING id", I(device),
+			 T(name));
+	return result < 0 ? result : 0;
 }
 
 int sp_stream_get(struct sp_store *store, int64_t device, const char *name, enum sp_record_class cls,
 		  struct sp_stream_row *out)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT id, class, opened, issued, final FROM stream WHERE device = ? AND name = ?",
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db, "SELECT id, class, opened, issued, final FROM stream WHERE device = ? AND name = ?",
 	    I(device), T(name));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result < 0)
 		return result;
 	if (result == 1) {
-		*out = (struct sp_stream_row){.id = sp_sql_int(stmt, 0, 0),
-					      .cls = (enum sp_record_class)sp_sql_int(stmt, 1, 0),
-					      .opened = sp_sql_int(stmt, 2, 0) != 0,
-					      .issued = sp_sql_int(stmt, 3, 0),
-					      .final = sp_sql_int(stmt, 4, -1)};
-		sp_sql_leave(stmt);
+		*out = (struct sp_stream_row){.id = sp_row_int(rows, 0, 0),
+					      .cls = (enum sp_record_class)sp_row_int(rows, 1, 0),
+					      .opened = sp_row_int(rows, 2, 0) != 0,
+					      .issued = sp_row_int(rows, 3, 0),
+					      .final = sp_row_int(rows, 4, -1)};
+		sp_rows_leave(rows);
 		return 0;
 	}
-	result = SQL_DO(store, "INSERT INTO stream(device, name, class) VALUES(?, ?, ?)", I(device), T(name),
-			I(cls));
-	*out = (struct sp_stream_row){.id = sqlite3_last_insert_rowid(store->db), .cls = cls, .final = -1};
-	return result;
+	*out = (struct sp_stream_row){.cls = cls, .final = -1};
+	result = SQL_GET(store->db, &out->id,
+			 "INSERT INTO stream(device, name, class) VALUES(?, ?, ?) RETURNING id", I(device),
+			 T(name), I(cls));
+	return result < 0 ? result : 0;
 }
 
 int sp_anomaly(struct sp_store *store, const char *kind, int64_t device, int64_t stream, const char *format,
@@ -73,9 +76,9 @@ int sp_anomaly(struct sp_store *store, const char *kind, int64_t device, int64_t
 	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
 	store->seen_changes = true;
-	return SQL_DO(store,
-		      "INSERT INTO anomaly VALUES(?1, ?2, ?3, ?4, ?5, ?5, 1) ON CONFLICT DO UPDATE SET"
-		      " detail = ?4, last_ms = ?5, count = count + 1",
+	return SQL_DO(store->db,
+		      "INSERT INTO anomaly VALUES(?1, ?2, ?3, ?4, ?5, ?5, 1) ON CONFLICT (kind, device,"
+		      " stream) DO UPDATE SET detail = ?4, last_ms = ?5, count = anomaly.count + 1",
 		      T(kind), I(device), I(stream), T(detail), I(store->now_ms));
 }
 
@@ -84,15 +87,16 @@ int sp_store_set_aside(struct sp_store *store, const char *fault, const char *de
 		       const char *why)
 {
 	int64_t known = 0;
-	int result = SQL_GET(store, &known,
+	int result = SQL_GET(store->db, &known,
 			     "SELECT EXISTS(SELECT 1 FROM set_aside WHERE fault = ?1 AND device = ?2) OR"
 			     " (SELECT count(*) FROM set_aside) < ?3",
 			     T(fault), T(device), I(SET_ASIDE_ROWS_MAX));
 	if (result < 0)
 		return result;
 	store->seen_changes = true;
-	return SQL_DO(store,
-		      "INSERT INTO set_aside VALUES(?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT DO UPDATE SET"
-		      " topic = ?3, why = ?4, count = count + 1, last_ms = ?5",
-		      T(fault), T(known ? device : "*"), T(topic), T(why), I(store->now_ms));
+	return SQL_DO(
+	    store->db,
+	    "INSERT INTO set_aside VALUES(?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (fault,"
+	    " device) DO UPDATE SET topic = ?3, why = ?4, count = set_aside.count + 1, last_ms = ?5",
+	    T(fault), T(known ? device : "*"), T(topic), T(why), I(store->now_ms));
 }

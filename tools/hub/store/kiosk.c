@@ -13,19 +13,19 @@
 int sp_kiosk_row(struct sp_store *store, const struct sp_record *record, int64_t *id)
 {
 	int64_t first_ms = 0;
-	int result = SQL_GET(store, id, "SELECT id FROM kiosk WHERE device = ? AND name = ?",
+	int result = SQL_GET(store->db, id, "SELECT id FROM kiosk WHERE device = ? AND name = ?",
 			     I(record->device), T(record->instance));
 	if (result < 0)
 		return result;
 	if (result == 0) {
-		result = SQL_DO(store, "INSERT INTO kiosk(device, name, first_ms) VALUES(?, ?, ?)",
-				I(record->device), T(record->instance), I(record->when.t_ms));
-		*id = sqlite3_last_insert_rowid(store->db);
-		return result;
+		result = SQL_GET(store->db, id,
+				 "INSERT INTO kiosk(device, name, first_ms) VALUES(?, ?, ?) RETURNING id",
+				 I(record->device), T(record->instance), I(record->when.t_ms));
+		return result < 0 ? result : 0;
 	}
-	result = SQL_GET(store, &first_ms, "SELECT first_ms FROM kiosk WHERE id = ?", I(*id));
+	result = SQL_GET(store->db, &first_ms, "SELECT first_ms FROM kiosk WHERE id = ?", I(*id));
 	if (result == 1 && (record->when.t_ms < first_ms || record->was_ms == first_ms))
-		return SQL_DO(store, "UPDATE kiosk SET first_ms = ? WHERE id = ?", I(record->when.t_ms),
+		return SQL_DO(store->db, "UPDATE kiosk SET first_ms = ? WHERE id = ?", I(record->when.t_ms),
 			      I(*id));
 	return result < 0 ? result : 0;
 }
@@ -44,11 +44,12 @@ int sp_kiosk_project(struct sp_store *store, const struct sp_time_frame *frame,
 	if (result < 0)
 		return result;
 	result = SQL_DO(
-	    store,
+	    store->db,
 	    "UPDATE kiosk SET t_ms = ?2, heard_ms = nullif(?3, -1), records = nullif(?4, -1), capacity ="
 	    " nullif(?5, -1), users = nullif(?6, -1), backlog = nullif(?7, -1), refused = nullif(?8, -1),"
 	    " accepted = nullif(?9, -1), known = nullif(?10, -1), model = ?11, firmware = ?12,"
-	    " driver = iif(?13 = '', driver, ?13), clock_error_seconds = iif(?14, ?15, NULL) WHERE id = ?1 "
+	    " driver = CASE WHEN ?13 = '' THEN driver ELSE ?13 END, clock_error_seconds = CASE WHEN ?14 <> 0 "
+	    "THEN ?15 END WHERE id = ?1 "
 	    "AND"
 	    " (t_ms IS NULL OR ?2 >= t_ms OR t_ms = ?16)",
 	    I(id), I(record->when.t_ms), I(heard.by == SP_PLACED_BOUNDS ? -1 : heard.t_ms), I(fact.records),
@@ -68,10 +69,10 @@ int sp_kiosk_total_project(struct sp_store *store, const struct sp_record *recor
 	if (result < 0)
 		return result;
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "INSERT INTO kiosk_day(kiosk, day, counted, taken, t_ms) VALUES(?1, ?2, ?3, nullif(?4, -1), ?5)"
-	    " ON CONFLICT DO UPDATE SET counted = ?3, taken = nullif(?4, -1), t_ms = ?5 WHERE t_ms IS NULL"
-	    " OR ?5 >= t_ms OR t_ms = ?6",
+	    " ON CONFLICT (kiosk, day) DO UPDATE SET counted = ?3, taken = nullif(?4, -1), t_ms = ?5 WHERE"
+	    " kiosk_day.t_ms IS NULL OR ?5 >= kiosk_day.t_ms OR kiosk_day.t_ms = ?6",
 	    I(id), I(fact.day), I(fact.kiosk), I(fact.taken), I(record->when.t_ms), I(record->was_ms));
 }
 
@@ -99,10 +100,11 @@ int sp_counts_project(struct sp_store *store, const struct sp_record *record)
 	if (sp_fact_attendance(fact, record->data)) {
 		char *groups = groups_text(fact, &arrived, &withheld);
 		result = SQL_DO(
-		    store,
-		    "INSERT INTO attendance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE"
-		    " SET minutes = ?4, revision = ?5, arrived = ?6, withheld = ?7, groups = ?8 WHERE"
-		    " revision < ?5",
+		    store->db,
+		    "INSERT INTO attendance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (device,"
+		    " day, slot) DO UPDATE SET minutes = ?4, revision = ?5, arrived = ?6, withheld = ?7, "
+		    "groups = ?8 WHERE"
+		    " attendance.revision < ?5",
 		    I(record->device), I(fact->day), I(fact->slot), I(fact->slot_minutes), I(fact->revision),
 		    I(arrived), I(withheld), T(groups));
 		free(groups);
@@ -119,17 +121,18 @@ int sp_backup_project(struct sp_store *store, const struct sp_record *record)
 	struct sp_fact_backup *fact = sp_alloc(sizeof(*fact));
 	int result = 1;
 	if (record->was_ms >= 0)
-		result = SQL_DO(store,
+		result = SQL_DO(store->db,
 				"UPDATE key_backup SET t_ms = ? WHERE device = ? AND stream = ? AND seq = ?",
 				I(record->when.t_ms), I(record->device), I(record->stream), I(record->seq));
 	else if (sp_fact_backup(fact, record->data))
-		result = SQL_DO(
-		    store,
-		    "INSERT INTO key_backup VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET"
-		    " t_ms = ?2, stream = ?3, seq = ?4, school_years = ?5, mark = ?6, blob = ?7 WHERE"
-		    " (?2, ?4) > (t_ms, seq)",
-		    I(record->device), I(record->when.t_ms), I(record->stream), I(record->seq),
-		    T(fact->school_years), T(fact->mark), T(fact->blob));
+		result =
+		    SQL_DO(store->db,
+			   "INSERT INTO key_backup VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device)"
+			   " DO UPDATE SET t_ms = ?2, stream = ?3, seq = ?4, school_years = ?5, mark = ?6, "
+			   "blob = ?7 WHERE"
+			   " (?2, ?4) > (key_backup.t_ms, key_backup.seq)",
+			   I(record->device), I(record->when.t_ms), I(record->stream), I(record->seq),
+			   T(fact->school_years), T(fact->mark), T(fact->blob));
 	free(fact);
 	return result;
 }
@@ -156,18 +159,21 @@ int sp_instance_point(struct sp_store *store, const struct sp_record *record,
 	if (is_kiosk(fact->driver) && record->instance[0])
 		result = sp_kiosk_row(store, record, &id);
 	if (result == 0 && is_kiosk(fact->driver) && record->instance[0])
-		result = SQL_DO(store, "UPDATE kiosk SET driver = ? WHERE id = ? AND driver = ''",
+		result = SQL_DO(store->db, "UPDATE kiosk SET driver = ? WHERE id = ? AND driver = ''",
 				T(fact->driver), I(id));
 	if (result == 0 && record->was_ms >= 0)
 		result = SQL_DO(
-		    store,
+		    store->db,
 		    "DELETE FROM instance_point WHERE device = ? AND name = ? AND t_ms = ? AND stream = ?"
 		    " AND seq = ?",
 		    I(record->device), T(record->instance), I(record->was_ms), I(record->stream),
 		    I(record->seq));
 	if (result < 0)
 		return result;
-	return SQL_DO(store, "INSERT OR REPLACE INTO instance_point VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	return SQL_DO(store->db,
+		      "INSERT INTO instance_point VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, name, "
+		      "t_ms, stream, seq) DO UPDATE SET placed = excluded.placed, state = excluded.state, "
+		      "reason = excluded.reason",
 		      I(record->device), T(record->instance), I(record->when.t_ms), I(record->stream),
 		      I(record->seq), I(record->when.by), I(fact->state), T(fact->reason));
 }

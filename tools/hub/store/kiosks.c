@@ -3,6 +3,7 @@
 // Kiosks as they are read: each one's stretch of time by the same rules as a line's, and for school time in
 // which it was not up, what else stood on the board's timeline.
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +35,10 @@ struct gaps {
 /// What the board says of the kiosk has '=' before its reason; the causes of silences have not.
 static int read_points(struct sp_store *store, struct sp_watch *watch, const char *name)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
-	    "SELECT max(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, '=' || p.reason FROM instance_point p "
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT greatest(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, '=' || p.reason FROM "
+	    "instance_point p "
 	    "JOIN"
 	    " stream s ON s.id = p.stream WHERE p.device = ?1 AND p.name = ?2 AND p.placed < ?5 AND p.t_ms >="
 	    " coalesce((SELECT max(t_ms) FROM instance_point WHERE device = ?1 AND name = ?2 AND placed < ?5 "
@@ -44,9 +46,9 @@ static int read_points(struct sp_store *store, struct sp_watch *watch, const cha
 	    " t_ms <= ?3), ?3) AND p.t_ms < ?4 ORDER BY 1, p.stream, p.seq",
 	    I(watch->device), T(name), I(watch->from_ms), I(watch->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		sp_watch_point(watch, sp_sql_int(stmt, 0, 0), (enum sp_line_state)sp_sql_int(stmt, 1, 0),
-			       sp_sql_text(stmt, 2));
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		sp_watch_point(watch, sp_row_int(rows, 0, 0), (enum sp_line_state)sp_row_int(rows, 1, 0),
+			       sp_row_text(rows, 2));
 	watch->reach_ms = watch->strip.point_count && watch->points[0].t_ms < watch->from_ms
 			      ? watch->points[0].t_ms
 			      : watch->from_ms;
@@ -62,7 +64,7 @@ static void add_gap(struct gaps *gaps, const struct sp_kiosk_gap *gap, const cha
 		gaps->items = sp_realloc(gaps->items, gaps->room * sizeof(*gaps->items));
 		gaps->details = sp_realloc(gaps->details, gaps->room * sizeof(*gaps->details));
 	}
-	sqlite3_snprintf(sizeof(*gaps->details), gaps->details[gaps->count], "%s", detail);
+	snprintf(gaps->details[gaps->count], sizeof(*gaps->details), "%s", detail);
 	gaps->items[gaps->count++] = *gap;
 }
 
@@ -70,17 +72,18 @@ static void add_gap(struct gaps *gaps, const struct sp_kiosk_gap *gap, const cha
 static int outage_at(struct sp_store *store, int64_t device, const struct sp_kiosk_gap *gap,
 		     char cause[SP_WORD_MAX + 1])
 {
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT cause, min(coalesce(end_ms, ?4), ?3) - max(start_ms, ?2) AS "
-				       "shared FROM outage WHERE device = ?1"
-				       " AND start_ms < ?3 AND coalesce(end_ms, ?4) > ?2 AND shared * 2 >= "
-				       "?3 - ?2 ORDER BY shared DESC LIMIT 1",
-				       I(device), I(gap->from_ms), I(gap->to_ms), I(store->now_ms));
-	int result = sp_sql_step(store, stmt);
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT o.cause FROM (SELECT cause, least(coalesce(end_ms, ?4), ?3) -"
+		      " greatest(start_ms, ?2) AS shared FROM outage WHERE device = ?1 AND"
+		      " start_ms < ?3 AND coalesce(end_ms, ?4) > ?2) o WHERE o.shared * 2 >="
+		      " ?3 - ?2 ORDER BY o.shared DESC LIMIT 1",
+		      I(device), I(gap->from_ms), I(gap->to_ms), I(store->now_ms));
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	sqlite3_snprintf(SP_WORD_MAX + 1, cause, "%s", sp_sql_text(stmt, 0));
-	sp_sql_leave(stmt);
+	snprintf(cause, SP_WORD_MAX + 1, "%s", sp_row_text(rows, 0));
+	sp_rows_leave(rows);
 	return 1;
 }
 
@@ -110,13 +113,13 @@ static int explain(struct kiosks *k, const struct sp_line_view *line, int64_t de
 		gap->cause = constant(cause);
 		if (!gap->cause) {
 			gap->cause = "line";
-			sqlite3_snprintf(SP_WORD_MAX + 1, detail, "%s", cause);
+			snprintf(detail, SP_WORD_MAX + 1, "%s", cause);
 		}
 		return 0;
 	}
 	if (said) {
 		gap->cause = "kiosk";
-		sqlite3_snprintf(SP_WORD_MAX + 1, detail, "%s", segment->cause + 1);
+		snprintf(detail, SP_WORD_MAX + 1, "%s", segment->cause + 1);
 	} else {
 		gap->cause = line->lost_ms >= 0 && gap->to_ms > line->last_heard_ms ? "unheard" : "missing";
 	}
@@ -166,20 +169,21 @@ static int read_gaps(struct kiosks *k, const struct sp_line_view *line, const st
 static int read_totals(struct sp_store *store, int64_t kiosk, const struct sp_watch *watch,
 		       struct sp_kiosk_view *out)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
-		      "SELECT count(*), total(counted), total(taken), total(arrived) FROM kiosk_day WHERE "
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT count(*), coalesce(sum(counted), 0), coalesce(sum(taken), 0), "
+		      "coalesce(sum(arrived), 0) FROM kiosk_day WHERE "
 		      "kiosk = ? AND day >="
 		      " ? AND day <= ? AND counted IS NOT NULL",
 		      I(kiosk), I(sp_local_day(watch->from_ms)), I(sp_local_day(watch->to_ms - 1)));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	out->total_days = sp_sql_int(stmt, 0, 0);
-	out->counted = sp_sql_int(stmt, 1, 0);
-	out->taken = sp_sql_int(stmt, 2, 0);
-	out->arrived = sp_sql_int(stmt, 3, 0);
-	sp_sql_leave(stmt);
+	out->total_days = sp_row_int(rows, 0, 0);
+	out->counted = sp_row_int(rows, 1, 0);
+	out->taken = sp_row_int(rows, 2, 0);
+	out->arrived = sp_row_int(rows, 3, 0);
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -221,31 +225,31 @@ static int tell(struct kiosks *k, const struct sp_line_view *line, struct sp_wat
 	return result;
 }
 
-static void columns(sqlite3_stmt *stmt, const struct sp_line_view *line, struct sp_kiosk_view *out)
+static void columns(const struct sp_rows *rows, const struct sp_line_view *line, struct sp_kiosk_view *out)
 {
 	*out = (struct sp_kiosk_view){.school = line->school,
 				      .school_name = line->school_name,
 				      .site = line->site,
 				      .device = line->device,
-				      .kiosk = sp_sql_text(stmt, 1),
-				      .driver = sp_sql_text(stmt, 3),
-				      .told_ms = sp_sql_int(stmt, 4, -1),
-				      .heard_ms = sp_sql_int(stmt, 5, -1),
-				      .has_clock_error = sqlite3_column_type(stmt, 6) != SQLITE_NULL,
-				      .clock_error_seconds = sp_sql_real(stmt, 6, 0),
-				      .records = sp_sql_int(stmt, 7, -1),
-				      .capacity = sp_sql_int(stmt, 8, -1),
-				      .users = sp_sql_int(stmt, 9, -1),
-				      .backlog = sp_sql_int(stmt, 10, -1),
-				      .refused = sp_sql_int(stmt, 11, -1),
-				      .accepted = sp_sql_int(stmt, 12, -1),
-				      .known = sp_sql_int(stmt, 13, -1),
-				      .model = sp_sql_text(stmt, 14),
-				      .firmware = sp_sql_text(stmt, 15),
-				      .state = (enum sp_line_state)sp_sql_int(stmt, 16, SP_LINE_UNKNOWN),
-				      .reason = sp_sql_text(stmt, 17),
-				      .text = sp_sql_text(stmt, 18),
-				      .since_ms = sp_sql_int(stmt, 19, -1)};
+				      .kiosk = sp_row_text(rows, 1),
+				      .driver = sp_row_text(rows, 3),
+				      .told_ms = sp_row_int(rows, 4, -1),
+				      .heard_ms = sp_row_int(rows, 5, -1),
+				      .has_clock_error = !sp_row_is_null(rows, 6),
+				      .clock_error_seconds = sp_row_real(rows, 6, 0),
+				      .records = sp_row_int(rows, 7, -1),
+				      .capacity = sp_row_int(rows, 8, -1),
+				      .users = sp_row_int(rows, 9, -1),
+				      .backlog = sp_row_int(rows, 10, -1),
+				      .refused = sp_row_int(rows, 11, -1),
+				      .accepted = sp_row_int(rows, 12, -1),
+				      .known = sp_row_int(rows, 13, -1),
+				      .model = sp_row_text(rows, 14),
+				      .firmware = sp_row_text(rows, 15),
+				      .state = (enum sp_line_state)sp_row_int(rows, 16, SP_LINE_UNKNOWN),
+				      .reason = sp_row_text(rows, 17),
+				      .text = sp_row_text(rows, 18),
+				      .since_ms = sp_row_int(rows, 19, -1)};
 	// What a board that is away said last is not what is.
 	if (line->lost_ms >= 0)
 		out->state = SP_LINE_UNKNOWN;
@@ -257,9 +261,9 @@ static int gone(struct sp_store *store, int64_t device, const char *name, int64_
 {
 	int64_t start_ms = INT64_MAX;
 	int result =
-	    SQL_GET(store, &start_ms,
+	    SQL_GET(store->db, &start_ms,
 		    "SELECT coalesce(min(s.end_ms), 9223372036854775807) FROM silence s WHERE"
-		    " s.device = ?1 AND s.end_ms > ?4 + max(?3, coalesce((SELECT max(t_ms) FROM"
+		    " s.device = ?1 AND s.end_ms > ?4 + greatest(?3, coalesce((SELECT max(t_ms) FROM"
 		    " instance_point WHERE device = ?1 AND name = ?2), 0)) AND s.end_ms < ?5",
 		    I(device), T(name), I(told_ms), I(GONE_SLACK_MS), I(store->now_ms - GONE_AFTER_MS));
 	*out = start_ms;
@@ -271,8 +275,8 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 		    const struct sp_timetable *timetable)
 {
 	struct sp_store *store = k->store;
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT k.id, k.name, k.first_ms, k.driver, k.t_ms, k.heard_ms, k.clock_error_seconds, k.records,"
 	    " k.capacity, k.users, k.backlog, k.refused, k.accepted, k.known, k.model, k.firmware, i.state,"
 	    " i.reason, i.text, i.since_ms FROM kiosk k LEFT JOIN instance i ON i.device = k.device AND "
@@ -280,7 +284,7 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 	    " k.name WHERE k.device = ? ORDER BY k.name",
 	    I(device));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_watch watch = {.device = device,
 					 .from_ms = k->filter->from_ms,
 					 .to_ms = k->filter->to_ms < store->now_ms ? k->filter->to_ms
@@ -288,7 +292,7 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 					 .now_ms = store->now_ms};
 		struct sp_kiosk_view view;
 		int64_t gone_ms;
-		columns(stmt, line, &view);
+		columns(rows, line, &view);
 		result = gone(store, device, view.kiosk, view.told_ms, &gone_ms);
 		if (result == 0 && gone_ms <= watch.from_ms)
 			continue;
@@ -301,11 +305,11 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 		if (result == 0)
 			result = sp_watch_read(store, &watch, line);
 		if (result == 0)
-			result = tell(k, line, &watch, sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 2, 0),
+			result = tell(k, line, &watch, sp_row_int(rows, 0, 0), sp_row_int(rows, 2, 0),
 				      timetable, &view);
 		sp_watch_free(&watch);
 		if (result < 0) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			return result;
 		}
 		k->count++;
@@ -319,8 +323,8 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 static int of_school(struct kiosks *k, const char *school)
 {
 	struct sp_store *store = k->store;
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT " SP_LINE_COLUMNS
 		      " FROM register r LEFT JOIN device d ON d.name = r.device LEFT JOIN line l ON"
 		      " l.device = d.id AND l.name = r.line WHERE r.school = ?1 AND (r.device IS NULL OR "
@@ -328,17 +332,17 @@ static int of_school(struct kiosks *k, const char *school)
 		      " min(x.line) FROM register x WHERE x.device = r.device)) ORDER BY r.site, r.line",
 		      T(school));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_line_view line;
 		struct sp_timetable timetable;
-		int64_t device = sp_sql_int(stmt, SP_LINE_COLUMN_DEVICE, 0);
-		sp_line_view(store, stmt, &line);
-		(void)!sp_timetable_parse(&timetable, sp_sql_text(stmt, SP_LINE_COLUMN_TIMETABLE));
+		int64_t device = sp_row_int(rows, SP_LINE_COLUMN_DEVICE, 0);
+		sp_line_view(store, rows, &line);
+		(void)!sp_timetable_parse(&timetable, sp_row_text(rows, SP_LINE_COLUMN_TIMETABLE));
 		sp_automation_timetable(k->automation, &timetable, store->now_ms);
 		if (device)
 			result = of_board(k, device, &line, &timetable);
 		if (result < 0) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			return result;
 		}
 	}
@@ -351,16 +355,17 @@ int sp_store_kiosks(struct sp_store *store, const struct sp_kiosk_filter *filter
 {
 	int64_t from_day = sp_local_day(filter->from_ms), to_day = sp_local_day(filter->to_ms - 1) + 1;
 	struct kiosks k = {store, filter, kiosk, arg, NULL, 0};
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT min(area), school, min(school_name) FROM register WHERE ?1 IS "
-				       "NULL OR school = ?1 GROUP BY"
-				       " school ORDER BY 1, 2 LIMIT -1",
-				       T(filter->school));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT min(area), school, min(school_name) FROM register WHERE ?1 IS "
+		      "NULL OR school = ?1 GROUP BY"
+		      " school ORDER BY 1, 2",
+		      T(filter->school));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		struct sp_automation_view view = {.area = sp_sql_text(stmt, 0),
-						  .school = sp_sql_text(stmt, 1),
-						  .school_name = sp_sql_text(stmt, 2)};
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		struct sp_automation_view view = {.area = sp_row_text(rows, 0),
+						  .school = sp_row_text(rows, 1),
+						  .school_name = sp_row_text(rows, 2)};
 		k.automation = sp_automation_new(from_day, to_day - from_day);
 		k.count = 0;
 		result = of_school(&k, view.school);
@@ -370,7 +375,7 @@ int sp_store_kiosks(struct sp_store *store, const struct sp_kiosk_filter *filter
 			school(arg, &view);
 		sp_automation_free(k.automation);
 		if (result < 0) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			return result;
 		}
 	}

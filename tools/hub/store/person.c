@@ -3,6 +3,7 @@
 // Persons in the store. A pseudonym goes no further than this file: what is kept are two hashes of it under a
 // random key of this database, one for the rows of those who are known, one for those who must not be.
 // Neither tells the pseudonym, and the second does not tell which rows there were.
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/hub/facts/fact_attendance.h"
@@ -23,12 +24,13 @@ static int read_secret(struct sp_store *store)
 {
 	if (store->person_secret[0])
 		return 0;
-	sqlite3_stmt *stmt = SQL_QUERY(store, "SELECT value FROM meta WHERE key = ?", T("person_secret"));
-	int result = sp_sql_step(store, stmt);
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db, "SELECT value FROM meta WHERE key = ?", T("person_secret"));
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result < 0 ? result : -EUCLEAN;
-	sqlite3_snprintf(sizeof(store->person_secret), store->person_secret, "%s", sp_sql_text(stmt, 0));
-	sp_sql_leave(stmt);
+	snprintf(store->person_secret, sizeof(store->person_secret), "%s", sp_row_text(rows, 0));
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -38,7 +40,7 @@ static int code(struct sp_store *store, const char *purpose, const char *pseudon
 {
 	char text[sizeof(store->person_secret) + 16 + SP_PSEUDONYM_LENGTH], digest[SP_DIGEST_LENGTH + 1];
 	int result = read_secret(store);
-	sqlite3_snprintf(sizeof(text), text, "%s%-8.8s%.32s", store->person_secret, purpose, pseudonym);
+	snprintf(text, sizeof(text), "%s%-8.8s%.32s", store->person_secret, purpose, pseudonym);
 	sp_digest(text, strlen(text), digest);
 	sp_code_bytes(digest, out);
 	explicit_bzero(text, sizeof(text));
@@ -50,33 +52,34 @@ int sp_person_row(struct sp_store *store, const char *pseudonym, bool make, int6
 	uint8_t bytes[SP_CODE_BYTES];
 	int result = code(store, "person", pseudonym, bytes);
 	if (result == 0)
-		result = SQL_GET(store, id, "SELECT id FROM person WHERE code = ?", B(bytes));
+		result =
+		    SQL_GET(store->db, id, "SELECT id FROM person WHERE code = ?", B(bytes, sizeof(bytes)));
 	if (result != 0 || !make)
 		return result;
-	result = SQL_DO(store, "INSERT INTO person(code) VALUES(?)", B(bytes));
-	*id = sqlite3_last_insert_rowid(store->db);
+	result = SQL_GET(store->db, id, "INSERT INTO person(code) VALUES(?) RETURNING id",
+			 B(bytes, sizeof(bytes)));
 	return result < 0 ? result : 1;
 }
 
 /// To the month: a day would be a write for each event.
 int sp_person_seen(struct sp_store *store, int64_t id, int64_t day)
 {
-	return SQL_DO(store, "UPDATE person SET seen_day = ?2 WHERE id = ?1 AND seen_day + ?3 <= ?2", I(id),
-		      I(day), I(SP_PERSON_SEEN_DAYS));
+	return SQL_DO(store->db, "UPDATE person SET seen_day = ?2 WHERE id = ?1 AND seen_day + ?3 <= ?2",
+		      I(id), I(day), I(SP_PERSON_SEEN_DAYS));
 }
 
 int sp_device_school(struct sp_store *store, int64_t device, char out[65])
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT r.school FROM device d JOIN register r ON r.device = d.name WHERE d.id = ? LIMIT 1",
 	    I(device));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	out[0] = '\0';
 	if (result != 1)
 		return result;
-	sqlite3_snprintf(65, out, "%s", sp_sql_text(stmt, 0));
-	sp_sql_leave(stmt);
+	snprintf(out, 65, "%s", sp_row_text(rows, 0));
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -89,10 +92,10 @@ int sp_person_refuse(struct sp_store *store, const char *pseudonym, int64_t devi
 		result = sp_device_school(store, device, school);
 	store->refusals = -1;
 	if (result == 0)
-		result = SQL_DO(store,
-				"INSERT INTO refusal VALUES(?1, ?2, nullif(?3, '')) ON CONFLICT DO UPDATE SET"
-				" school = coalesce(excluded.school, school)",
-				B(bytes), I(device), T(school));
+		result = SQL_DO(store->db,
+				"INSERT INTO refusal VALUES(?1, ?2, nullif(?3, '')) ON CONFLICT (code,"
+				" device) DO UPDATE SET school = coalesce(excluded.school, refusal.school)",
+				B(bytes, sizeof(bytes)), I(device), T(school));
 	return result;
 }
 
@@ -104,7 +107,7 @@ int sp_person_refused(struct sp_store *store, const char *pseudonym, int64_t dev
 	int64_t refused = 0;
 	int result = 0;
 	if (store->refusals < 0)
-		result = SQL_GET(store, &store->refusals, "SELECT EXISTS(SELECT 1 FROM refusal)");
+		result = SQL_GET(store->db, &store->refusals, "SELECT EXISTS(SELECT 1 FROM refusal)");
 	if (result < 0 || store->refusals == 0)
 		return result < 0 ? result : 0;
 	result = code(store, "refused", pseudonym, bytes);
@@ -112,10 +115,10 @@ int sp_person_refused(struct sp_store *store, const char *pseudonym, int64_t dev
 		result = sp_device_school(store, device, school);
 	if (result == 0)
 		result =
-		    SQL_GET(store, &refused,
+		    SQL_GET(store->db, &refused,
 			    "SELECT EXISTS(SELECT 1 FROM refusal f WHERE f.code = ?1 AND (f.device = ?2 OR"
 			    " f.school = nullif(?3, '') OR EXISTS(SELECT 1 FROM device d JOIN register r ON"
 			    " r.device = d.name WHERE d.id = f.device AND r.school = nullif(?3, ''))))",
-			    B(bytes), I(device), T(school));
+			    B(bytes, sizeof(bytes)), I(device), T(school));
 	return result < 0 ? result : (int)refused;
 }

@@ -11,24 +11,24 @@
 int sp_line_row(struct sp_store *store, int64_t device, const char *name, int64_t *id)
 {
 	int result =
-	    SQL_GET(store, id, "SELECT id FROM line WHERE device = ? AND name = ?", I(device), T(name));
+	    SQL_GET(store->db, id, "SELECT id FROM line WHERE device = ? AND name = ?", I(device), T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
-	result = SQL_DO(store, "INSERT INTO line(device, name) VALUES(?, ?)", I(device), T(name));
-	*id = sqlite3_last_insert_rowid(store->db);
-	return result;
+	result = SQL_GET(store->db, id, "INSERT INTO line(device, name) VALUES(?, ?) RETURNING id", I(device),
+			 T(name));
+	return result < 0 ? result : 0;
 }
 
 /// The line is what its latest point says, since the first point after the last one of another state.
 static int refresh_line(struct sp_store *store, int64_t line)
 {
 	return SQL_DO(
-	    store,
-	    "WITH now AS (SELECT * FROM line_point WHERE line = ?1 AND NOT retold ORDER BY t_ms DESC,"
+	    store->db,
+	    "WITH now AS (SELECT * FROM line_point WHERE line = ?1 AND retold = 0 ORDER BY t_ms DESC,"
 	    " stream DESC, seq DESC LIMIT 1) UPDATE line SET state = now.state, cause = now.cause,"
 	    " whose = now.whose, since_ms = coalesce((SELECT min(t_ms) FROM line_point WHERE line = ?1 AND"
-	    " NOT retold AND t_ms > coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND"
-	    " NOT retold AND state != now.state), -1)), now.t_ms) FROM now WHERE line.id = ?1",
+	    " retold = 0 AND t_ms > coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND"
+	    " retold = 0 AND state != now.state), -1)), now.t_ms) FROM now WHERE line.id = ?1",
 	    I(line));
 }
 
@@ -38,13 +38,13 @@ static int settle_point(struct sp_store *store, int64_t line, int64_t t_ms, cons
 {
 	// By time, not by the stream: what is later than news is little.
 	int result =
-	    SQL_DO(store,
+	    SQL_DO(store->db,
 		   "UPDATE line_point SET retold = 1 WHERE line = ? AND t_ms >= ? AND +stream = ? AND"
-		   " +seq < ? AND NOT retold",
+		   " +seq < ? AND retold = 0",
 		   I(line), I(t_ms), I(record->stream), I(record->seq));
 	if (result < 0)
 		return result;
-	return SQL_DO(store,
+	return SQL_DO(store->db,
 		      "UPDATE line_point SET retold = 1 WHERE line = ?1 AND t_ms = ?2 AND stream = ?3 AND"
 		      " seq = ?4 AND EXISTS(SELECT 1 FROM line_point n WHERE n.line = ?1 AND n.stream = ?3"
 		      " AND n.seq > ?4 AND n.t_ms <= ?2)",
@@ -55,9 +55,10 @@ static int settle_point(struct sp_store *store, int64_t line, int64_t t_ms, cons
 static int settle_points(struct sp_store *store, int64_t line, int64_t stream)
 {
 	return SQL_DO(
-	    store,
-	    "WITH told AS (SELECT t_ms, seq, seq < max(seq) OVER (ORDER BY t_ms) AS again FROM line_point"
-	    " INDEXED BY line_point_said WHERE line = ?1 AND stream = ?2) UPDATE line_point AS p SET"
+	    store->db,
+	    "WITH told AS (SELECT t_ms, seq, CASE WHEN seq < max(seq) OVER (ORDER BY +t_ms) THEN 1 ELSE 0 "
+	    "END AS"
+	    " again FROM line_point WHERE line = ?1 AND stream = ?2) UPDATE line_point AS p SET"
 	    " retold = told.again FROM told WHERE p.line = ?1 AND p.t_ms = told.t_ms AND p.stream = ?2 AND"
 	    " p.seq = told.seq AND p.retold != told.again",
 	    I(line), I(stream));
@@ -65,15 +66,15 @@ static int settle_points(struct sp_store *store, int64_t line, int64_t stream)
 
 int sp_project_moved(struct sp_store *store, int64_t device, int64_t stream)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(store, "SELECT id FROM line WHERE device = ?", I(device));
+	struct sp_rows *rows = SQL_QUERY(store->db, "SELECT id FROM line WHERE device = ?", I(device));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		int64_t line = sp_sql_int(stmt, 0, 0);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		int64_t line = sp_row_int(rows, 0, 0);
 		result = settle_points(store, line, stream);
 		if (result == 0)
 			result = refresh_line(store, line);
 		if (result < 0) {
-			sp_sql_leave(stmt);
+			sp_rows_leave(rows);
 			return result;
 		}
 	}
@@ -92,11 +93,12 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 			     ? (record->mono_us - fact.since_mono_us) / 1000
 			     : 0;
 	if (result == 0 && record->was_ms >= 0)
-		result = SQL_DO(
-		    store, "DELETE FROM line_point WHERE line = ? AND t_ms = ? AND stream = ? AND seq = ?",
-		    I(line), I(record->was_ms - ago_ms), I(record->stream), I(record->seq));
+		result =
+		    SQL_DO(store->db,
+			   "DELETE FROM line_point WHERE line = ? AND t_ms = ? AND stream = ? AND seq = ?",
+			   I(line), I(record->was_ms - ago_ms), I(record->stream), I(record->seq));
 	if (result == 0)
-		result = SQL_DO(store, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+		result = SQL_DO(store->db, "INSERT INTO line_point VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
 				I(line), I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
 				I(record->when.by), I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4),
 				I(fact.ipv6));
@@ -150,9 +152,10 @@ static bool knows_start(const struct sp_fact_outage *fact)
 }
 
 /// The sharper one of two starts stays, unless the boot was placed anew (?16).
-#define SP_START_BETTER                                                                         \
-	"excluded.start_ms IS NOT NULL AND (start_ms IS NULL OR start_err_ms IS NULL OR ?16 OR" \
-	" excluded.start_err_ms <= start_err_ms)"
+#define SP_START_BETTER                                                                                     \
+	"excluded.start_ms IS NOT NULL AND (outage.start_ms IS NULL OR outage.start_err_ms IS NULL OR ?16 " \
+	"<> 0 OR"                                                                                           \
+	" excluded.start_err_ms <= outage.start_err_ms)"
 
 static int write_outage(struct sp_store *store, const struct sp_record *record,
 			const struct sp_fact_outage *fact, const struct sp_placed *start,
@@ -161,16 +164,19 @@ static int write_outage(struct sp_store *store, const struct sp_record *record,
 	bool closed = fact->phase == SP_OUTAGE_CLOSE;
 	bool start_known = knows_start(fact);
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "INSERT INTO outage VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), nullif(?9, -1), ?10,"
-	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14, ?15) ON CONFLICT DO UPDATE SET line = ?3,"
+	    " nullif(?11, -1), nullif(?12, -1), ?13, ?14, ?15) ON CONFLICT (device, name) DO UPDATE SET line "
+	    "= ?3,"
 	    " phase = ?4, state = ?5, cause = ?6, whose = ?7,"
-	    " start_ms = iif(" SP_START_BETTER ", excluded.start_ms, start_ms),"
-	    " start_err_ms = iif(" SP_START_BETTER ", excluded.start_err_ms, start_err_ms),"
-	    " start_placed = iif(" SP_START_BETTER ", excluded.start_placed, start_placed),"
+	    " start_ms = CASE WHEN " SP_START_BETTER " THEN excluded.start_ms ELSE outage.start_ms END,"
+	    " start_err_ms = CASE WHEN " SP_START_BETTER
+	    " THEN excluded.start_err_ms ELSE outage.start_err_ms END,"
+	    " start_placed = CASE WHEN " SP_START_BETTER
+	    " THEN excluded.start_placed ELSE outage.start_placed END,"
 	    " end_ms = excluded.end_ms, end_err_ms = excluded.end_err_ms,"
-	    " evidence = coalesce(excluded.evidence, evidence), t_ms = ?14,"
-	    " parts = coalesce(excluded.parts, parts)",
+	    " evidence = coalesce(excluded.evidence, outage.evidence), t_ms = ?14,"
+	    " parts = coalesce(excluded.parts, outage.parts)",
 	    I(record->device), T(fact->id), T(record->instance), I(fact->phase), I(fact->state),
 	    T(fact->cause), T(fact->whose), I(start_known ? start->t_ms : -1),
 	    I(start_known ? start->err_ms : -1), I(start->by), I(closed ? end->t_ms : -1),
@@ -183,8 +189,8 @@ static int newer(struct sp_store *store, const struct sp_record *record, const s
 {
 	int64_t wins = 1;
 	int result = SQL_GET(
-	    store, &wins,
-	    "SELECT ?3 > phase OR (?3 = phase AND (?4 >= t_ms OR ?5)) FROM outage WHERE device = ?1"
+	    store->db, &wins,
+	    "SELECT ?3 > phase OR (?3 = phase AND (?4 >= t_ms OR ?5 <> 0)) FROM outage WHERE device = ?1"
 	    " AND name = ?2",
 	    I(record->device), T(fact->id), I(fact->phase), I(record->when.t_ms), I(record->was_ms >= 0));
 	return result < 0 ? result : (int)wins;
@@ -195,10 +201,10 @@ static int older(struct sp_store *store, const struct sp_record *record, const s
 {
 	if (!knows_start(fact))
 		return 0;
-	return SQL_DO(store,
+	return SQL_DO(store->db,
 		      "UPDATE outage SET start_ms = nullif(?3, -1), start_err_ms = nullif(?4, -1),"
-		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND (start_ms IS NULL OR ?6 OR"
-		      " (?4 >= 0 AND coalesce(start_err_ms > ?4, 1)))",
+		      " start_placed = ?5 WHERE device = ?1 AND name = ?2 AND (start_ms IS NULL OR ?6 <> 0 OR"
+		      " (?4 >= 0 AND (start_err_ms IS NULL OR start_err_ms > ?4)))",
 		      I(record->device), T(fact->id), I(start->t_ms), I(start->err_ms), I(start->by),
 		      I(record->was_ms >= 0));
 }
@@ -236,11 +242,12 @@ static int project_device(struct sp_store *store, const struct sp_record *record
 	int result = sp_instance_point(store, record, &fact);
 	if (result < 0)
 		return result;
-	return SQL_DO(store,
-		      "INSERT INTO instance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT DO UPDATE SET"
-		      " driver = ?3, reason = ?5, text = ?6, t_ms = ?7,"
-		      " since_ms = iif(state = ?4 AND since_ms <= ?7, since_ms, ?7), state = ?4"
-		      " WHERE ?7 >= t_ms OR t_ms = ?8",
+	return SQL_DO(store->db,
+		      "INSERT INTO instance VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (device,"
+		      " name) DO UPDATE SET driver = ?3, reason = ?5, text = ?6, t_ms = ?7,"
+		      " since_ms = CASE WHEN instance.state = ?4 AND instance.since_ms <= ?7 THEN "
+		      "instance.since_ms ELSE ?7 END, state = ?4"
+		      " WHERE ?7 >= instance.t_ms OR instance.t_ms = ?8",
 		      I(record->device), T(record->instance), T(fact.driver), I(fact.state), T(fact.reason),
 		      T(fact.text), I(record->when.t_ms), I(record->was_ms));
 }

@@ -40,16 +40,16 @@ static int64_t bin_of(int64_t day, int64_t t_ms)
 
 static int count_in(struct sp_store *store, int64_t device, int64_t day, int64_t kiosk, int64_t t_ms)
 {
-	return SQL_DO(
-	    store,
-	    "INSERT INTO arrival VALUES(?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET persons = persons + 1",
-	    I(device), I(day), I(kiosk), I(bin_of(day, t_ms)));
+	return SQL_DO(store->db,
+		      "INSERT INTO arrival VALUES(?, ?, ?, ?, 1) ON CONFLICT (device, day, kiosk, bin) DO "
+		      "UPDATE SET persons = arrival.persons + 1",
+		      I(device), I(day), I(kiosk), I(bin_of(day, t_ms)));
 }
 
 static int count_out(struct sp_store *store, int64_t device, int64_t day, int64_t kiosk, int64_t t_ms)
 {
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "UPDATE arrival SET persons = persons - 1 WHERE device = ? AND day = ? AND kiosk = ? AND"
 	    " bin = ?",
 	    I(device), I(day), I(kiosk), I(bin_of(day, t_ms)));
@@ -59,17 +59,17 @@ static int count_out(struct sp_store *store, int64_t device, int64_t day, int64_
 static int arrive(struct sp_store *store, int64_t device, int64_t day, int64_t person, int64_t kiosk,
 		  int64_t t_ms)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT t_ms, kiosk FROM punch WHERE device = ? AND day = ? AND person = ? AND " ARRIVES
 		      " ORDER BY t_ms LIMIT 1",
 		      I(device), I(day), I(person));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result < 0)
 		return result;
 	if (result == 1) {
-		int64_t first_ms = sp_sql_int(stmt, 0, 0), there = sp_sql_int(stmt, 1, 0);
-		sp_sql_leave(stmt);
+		int64_t first_ms = sp_row_int(rows, 0, 0), there = sp_row_int(rows, 1, 0);
+		sp_rows_leave(rows);
 		if (first_ms <= t_ms)
 			return 0;
 		result = count_out(store, device, day, there, first_ms);
@@ -81,14 +81,15 @@ static int arrive(struct sp_store *store, int64_t device, int64_t day, int64_t p
 
 int sp_arrival_recount(struct sp_store *store, int64_t device, int64_t day)
 {
-	int result = SQL_DO(store, "DELETE FROM arrival WHERE device = ? AND day = ?", I(device), I(day));
+	int result = SQL_DO(store->db, "DELETE FROM arrival WHERE device = ? AND day = ?", I(device), I(day));
 	if (result < 0)
 		return result;
 	return SQL_DO(
-	    store,
-	    "INSERT INTO arrival SELECT ?1, ?2, kiosk, (first_ms - ?3) / ?4 AS bin, count(*) FROM"
-	    " (SELECT kiosk, min(t_ms) AS first_ms FROM punch WHERE device = ?1 AND day = ?2 AND " ARRIVES
-	    " GROUP BY person) GROUP BY kiosk, bin",
+	    store->db,
+	    "INSERT INTO arrival SELECT ?1, ?2, f.kiosk, (f.t_ms - ?3) / ?4, count(*) FROM (SELECT kiosk, "
+	    "t_ms,"
+	    " row_number() OVER (PARTITION BY person ORDER BY t_ms, id) AS place FROM punch WHERE device = ?1"
+	    " AND day = ?2 AND " ARRIVES ") f WHERE f.place = 1 GROUP BY 3, 4",
 	    I(device), I(day), I(sp_local_day_ms(day)), I(BIN_MS));
 }
 
@@ -100,13 +101,13 @@ static int insert(struct sp_store *store, const struct sp_record *record, const 
 	uint8_t event[SP_CODE_BYTES];
 	sp_code_bytes(fact->event, event);
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "INSERT INTO punch VALUES(?, ?, ?, ?, ?, ?, nullif(?, ?), ?, ?, ?, ?, ?, ?, nullif(?, -1), ?,"
 	    " nullif(?, ?), ?, ?)",
-	    I(record->id), B(event), I(person), I(record->device), I(kiosk), I(day), I(t_ms), I(SP_NO_TIME),
-	    I(record->when.t_ms), I(fact->way), I(fact->mark), I(fact->method), I(fact->person_kind),
-	    T(fact->gate), I(fact->number), T(fact->kiosk_time), I(fact->kiosk_t_ms), I(SP_NO_TIME),
-	    I(fact->correction), R(fact->correction_seconds));
+	    I(record->id), B(event, sizeof(event)), I(person), I(record->device), I(kiosk), I(day), I(t_ms),
+	    I(SP_NO_TIME), I(record->when.t_ms), I(fact->way), I(fact->mark), I(fact->method),
+	    I(fact->person_kind), T(fact->gate), I(fact->number), T(fact->kiosk_time), I(fact->kiosk_t_ms),
+	    I(SP_NO_TIME), I(fact->correction), R(fact->correction_seconds));
 }
 
 /// By the kiosk's own calendar, for its own totals.
@@ -118,9 +119,9 @@ static int count_at_kiosk(struct sp_store *store, const struct sp_fact_punch *fa
 	memcpy(date, fact->kiosk_time, 10);
 	if (fact->kiosk_time[0] && sp_local_date_parse(date, &from_ms))
 		day = sp_local_day(from_ms);
-	return SQL_DO(store,
-		      "INSERT INTO kiosk_day(kiosk, day, arrived) VALUES(?, ?, 1) ON CONFLICT DO UPDATE SET"
-		      " arrived = arrived + 1",
+	return SQL_DO(store->db,
+		      "INSERT INTO kiosk_day(kiosk, day, arrived) VALUES(?, ?, 1) ON CONFLICT (kiosk,"
+		      " day) DO UPDATE SET arrived = kiosk_day.arrived + 1",
 		      I(kiosk), I(day));
 }
 
@@ -157,22 +158,24 @@ static int64_t happened_ms(const struct sp_record *record, const struct sp_fact_
 /// The boot's clock became known: the time of receiving moves, and with it what has no other time.
 static int moved(struct sp_store *store, const struct sp_record *record)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT day, t_ms IS received_ms, correction, t_ms IS NULL FROM punch WHERE id = ?",
-	    I(record->id));
-	int result = sp_sql_step(store, stmt);
+	struct sp_rows *rows = SQL_QUERY(store->db,
+					 "SELECT day, t_ms IS NOT DISTINCT FROM received_ms, correction, "
+					 "t_ms IS NULL FROM punch WHERE id = ?",
+					 I(record->id));
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	int64_t day = sp_sql_int(stmt, 0, 0), now_on = sp_local_day(record->when.t_ms);
-	bool follows = sp_sql_int(stmt, 2, 0) == SP_CORRECTION_RECEIVED &&
-		       (sp_sql_int(stmt, 1, 0) || sp_sql_int(stmt, 3, 0));
-	bool unplaced = sp_sql_int(stmt, 3, 0) != 0;
-	sp_sql_leave(stmt);
+	int64_t day = sp_row_int(rows, 0, 0), now_on = sp_local_day(record->when.t_ms);
+	bool follows = sp_row_int(rows, 2, 0) == SP_CORRECTION_RECEIVED &&
+		       (sp_row_int(rows, 1, 0) || sp_row_int(rows, 3, 0));
+	bool unplaced = sp_row_int(rows, 3, 0) != 0;
+	sp_rows_leave(rows);
 	if (!follows && !unplaced)
-		return SQL_DO(store, "UPDATE punch SET received_ms = ? WHERE id = ?", I(record->when.t_ms),
-			      I(record->id));
-	result = SQL_DO(store,
-			"UPDATE punch SET received_ms = ?2, day = ?3, t_ms = iif(?4, ?2, t_ms) WHERE id = ?1",
+		return SQL_DO(store->db, "UPDATE punch SET received_ms = ? WHERE id = ?",
+			      I(record->when.t_ms), I(record->id));
+	result = SQL_DO(store->db,
+			"UPDATE punch SET received_ms = ?2, day = ?3, t_ms = CASE WHEN ?4 <> 0 THEN ?2 ELSE "
+			"t_ms END WHERE id = ?1",
 			I(record->id), I(record->when.t_ms), I(now_on),
 			I(follows && record->when.by != SP_PLACED_BOUNDS));
 	if (result == 0 && follows)
@@ -192,12 +195,13 @@ int sp_punch_project(struct sp_store *store, const struct sp_record *record)
 	if (!sp_fact_punch(&fact, record->data))
 		return 1;
 	sp_code_bytes(fact.event, event);
-	int result = SQL_GET(store, &known, "SELECT 1 FROM punch WHERE event = ?", B(event));
+	int result =
+	    SQL_GET(store->db, &known, "SELECT 1 FROM punch WHERE event = ?", B(event, sizeof(event)));
 	if (result != 0)
 		return result < 0 ? result : 0;
 	result = sp_person_refused(store, fact.person, record->device);
 	if (result == 1)
-		return SQL_DO(store, "UPDATE event SET type = 'forgotten', instance = '' WHERE id = ?",
+		return SQL_DO(store->db, "UPDATE event SET type = 'forgotten', instance = '' WHERE id = ?",
 			      I(record->id));
 	return result < 0 ? result : take(store, record, &fact, happened_ms(record, &fact));
 }
@@ -207,19 +211,19 @@ int sp_punch_project(struct sp_store *store, const struct sp_record *record)
 int sp_punch_erase(struct sp_store *store, int64_t id, bool recount)
 {
 	int64_t device = 0, day = 0;
-	sqlite3_stmt *stmt = SQL_QUERY(store, "SELECT device, day FROM punch WHERE id = ?", I(id));
-	int found = sp_sql_step(store, stmt);
+	struct sp_rows *rows = SQL_QUERY(store->db, "SELECT device, day FROM punch WHERE id = ?", I(id));
+	int found = sp_rows_next(store->db, rows);
 	if (found < 0)
 		return found;
 	if (found == 1) {
-		device = sp_sql_int(stmt, 0, 0);
-		day = sp_sql_int(stmt, 1, 0);
-		sp_sql_leave(stmt);
+		device = sp_row_int(rows, 0, 0);
+		day = sp_row_int(rows, 1, 0);
+		sp_rows_leave(rows);
 	}
 	int result = SQL_DO(
-	    store, "UPDATE event SET type = 'forgotten', instance = '', data = '{}' WHERE id = ?", I(id));
+	    store->db, "UPDATE event SET type = 'forgotten', instance = '', data = '{}' WHERE id = ?", I(id));
 	if (result == 0 && found == 1)
-		result = SQL_DO(store, "DELETE FROM punch WHERE id = ?", I(id));
+		result = SQL_DO(store->db, "DELETE FROM punch WHERE id = ?", I(id));
 	if (result == 0 && found == 1 && recount)
 		result = sp_arrival_recount(store, device, day);
 	store->scrub = store->seen_changes = true;
@@ -234,18 +238,18 @@ struct stored {
 static int look_up(struct sp_store *store, int64_t stream, const struct sp_feed_event *event,
 		   struct stored *out)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT id, type = 'forgotten', type = ? AND instance = ? AND mono_us = ? FROM event WHERE"
 	    " stream = ? AND seq = ?",
 	    T(event->type), T(event->device), I(event->mono_us), I(stream), I(event->seq));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	*out = (struct stored){.id = 0};
 	if (result != 1)
 		return result;
 	*out =
-	    (struct stored){sp_sql_int(stmt, 0, 0), sp_sql_int(stmt, 1, 0) != 0, sp_sql_int(stmt, 2, 0) != 0};
-	sp_sql_leave(stmt);
+	    (struct stored){sp_row_int(rows, 0, 0), sp_row_int(rows, 1, 0) != 0, sp_row_int(rows, 2, 0) != 0};
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -287,7 +291,7 @@ int sp_punch_redacted(struct sp_store *store, int64_t stream, const struct sp_fe
 	const struct sp_feed_envelope *envelope = &message->envelope;
 	int64_t held = -1;
 	int result =
-	    SQL_GET(store, &held,
+	    SQL_GET(store->db, &held,
 		    "SELECT b.redacted FROM batch b JOIN boot o ON o.id = b.boot WHERE b.stream = ? AND"
 		    " b.first = ? AND b.last = ? AND o.name = ?",
 		    I(stream), I(envelope->first), I(envelope->last), T(envelope->boot));
@@ -298,8 +302,8 @@ int sp_punch_redacted(struct sp_store *store, int64_t stream, const struct sp_fe
 		return result; // an older text, that was under way: nothing of it is taken
 	result = erase_forgotten(store, stream, message);
 	if (result == 0)
-		result =
-		    SQL_DO(store, "UPDATE batch SET digest = ?, redacted = ? WHERE stream = ? AND first = ?",
-			   T(envelope->digest), I(envelope->redacted), I(stream), I(envelope->first));
+		result = SQL_DO(store->db,
+				"UPDATE batch SET digest = ?, redacted = ? WHERE stream = ? AND first = ?",
+				T(envelope->digest), I(envelope->redacted), I(stream), I(envelope->first));
 	return result < 0 ? result : 1;
 }

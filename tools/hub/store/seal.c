@@ -19,17 +19,17 @@ enum {
 
 static int stream_names(struct sp_store *store, int64_t stream, struct sp_store_ack *out)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT s.name, d.name, d.shard FROM stream s JOIN device d ON d.id = s.device WHERE s.id = ?",
 	    I(stream));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	snprintf(out->ack.stream, sizeof(out->ack.stream), "%s", sp_sql_text(stmt, 0));
-	snprintf(out->device, sizeof(out->device), "%s", sp_sql_text(stmt, 1));
-	snprintf(out->shard, sizeof(out->shard), "%s", sp_sql_text(stmt, 2));
-	sp_sql_leave(stmt);
+	snprintf(out->ack.stream, sizeof(out->ack.stream), "%s", sp_row_text(rows, 0));
+	snprintf(out->device, sizeof(out->device), "%s", sp_row_text(rows, 1));
+	snprintf(out->shard, sizeof(out->shard), "%s", sp_row_text(rows, 2));
+	sp_rows_leave(rows);
 	return 1;
 }
 
@@ -90,38 +90,43 @@ static int changed(struct sp_store *store, const struct sp_store_site *site)
 {
 	int64_t same = 0;
 	int result =
-	    SQL_GET(store, &same,
+	    SQL_GET(store->db, &same,
 		    "SELECT 1 FROM published WHERE school = ? AND site = ? AND line = ? AND shard = ? AND"
 		    " state = ? AND cause = ? AND whose = ? AND since_ms = ? AND presence = ? AND"
-		    " down_mbps IS nullif(?, -1.0) AND up_mbps IS nullif(?, -1.0) AND speed_ms = ? AND"
+		    " down_mbps IS NOT DISTINCT FROM nullif(?, -1.0) AND up_mbps IS NOT DISTINCT FROM "
+		    "nullif(?, -1.0) AND speed_ms = ? AND"
 		    " ? - last_heard_ms BETWEEN 0 AND ?",
 		    T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state),
 		    T(site->cause), T(site->whose), I(site->since_ms), T(site->presence), R(site->down_mbps),
 		    R(site->up_mbps), I(site->speed_ms), I(site->last_heard_ms), I(HEARD_EVERY_MS - 1));
 	if (result != 0)
 		return result < 0 ? result : 0;
-	result =
-	    SQL_DO(store,
-		   "INSERT OR REPLACE INTO published VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1.0),"
-		   " nullif(?, -1.0), ?)",
-		   T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state),
-		   T(site->cause), T(site->whose), I(site->since_ms), I(site->last_heard_ms),
-		   T(site->presence), R(site->down_mbps), R(site->up_mbps), I(site->speed_ms));
+	result = SQL_DO(
+	    store->db,
+	    "INSERT INTO published VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1.0),"
+	    " nullif(?, -1.0), ?) ON CONFLICT (school, site, line) DO UPDATE SET shard = excluded.shard,"
+	    " state = excluded.state, cause = excluded.cause, whose = excluded.whose,"
+	    " since_ms = excluded.since_ms, last_heard_ms = excluded.last_heard_ms,"
+	    " presence = excluded.presence, down_mbps = excluded.down_mbps,"
+	    " up_mbps = excluded.up_mbps, speed_ms = excluded.speed_ms",
+	    T(site->school), T(site->site), T(site->line), T(site->shard), I(site->state), T(site->cause),
+	    T(site->whose), I(site->since_ms), I(site->last_heard_ms), T(site->presence), R(site->down_mbps),
+	    R(site->up_mbps), I(site->speed_ms));
 	return result < 0 ? result : 1;
 }
 
 static int seal_device(struct sp_store *store, int64_t device, struct sp_store_news *news)
 {
 	size_t before = news->site_count;
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
 		      "SELECT " SP_LINE_COLUMNS " FROM device d JOIN register r ON r.device = d.name"
 		      " LEFT JOIN line l ON l.device = d.id AND l.name = r.line WHERE d.id = ?",
 		      I(device));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_line_view view;
-		sp_line_view(store, stmt, &view);
+		sp_line_view(store, rows, &view);
 		site_of(add_site(news), &view);
 	}
 	for (size_t i = before; result == 0 && i < news->site_count;) {
@@ -139,16 +144,14 @@ static int seal_device(struct sp_store *store, int64_t device, struct sp_store_n
 static int seal_all(struct sp_store *store, struct sp_store_news *news)
 {
 	size_t before = news->site_count;
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
-		      "SELECT " SP_LINE_COLUMNS " FROM register r LEFT JOIN device d ON d.name ="
-		      " r.device LEFT JOIN line l ON l.device = d.id AND l.name = r.line WHERE"
-		      " r.device IS NOT NULL AND ?",
-		      I(1));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db, "SELECT " SP_LINE_COLUMNS " FROM register r LEFT JOIN device d ON d.name ="
+				 " r.device LEFT JOIN line l ON l.device = d.id AND l.name = r.line WHERE"
+				 " r.device IS NOT NULL");
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_line_view view;
-		sp_line_view(store, stmt, &view);
+		sp_line_view(store, rows, &view);
 		site_of(add_site(news), &view);
 	}
 	for (size_t i = before; result >= 0 && i < news->site_count; i++)
@@ -159,25 +162,23 @@ static int seal_all(struct sp_store *store, struct sp_store_news *news)
 /// Topics of lines that left the register, or whose board moved to another shard's broker.
 static int seal_gone(struct sp_store *store, struct sp_store_news *news)
 {
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
-		      "SELECT p.school, p.site, p.line, p.shard FROM published p WHERE NOT EXISTS("
-		      "SELECT 1 FROM register r WHERE r.school = p.school AND r.site = p.site AND"
-		      " r.line = p.line AND r.device IS NOT NULL AND r.shard = p.shard) AND ?",
-		      I(1));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db, "SELECT p.school, p.site, p.line, p.shard FROM published p WHERE NOT EXISTS("
+				 "SELECT 1 FROM register r WHERE r.school = p.school AND r.site = p.site AND"
+				 " r.line = p.line AND r.device IS NOT NULL AND r.shard = p.shard)");
 	size_t before = news->site_count;
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_store_site *site = add_site(news);
-		snprintf(site->school, sizeof(site->school), "%s", sp_sql_text(stmt, 0));
-		snprintf(site->site, sizeof(site->site), "%s", sp_sql_text(stmt, 1));
-		snprintf(site->line, sizeof(site->line), "%s", sp_sql_text(stmt, 2));
-		snprintf(site->shard, sizeof(site->shard), "%s", sp_sql_text(stmt, 3));
+		snprintf(site->school, sizeof(site->school), "%s", sp_row_text(rows, 0));
+		snprintf(site->site, sizeof(site->site), "%s", sp_row_text(rows, 1));
+		snprintf(site->line, sizeof(site->line), "%s", sp_row_text(rows, 2));
+		snprintf(site->shard, sizeof(site->shard), "%s", sp_row_text(rows, 3));
 		site->gone = true;
 		site->presence = "";
 	}
 	for (size_t i = before; result == 0 && i < news->site_count; i++)
-		result = SQL_DO(store, "DELETE FROM published WHERE school = ? AND site = ? AND line = ?",
+		result = SQL_DO(store->db, "DELETE FROM published WHERE school = ? AND site = ? AND line = ?",
 				T(news->sites[i].school), T(news->sites[i].site), T(news->sites[i].line));
 	return result;
 }
@@ -191,16 +192,16 @@ static int touch_silent(struct sp_store *store)
 	if (since_ms >= 0 && since_ms < SILENCE_EVERY_MS)
 		return 0;
 	bool minute = store->now_ms / HEARD_EVERY_MS != store->silence_sought_ms / HEARD_EVERY_MS;
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT d.id FROM published p JOIN register r ON r.school = p.school AND r.site = p.site AND"
 	    " r.line = p.line JOIN device d ON d.name = r.device WHERE (p.presence = 'online' OR p.state <> "
-	    "?1 OR (?3 AND p.cause = 'switched_off'))"
-	    " AND (coalesce(d.last_heard_ms, -1) < ?2 OR (?3 AND p.cause = 'switched_off'))",
+	    "?1 OR (?3 <> 0 AND p.cause = 'switched_off'))"
+	    " AND (coalesce(d.last_heard_ms, -1) < ?2 OR (?3 <> 0 AND p.cause = 'switched_off'))",
 	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms), I(minute));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		sp_touch(&store->devices, sp_sql_int(stmt, 0, 0));
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		sp_touch(&store->devices, sp_row_int(rows, 0, 0));
 	if (result == 0)
 		store->silence_sought_ms = store->now_ms;
 	return result;

@@ -17,14 +17,15 @@ int sp_silence_heard(struct sp_store *store, const struct sp_arrival *arrival, i
 	int64_t alive_ms = arrival->arrived_ms - arrival->lag_ms - SP_PLACE_TRANSIT_MS;
 	if (clk->synced && sp_place_credible(clk->wall_ms, clk->err_ms, arrival->arrived_ms))
 		alive_ms = clk->wall_ms - clk->err_ms;
-	return SQL_DO(store, "UPDATE boot SET heard_ms = ?2 WHERE id = ?1 AND coalesce(heard_ms, -1) < ?2",
-		      I(boot), I(alive_ms));
+	return SQL_DO(store->db,
+		      "UPDATE boot SET heard_ms = ?2 WHERE id = ?1 AND coalesce(heard_ms, -1) < ?2", I(boot),
+		      I(alive_ms));
 }
 
 int sp_silence_lost(struct sp_store *store, int64_t device)
 {
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "UPDATE boot SET lost_ms = ?2 WHERE device = ?1 AND name = (SELECT boot FROM device WHERE"
 	    " id = ?1)",
 	    I(device), I(store->now_ms));
@@ -51,9 +52,14 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 	bool other_boot = boot && boot != record->boot;
 	if (result == 0)
 		result =
-		    SQL_DO(store,
-			   "INSERT OR REPLACE INTO silence VALUES(?, ?, ?, ?, nullif(?, 0), nullif(?, -1),"
-			   " nullif(?, -1), nullif(?, -1), nullif(?, -1), nullif(?, -1), ?)",
+		    SQL_DO(store->db,
+			   "INSERT INTO silence VALUES(?, ?, ?, ?, nullif(?, 0), nullif(?, -1),"
+			   " nullif(?, -1), nullif(?, -1), nullif(?, -1), nullif(?, -1), ?) ON CONFLICT "
+			   "(device, stream, seq) DO UPDATE SET"
+			   " reason = excluded.reason, boot = excluded.boot, last_ms = excluded.last_ms,"
+			   " last_err_ms = excluded.last_err_ms, width_ms = excluded.width_ms,"
+			   " end_ms = excluded.end_ms, end_err_ms = excluded.end_err_ms,"
+			   " evidence = excluded.evidence",
 			   I(record->device), I(record->stream), I(record->seq), T(fact.reason),
 			   I(other_boot ? boot : 0), I(placed ? last.t_ms : -1), I(placed ? last.err_ms : -1),
 			   I(fact.uncertainty_ms), I(ended ? record->when.t_ms : -1),
@@ -93,28 +99,28 @@ static void blame(const char *reason, bool switched_off, struct sp_silence_view 
 	}
 }
 
-static void view(sqlite3_stmt *stmt, struct sp_silence_view *out)
+static void view(const struct sp_rows *rows, struct sp_silence_view *out)
 {
-	const struct sp_silence_evidence evidence = {.last_ms = sp_sql_int(stmt, 2, -1),
-						     .last_err_ms = sp_sql_int(stmt, 3, -1),
-						     .width_ms = sp_sql_int(stmt, 4, -1),
-						     .heard_ms = sp_sql_int(stmt, 5, -1),
-						     .lost_ms = sp_sql_int(stmt, 6, -1),
-						     .end_ms = sp_sql_int(stmt, 7, -1),
-						     .line_was_down = sp_sql_int(stmt, 9, 0) != 0};
+	const struct sp_silence_evidence evidence = {.last_ms = sp_row_int(rows, 2, -1),
+						     .last_err_ms = sp_row_int(rows, 3, -1),
+						     .width_ms = sp_row_int(rows, 4, -1),
+						     .heard_ms = sp_row_int(rows, 5, -1),
+						     .lost_ms = sp_row_int(rows, 6, -1),
+						     .end_ms = sp_row_int(rows, 7, -1),
+						     .line_was_down = sp_row_int(rows, 9, 0) != 0};
 	struct sp_silence_start start = sp_silence_start(&evidence);
 	struct sp_timetable timetable;
-	*out = (struct sp_silence_view){.reason = sp_sql_text(stmt, 0),
-					.evidence = sp_sql_text(stmt, 1),
-					.device = sp_sql_text(stmt, 10),
-					.school = sp_sql_text(stmt, 11),
-					.site = sp_sql_text(stmt, 12),
+	*out = (struct sp_silence_view){.reason = sp_row_text(rows, 0),
+					.evidence = sp_row_text(rows, 1),
+					.device = sp_row_text(rows, 10),
+					.school = sp_row_text(rows, 11),
+					.site = sp_row_text(rows, 12),
 					.last_ms = evidence.last_ms,
 					.start_from_ms = start.from_ms,
 					.start_to_ms = start.to_ms,
 					.end_ms = evidence.end_ms,
-					.end_err_ms = sp_sql_int(stmt, 8, -1)};
-	(void)!sp_timetable_parse(&timetable, sp_sql_text(stmt, 13)); // checked before the register took it
+					.end_err_ms = sp_row_int(rows, 8, -1)};
+	(void)!sp_timetable_parse(&timetable, sp_row_text(rows, 13)); // checked before the register took it
 	bool power = strcmp(out->reason, "power") == 0;
 	blame(out->reason, power && sp_silence_switched_off(&start, &timetable), out);
 }
@@ -122,14 +128,14 @@ static void view(sqlite3_stmt *stmt, struct sp_silence_view *out)
 int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms, struct sp_silence_view *out)
 {
 	// The first that ended behind that moment.
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store, "SELECT " COLUMNS " WHERE s.device = ?1 AND s.end_ms >= ?2 ORDER BY s.end_ms LIMIT 1",
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db, "SELECT " COLUMNS " WHERE s.device = ?1 AND s.end_ms >= ?2 ORDER BY s.end_ms LIMIT 1",
 	    I(device), I(start_ms - MATCH_MS));
-	int result = sp_sql_step(store, stmt);
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	view(stmt, out);
-	sp_sql_leave(stmt); // what is read from here on are numbers and constant words
+	view(rows, out);
+	sp_rows_leave(rows); // what is read from here on are numbers and constant words
 	return out->last_ms >= 0 && out->last_ms - MATCH_MS <= start_ms;
 }
 
@@ -137,14 +143,14 @@ int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms,
 			void (*row)(void *arg, const struct sp_silence_view *silence), void *arg)
 {
 	struct sp_silence_view silence;
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT " COLUMNS " WHERE s.device = ?1 AND s.end_ms >= ?2 AND coalesce(s.last_ms, 0) < ?3"
 	    " ORDER BY s.end_ms",
 	    I(device), I(from_ms), I(to_ms));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		view(stmt, &silence);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		view(rows, &silence);
 		if (silence.start_from_ms >= 0)
 			row(arg, &silence);
 	}
@@ -155,14 +161,14 @@ int sp_store_silences(struct sp_store *store, const char *device, int64_t limit,
 		      void (*row)(void *arg, const struct sp_silence_view *silence), void *arg)
 {
 	struct sp_silence_view silence;
-	sqlite3_stmt *stmt =
-	    SQL_QUERY(store,
-		      "SELECT " COLUMNS
-		      " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY s.end_ms DESC, s.device, s.stream LIMIT ?2",
-		      T(device), I(limit));
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT " COLUMNS
+	    " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY s.end_ms DESC NULLS LAST, s.device, s.stream LIMIT ?2",
+	    T(device), I(limit));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		view(stmt, &silence);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		view(rows, &silence);
 		row(arg, &silence);
 	}
 	return result;

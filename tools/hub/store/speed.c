@@ -17,9 +17,16 @@ static int insert(struct sp_store *store, const struct sp_record *record,
 		  const struct sp_fact_speedtest *fact)
 {
 	return SQL_DO(
-	    store,
-	    "INSERT OR REPLACE INTO speedtest VALUES(?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?,"
-	    " nullif(?, -1.0), nullif(?, ''), nullif(?, ''), nullif(?, 0.0), nullif(?, 0.0), ?)",
+	    store->db,
+	    "INSERT INTO speedtest VALUES(?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?,"
+	    " nullif(?, -1.0), nullif(?, ''), nullif(?, ''), nullif(?, 0.0), nullif(?, 0.0), ?)"
+	    " ON CONFLICT (t_ms, stream, seq) DO UPDATE SET err_ms = excluded.err_ms, placed = "
+	    "excluded.placed,"
+	    " device = excluded.device, line = excluded.line, direction = excluded.direction,"
+	    " validity = excluded.validity, reason = excluded.reason, scope = excluded.scope,"
+	    " method = excluded.method, goodput_bps = excluded.goodput_bps, provider = excluded.provider,"
+	    " plan = excluded.plan, down_mbps = excluded.down_mbps, up_mbps = excluded.up_mbps,"
+	    " instance = excluded.instance",
 	    I(record->when.t_ms), I(record->stream), I(record->seq), I(record->when.err_ms),
 	    I(record->when.by), I(record->device), T(fact->line), I(fact->direction), I(fact->validity),
 	    T(fact->reason), I(fact->scope), T(fact->method), R(fact->goodput_bps), T(fact->provider),
@@ -30,14 +37,14 @@ static int insert(struct sp_store *store, const struct sp_record *record,
 static int refresh_line(struct sp_store *store, int64_t line)
 {
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "WITH last AS (SELECT t.direction, t.t_ms, t.goodput_bps / 1e6 AS mbps FROM line l JOIN"
 	    " (SELECT 0 AS direction UNION ALL SELECT 1) d JOIN speedtest t ON t.device = l.device AND"
 	    " t.line = l.name AND t.direction = d.direction AND t.validity = 0 AND t.scope = 1 AND t.t_ms ="
 	    " (SELECT max(x.t_ms) FROM speedtest x WHERE x.device = l.device AND x.line = l.name AND"
 	    " x.direction = d.direction AND x.validity = 0 AND x.scope = 1) WHERE l.id = ?1)"
-	    " UPDATE line SET down_mbps = (SELECT mbps FROM last WHERE direction = 0),"
-	    " up_mbps = (SELECT mbps FROM last WHERE direction = 1),"
+	    " UPDATE line SET down_mbps = (SELECT mbps FROM last WHERE direction = 0 LIMIT 1),"
+	    " up_mbps = (SELECT mbps FROM last WHERE direction = 1 LIMIT 1),"
 	    " speed_ms = (SELECT max(t_ms) FROM last) WHERE id = ?1",
 	    I(line));
 }
@@ -50,7 +57,7 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 	if (!sp_fact_speedtest(&fact, record->data))
 		return 1;
 	if (record->was_ms >= 0)
-		result = SQL_DO(store, "DELETE FROM speedtest WHERE t_ms = ? AND stream = ? AND seq = ?",
+		result = SQL_DO(store->db, "DELETE FROM speedtest WHERE t_ms = ? AND stream = ? AND seq = ?",
 				I(record->was_ms), I(record->stream), I(record->seq));
 	if (result == 0)
 		result = insert(store, record, &fact);
@@ -70,10 +77,11 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 
 /// A test that reached no server does not say of which scope it would have been: that of its instance's other
 /// tests, or else domestic. It has no figure, so none is mixed in.
-#define SCOPE                                                                                         \
-	" iif(t.scope = 0 AND t.goodput_bps IS NULL, coalesce((SELECT s.scope FROM speedtest s WHERE" \
-	" s.device = t.device AND s.line = t.line AND s.instance = t.instance AND s.scope > 0"        \
-	" ORDER BY s.t_ms DESC LIMIT 1), 1), t.scope)"
+#define SCOPE                                                                                              \
+	" CASE WHEN t.scope = 0 AND t.goodput_bps IS NULL THEN coalesce((SELECT s.scope FROM speedtest s " \
+	"WHERE"                                                                                            \
+	" s.device = t.device AND s.line = t.line AND s.instance = t.instance AND s.scope > 0"             \
+	" ORDER BY s.t_ms DESC LIMIT 1), 1) ELSE t.scope END"
 
 // ---- single tests -----------------------------------------------------------------------------------
 
@@ -96,28 +104,28 @@ int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
 	struct sp_fact_speedtest fact;
 	bool narrow = filter->school || filter->site || filter->device;
 	// Of one place or board: by its own tests; else by time. Both see the same rows.
-	sqlite3_stmt *stmt =
+	struct sp_rows *rows =
 	    narrow ? SQL_QUERY(
-			 store,
+			 store->db,
 			 TEST_COLUMNS
 			 "WHERE t.device IN (SELECT id FROM device WHERE name = ?9 OR (?9 IS NULL AND name IN"
 			 " (SELECT device FROM register_history WHERE (?6 IS NULL OR school = ?6) AND (?7 IS"
 			 " NULL OR site = ?7)))) AND" TEST_WHERE,
 			 TEST_ARGUMENTS(filter))
-		   : SQL_QUERY(store, TEST_COLUMNS "WHERE" TEST_WHERE, TEST_ARGUMENTS(filter));
+		   : SQL_QUERY(store->db, TEST_COLUMNS "WHERE" TEST_WHERE, TEST_ARGUMENTS(filter));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		if (!sp_fact_speedtest(&fact, sp_sql_text(stmt, 9)))
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		if (!sp_fact_speedtest(&fact, sp_row_text(rows, 9)))
 			continue; // it was read when it came
 		row(arg,
 		    &(struct sp_test_view){
-			.device = sp_sql_text(stmt, 0),
-			.instance = sp_sql_text(stmt, 1),
-			.school = sp_sql_text(stmt, 2),
-			.site = sp_sql_text(stmt, 3),
-			.when = {sp_sql_int(stmt, 4, 0), sp_sql_int(stmt, 5, -1),
-				 (enum sp_placed_by)sp_sql_int(stmt, 6, SP_PLACED_BOUNDS)},
-			.cursor = {sp_sql_int(stmt, 4, 0), sp_sql_int(stmt, 7, 0), sp_sql_int(stmt, 8, 0)},
+			.device = sp_row_text(rows, 0),
+			.instance = sp_row_text(rows, 1),
+			.school = sp_row_text(rows, 2),
+			.site = sp_row_text(rows, 3),
+			.when = {sp_row_int(rows, 4, 0), sp_row_int(rows, 5, -1),
+				 (enum sp_placed_by)sp_row_int(rows, 6, SP_PLACED_BOUNDS)},
+			.cursor = {sp_row_int(rows, 4, 0), sp_row_int(rows, 7, 0), sp_row_int(rows, 8, 0)},
 			.test = &fact,
 		    });
 	}
@@ -127,13 +135,13 @@ int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
 // ---- evidence ---------------------------------------------------------------------------------------
 
 /// Why a test that its board calls valid is none for us; "" if it is.
-static const char *objection(sqlite3_stmt *stmt, enum sp_test_validity validity)
+static const char *objection(const struct sp_rows *rows, enum sp_test_validity validity)
 {
-	if (validity != SP_TEST_VALID || sp_sql_text(stmt, 6)[0])
-		return sp_sql_text(stmt, 6);
-	if (sqlite3_column_type(stmt, 13) == SQLITE_NULL)
+	if (validity != SP_TEST_VALID || sp_row_text(rows, 6)[0])
+		return sp_row_text(rows, 6);
+	if (sp_row_is_null(rows, 13))
 		return SP_EVIDENCE_UNREGISTERED;
-	if (sp_sql_int(stmt, 1, INT64_MAX) > UNPLACED_ERR_MS || sp_sql_int(stmt, 2, 0) == SP_PLACED_BOUNDS)
+	if (sp_row_int(rows, 1, INT64_MAX) > UNPLACED_ERR_MS || sp_row_int(rows, 2, 0) == SP_PLACED_BOUNDS)
 		return SP_EVIDENCE_UNPLACED;
 	return "";
 }
@@ -142,34 +150,35 @@ int sp_store_evidence(struct sp_store *store, int64_t from_ms, int64_t to_ms, co
 		      const char *plan, const struct sp_evidence_rules *rules, struct sp_evidence **out)
 {
 	*out = sp_evidence_new(rules);
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT t.t_ms, t.err_ms, t.placed, t.direction, t.validity," SCOPE ", t.reason, t.method,"
-	    " t.goodput_bps, coalesce(t.provider, h.provider, '') AS bought_of,"
-	    " coalesce(t.plan, h.contract, '') AS bought_as, coalesce(t.down_mbps, h.down_mbps), "
+	    " t.goodput_bps, coalesce(t.provider, h.provider, ''),"
+	    " coalesce(t.plan, h.contract, ''), coalesce(t.down_mbps, h.down_mbps), "
 	    "coalesce(t.up_mbps, h.up_mbps),"
 	    " h.school || '/' || h.site FROM speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
-	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 IS NULL OR bought_of = ?3) AND (?4 IS NULL OR"
-	    " bought_as = ?4)",
+	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 IS NULL OR coalesce(t.provider, h.provider, '') = "
+	    "?3) AND (?4 IS NULL OR"
+	    " coalesce(t.plan, h.contract, '') = ?4)",
 	    I(from_ms), I(to_ms), T(provider), T(plan));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		enum sp_test_validity validity = (enum sp_test_validity)sp_sql_int(stmt, 4, SP_TEST_FAILED);
-		double bps = sp_sql_real(stmt, 8, -1);
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		enum sp_test_validity validity = (enum sp_test_validity)sp_row_int(rows, 4, SP_TEST_FAILED);
+		double bps = sp_row_real(rows, 8, -1);
 		sp_evidence_add(*out,
 				&(struct sp_evidence_sample){
-				    .provider = sp_sql_text(stmt, 9),
-				    .plan = sp_sql_text(stmt, 10),
-				    .site = sp_sql_text(stmt, 13),
-				    .method = sp_sql_text(stmt, 7),
-				    .reason = objection(stmt, validity),
-				    .direction = (enum sp_test_direction)sp_sql_int(stmt, 3, SP_TEST_DOWN),
+				    .provider = sp_row_text(rows, 9),
+				    .plan = sp_row_text(rows, 10),
+				    .site = sp_row_text(rows, 13),
+				    .method = sp_row_text(rows, 7),
+				    .reason = objection(rows, validity),
+				    .direction = (enum sp_test_direction)sp_row_int(rows, 3, SP_TEST_DOWN),
 				    .validity = validity,
-				    .scope = (enum sp_test_scope)sp_sql_int(stmt, 5, SP_TEST_NOWHERE),
-				    .bought_down_mbps = sp_sql_real(stmt, 11, 0),
-				    .bought_up_mbps = sp_sql_real(stmt, 12, 0),
+				    .scope = (enum sp_test_scope)sp_row_int(rows, 5, SP_TEST_NOWHERE),
+				    .bought_down_mbps = sp_row_real(rows, 11, 0),
+				    .bought_up_mbps = sp_row_real(rows, 12, 0),
 				    .mbps = bps < 0 ? -1 : bps / 1e6,
-				    .t_ms = sp_sql_int(stmt, 0, 0),
+				    .t_ms = sp_row_int(rows, 0, 0),
 				});
 	}
 	return result;
@@ -179,8 +188,8 @@ int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 			 void (*row)(void *arg, const struct sp_site_speed *site), void *arg)
 {
 	// The one in the middle, or the mean of both there.
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "WITH good AS (SELECT h.school AS school, h.site AS site, t.goodput_bps / 1e6 AS mbps FROM"
 	    " speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
 	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND t.direction = 0 AND t.validity = 0 AND t.scope = 1 AND"
@@ -193,8 +202,8 @@ int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 	    " register) r LEFT JOIN middle m ON m.school = r.school AND m.site = r.site ORDER BY 1, 2",
 	    I(from_ms), I(to_ms), I(SP_PLACED_BOUNDS), I(UNPLACED_ERR_MS));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		row(arg, &(struct sp_site_speed){sp_sql_text(stmt, 0), sp_sql_text(stmt, 1),
-						 sp_sql_int(stmt, 2, 0), sp_sql_real(stmt, 3, -1)});
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		row(arg, &(struct sp_site_speed){sp_row_text(rows, 0), sp_row_text(rows, 1),
+						 sp_row_int(rows, 2, 0), sp_row_real(rows, 3, -1)});
 	return result;
 }

@@ -1,18 +1,14 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// What the files of the SQLite store share. Private to the store/ room.
+// What the files of the store share. Private to the store/ room.
 #pragma once
 
-#include <sqlite3.h>
-
+#include "tools/hub/db/db.h"
 #include "tools/hub/store/store.h"
 #include "tools/hub/time/strip.h"
 
 enum {
-	SP_SCHEMA_VERSION = 7,
-	SP_SQL_SLOTS = 1024, ///< call sites, a power of two, at most half used
-	SP_BUSY_MS = 5000,   ///< how long another process may hold the database
-	SP_CODE_BYTES = 16,  ///< of an event's id, and of what stands for a person
+	SP_CODE_BYTES = 16, ///< of an event's id, and of what stands for a person
 };
 
 enum sp_presence { SP_PRESENCE_NEVER, SP_PRESENCE_ONLINE, SP_PRESENCE_STOPPED, SP_PRESENCE_LOST };
@@ -26,12 +22,7 @@ struct sp_touched {
 };
 
 struct sp_store {
-	sqlite3 *db;
-	struct {
-		const char *sql; ///< the literal's address is the key
-		sqlite3_stmt *stmt;
-	} slots[SP_SQL_SLOTS];
-	char error[256];
+	struct sp_db *db;
 	bool writing, seen_changes;
 	int64_t now_ms; ///< of this transaction
 	int64_t silence_ms;
@@ -47,52 +38,7 @@ struct sp_store {
 	struct sp_touched streams, devices;
 };
 
-// ---- statements (sql.c) -----------------------------------------------------------
-
-struct sp_arg {
-	enum { SP_ARG_INT, SP_ARG_TEXT, SP_ARG_REAL, SP_ARG_BLOB } type;
-	int64_t integer;
-	const char *text; ///< NULL: SQL's NULL; must live until the statement was stepped
-	double real;
-};
-#define I(x) ((struct sp_arg){.type = SP_ARG_INT, .integer = (x)})
-#define T(x) ((struct sp_arg){.type = SP_ARG_TEXT, .text = (x)})
-/// Of 16 bytes.
-#define B(x) ((struct sp_arg){.type = SP_ARG_BLOB, .text = (const char *)(x)})
-#define R(x) ((struct sp_arg){.type = SP_ARG_REAL, .real = (x)})
-
-/// Runs to the end. The SQL must be a literal: it is prepared once per call site.
-#define SQL_DO(store, sql, ...)                                          \
-	sp_sql_do((store), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
-		  sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
-/// The first row's first column: 1, 0 when there is no row (*out untouched), or -errno.
-#define SQL_GET(store, out, sql, ...)                                            \
-	sp_sql_get((store), (out), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
-		   sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
-/// Bound and ready to be stepped, or NULL.
-#define SQL_QUERY(store, sql, ...)                                          \
-	sp_sql_query((store), "" sql, (const struct sp_arg[]){__VA_ARGS__}, \
-		     sizeof((const struct sp_arg[]){__VA_ARGS__}) / sizeof(struct sp_arg))
-
-int sp_sql_do(struct sp_store *store, const char *sql, const struct sp_arg *args, size_t count) SP_MUST_CHECK;
-int sp_sql_get(struct sp_store *store, int64_t *out, const char *sql, const struct sp_arg *args,
-	       size_t count) SP_MUST_CHECK;
-sqlite3_stmt *sp_sql_query(struct sp_store *store, const char *sql, const struct sp_arg *args, size_t count);
-/// 1: a row; 0: done, or -errno, and then the statement is reset. NULL gives the error of its query.
-int sp_sql_step(struct sp_store *store, sqlite3_stmt *stmt) SP_MUST_CHECK;
-/// Leaves a query early.
-void sp_sql_leave(sqlite3_stmt *stmt);
-void sp_sql_free(struct sp_store *store);
-/// The -errno of SQLite's last error, which goes to store->error.
-int sp_sql_errno(struct sp_store *store);
-/// Several statements, not kept.
-int sp_sql_script(struct sp_store *store, const char *sql) SP_MUST_CHECK;
-
-/// "" instead of NULL; valid until the next step.
-const char *sp_sql_text(sqlite3_stmt *stmt, int column);
-/// `none` instead of NULL.
-int64_t sp_sql_int(sqlite3_stmt *stmt, int column, int64_t none);
-double sp_sql_real(sqlite3_stmt *stmt, int column, double none);
+// ---- what a transaction touched (touched.c) --------------------------------------------
 
 void sp_touch(struct sp_touched *touched, int64_t id);
 void sp_touched_sort(struct sp_touched *touched);
@@ -102,6 +48,27 @@ int sp_store_meta_set(struct sp_store *store, const char *key, int64_t value) SP
 
 // ---- schema (schema.c) --------------------------------------------------------------
 
+/// One version of the database to the next one.
+struct sp_schema_step {
+	const char *name;
+	/// What is made, as scripts that end with NULL.
+	const char *const *up;
+	/// And undone.
+	const char *const *down;
+	/// For data that scripts cannot carry over: behind `up`, before `down`; NULL.
+	int (*fill)(struct sp_store *store);
+	int (*empty)(struct sp_store *store);
+	/// A query with one number: how many rows a step down would lose; NULL: it loses nothing.
+	const char *loses;
+	const char *lost; ///< what they are, for people
+};
+/// In the order of their numbers, from 1.
+extern const struct sp_schema_step sp_schema_1_feed, sp_schema_2_register, sp_schema_3_rollup,
+    sp_schema_4_incident, sp_schema_5_summary;
+
+/// The version that this program reads and writes.
+int sp_schema_version(void);
+/// In a transaction: of this program's version, or empty and then made so by a writer.
 int sp_schema_check(struct sp_store *store, char why[256]) SP_MUST_CHECK;
 
 // ---- identities (ids.c) ---------------------------------------------------------------
@@ -334,7 +301,10 @@ enum {
 	SP_LINE_COLUMN_BOUGHT = 21, ///< down, up
 	SP_LINE_COLUMN_SPEED = 23,  ///< down, up, when
 };
-void sp_line_view(const struct sp_store *store, sqlite3_stmt *stmt, struct sp_line_view *out);
+/// Lines of the register, and those heard of no registered line.
+struct sp_rows *sp_lines_registered(struct sp_store *store);
+struct sp_rows *sp_lines_heard(struct sp_store *store);
+void sp_line_view(const struct sp_store *store, const struct sp_rows *rows, struct sp_line_view *out);
 /// Said to be online, but not heard for too long: it may have died while the broker could not tell.
 /// -1: never heard.
 bool sp_is_silent(const struct sp_store *store, int64_t last_heard_ms, int64_t now_ms);

@@ -22,8 +22,8 @@ struct scope {
 
 static int read_scope(struct sp_store *store, int64_t device, const char *school, struct scope *out)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT ?1 UNION SELECT d.id FROM register r JOIN device d ON d.name = r.device WHERE ?2 <> '' "
 	    "AND"
 	    " r.school = ?2 UNION SELECT d.id FROM register_history h JOIN device d ON d.name = h.device "
@@ -31,12 +31,12 @@ static int read_scope(struct sp_store *store, int64_t device, const char *school
 	    " ?2 <> '' AND h.school = ?2 AND NOT EXISTS(SELECT 1 FROM register r WHERE r.device = h.device)",
 	    I(device), T(school));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		if (out->count == out->room) {
 			out->room = out->room ? 2 * out->room : 8;
 			out->devices = sp_realloc(out->devices, out->room * sizeof(*out->devices));
 		}
-		out->devices[out->count++] = sp_sql_int(stmt, 0, 0);
+		out->devices[out->count++] = sp_row_int(rows, 0, 0);
 	}
 	return result;
 }
@@ -44,8 +44,9 @@ static int read_scope(struct sp_store *store, int64_t device, const char *school
 /// The next day after `*day` on which that board has events: 1.
 static int next_day(struct sp_store *store, int64_t device, int64_t *day)
 {
-	return SQL_GET(store, day, "SELECT day FROM punch WHERE device = ? AND day > ? ORDER BY day LIMIT 1",
-		       I(device), I(*day));
+	return SQL_GET(store->db, day,
+		       "SELECT day FROM punch WHERE device = ? AND day > ? ORDER BY day LIMIT 1", I(device),
+		       I(*day));
 }
 
 struct each {
@@ -60,11 +61,10 @@ static int each_of_day(struct sp_store *store, int64_t device, int64_t day, int6
 	int64_t id = 0, after = INT64_MIN;
 	bool any = false;
 	int result;
-	while ((result = SQL_GET(
-		    store, &id,
-		    "SELECT id FROM punch INDEXED BY punch_day WHERE device = ? AND day = ? AND person = ?"
-		    " AND id > ? ORDER BY id LIMIT 1",
-		    I(device), I(day), I(person), I(after))) == 1) {
+	while ((result = SQL_GET(store->db, &id,
+				 "SELECT id FROM punch WHERE device = ? AND day = ? AND person = ?"
+				 " AND +id > ? ORDER BY +id LIMIT 1",
+				 I(device), I(day), I(person), I(after))) == 1) {
 		after = id;
 		any = true;
 		result = each->event(store, id, each->arg);
@@ -103,11 +103,12 @@ static int erase(struct sp_store *store, int64_t id, void *arg)
 static int erase_extracts(struct sp_store *store, int64_t person)
 {
 	int result =
-	    SQL_DO(store,
+	    SQL_DO(store->db,
 		   "UPDATE subject SET extract = NULL WHERE (device, request) IN (SELECT device, request FROM"
 		   " subject_person WHERE person = ?)",
 		   I(person));
-	return result < 0 ? result : SQL_DO(store, "DELETE FROM subject_person WHERE person = ?", I(person));
+	return result < 0 ? result
+			  : SQL_DO(store->db, "DELETE FROM subject_person WHERE person = ?", I(person));
 }
 
 static int forget(struct sp_store *store, const struct sp_record *record, const struct sp_fact_subject *fact,
@@ -127,7 +128,7 @@ static int forget(struct sp_store *store, const struct sp_record *record, const 
 		if (result == 0)
 			result = erase_extracts(store, person);
 		if (result == 0)
-			result = SQL_DO(store, "DELETE FROM person WHERE id = ?", I(person));
+			result = SQL_DO(store->db, "DELETE FROM person WHERE id = ?", I(person));
 	}
 	store->scrub = true;
 	return result < 0 ? result : sp_store_meta_set(store, "scrub", 1);
@@ -153,35 +154,35 @@ static int add_event(struct sp_store *store, int64_t id, void *arg)
 	struct sp_buf *out = &extract->out;
 	if (extract->events >= EXTRACT_EVENTS)
 		return 0;
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT p.t_ms, p.received_ms, p.way, p.mark, p.method, "
-				       "p.person_kind, p.gate, p.number, p.kiosk_time,"
-				       " p.correction, p.correction_seconds, k.name, d.name FROM punch p "
-				       "JOIN kiosk k ON k.id = p.kiosk JOIN"
-				       " device d ON d.id = p.device WHERE p.id = ?",
-				       I(id));
-	int result = sp_sql_step(store, stmt);
+	struct sp_rows *rows = SQL_QUERY(store->db,
+					 "SELECT p.t_ms, p.received_ms, p.way, p.mark, p.method, "
+					 "p.person_kind, p.gate, p.number, p.kiosk_time,"
+					 " p.correction, p.correction_seconds, k.name, d.name FROM punch p "
+					 "JOIN kiosk k ON k.id = p.kiosk JOIN"
+					 " device d ON d.id = p.device WHERE p.id = ?",
+					 I(id));
+	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
 	extract->events++;
 	sp_out_open(out, NULL, '{');
 	sp_out_int(out, "person", (int64_t)extract->person + 1);
-	sp_out_text(out, "person_kind", sp_person_kind_name((int)sp_sql_int(stmt, 5, 0)));
-	moment(out, "time", sp_sql_int(stmt, 0, SP_NO_TIME));
-	moment(out, "received", sp_sql_int(stmt, 1, SP_NO_TIME));
-	sp_out_text_or_null(out, "kiosk_time", sp_sql_text(stmt, 8));
+	sp_out_text(out, "person_kind", sp_person_kind_name((int)sp_row_int(rows, 5, 0)));
+	moment(out, "time", sp_row_int(rows, 0, SP_NO_TIME));
+	moment(out, "received", sp_row_int(rows, 1, SP_NO_TIME));
+	sp_out_text_or_null(out, "kiosk_time", sp_row_text(rows, 8));
 	sp_out_text(out, "correction",
-		    sp_punch_correction_name((enum sp_punch_correction)sp_sql_int(stmt, 9, 0)));
-	sp_buf_printf(out, ",\"correction_seconds\":%.3f", sp_sql_real(stmt, 10, 0));
-	sp_out_text(out, "direction", sp_punch_way_name((enum sp_punch_way)sp_sql_int(stmt, 2, 0)));
-	sp_out_text(out, "method", sp_punch_method_name((int)sp_sql_int(stmt, 4, 0)));
-	sp_out_text(out, "mark", sp_punch_mark_name((enum sp_punch_mark)sp_sql_int(stmt, 3, 0)));
-	sp_out_text(out, "kiosk", sp_sql_text(stmt, 11));
-	sp_out_text_or_null(out, "gate", sp_sql_text(stmt, 6));
-	sp_out_int_or_null(out, "number", sp_sql_int(stmt, 7, -1));
-	sp_out_text(out, "board", sp_sql_text(stmt, 12));
+		    sp_punch_correction_name((enum sp_punch_correction)sp_row_int(rows, 9, 0)));
+	sp_buf_printf(out, ",\"correction_seconds\":%.3f", sp_row_real(rows, 10, 0));
+	sp_out_text(out, "direction", sp_punch_way_name((enum sp_punch_way)sp_row_int(rows, 2, 0)));
+	sp_out_text(out, "method", sp_punch_method_name((int)sp_row_int(rows, 4, 0)));
+	sp_out_text(out, "mark", sp_punch_mark_name((enum sp_punch_mark)sp_row_int(rows, 3, 0)));
+	sp_out_text(out, "kiosk", sp_row_text(rows, 11));
+	sp_out_text_or_null(out, "gate", sp_row_text(rows, 6));
+	sp_out_int_or_null(out, "number", sp_row_int(rows, 7, -1));
+	sp_out_text(out, "board", sp_row_text(rows, 12));
 	sp_out_close(out, '}');
-	sp_sql_leave(stmt);
+	sp_rows_leave(rows);
 	return 0;
 }
 
@@ -198,7 +199,8 @@ static int export(struct sp_store *store, const struct sp_record *record, const 
 		extract->person = i;
 		result = each_event(store, scope, person, &(struct each){add_event, false, extract});
 		if (result == 0)
-			result = SQL_DO(store, "INSERT OR IGNORE INTO subject_person VALUES(?, ?, ?)",
+			result = SQL_DO(store->db,
+					"INSERT INTO subject_person VALUES(?, ?, ?) ON CONFLICT DO NOTHING",
 					I(person), I(record->device), T(fact->request));
 	}
 	sp_out_close(&extract->out, ']');
@@ -212,10 +214,10 @@ static int remember(struct sp_store *store, const struct sp_record *record,
 		    const struct sp_fact_subject *fact, const char *school, const struct extract *extract,
 		    int64_t events)
 {
-	int result = SQL_DO(store,
+	int result = SQL_DO(store->db,
 			    "INSERT INTO subject VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, ''), ?9) ON "
-			    "CONFLICT DO UPDATE SET"
-			    " events = iif(action = 0, events + ?6, events)",
+			    "CONFLICT (device, request) DO UPDATE SET events = CASE WHEN subject.action = 0"
+			    " THEN subject.events + ?6 ELSE subject.events END",
 			    I(record->device), T(fact->request), I(fact->action), I((int64_t)fact->count),
 			    I(fact->erased), I(events), I(store->now_ms), T(school),
 			    T(extract->out.length ? extract->out.data : NULL));
@@ -224,7 +226,7 @@ static int remember(struct sp_store *store, const struct sp_record *record,
 	char *text =
 	    sp_asprintf("{\"request\":\"%s\",\"action\":\"%s\",\"persons\":%zu,\"erased\":%" PRId64 "}",
 			fact->request, sp_subject_action_name(fact->action), fact->count, fact->erased);
-	result = SQL_DO(store, "UPDATE event SET data = ? WHERE id = ?", T(text), I(record->id));
+	result = SQL_DO(store->db, "UPDATE event SET data = ? WHERE id = ?", T(text), I(record->id));
 	free(text);
 	return result;
 }
@@ -268,26 +270,27 @@ int sp_subject_project(struct sp_store *store, const struct sp_record *record)
 int sp_store_subjects(struct sp_store *store, const char *request,
 		      void (*row)(void *arg, const struct sp_subject_view *subject), void *arg)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(
-	    store,
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
 	    "SELECT s.request, d.name, s.school, s.action, s.persons, s.erased_on_board, s.events, s.at_ms,"
-	    " s.extract IS NOT NULL, iif(?1 IS NULL, NULL, s.extract) FROM subject s JOIN device d ON d.id ="
+	    " s.extract IS NOT NULL, CASE WHEN ?1 IS NOT NULL THEN s.extract END FROM subject s JOIN device "
+	    "d ON d.id ="
 	    " s.device WHERE ?1 IS NULL OR s.request = ?1 ORDER BY s.at_ms DESC, s.request",
 	    T(request));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1) {
-		bool extracted = sp_sql_int(stmt, 9 - 1, 0) != 0;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		bool extracted = sp_row_int(rows, 9 - 1, 0) != 0;
 		row(arg, &(struct sp_subject_view){
-			     .request = sp_sql_text(stmt, 0),
-			     .device = sp_sql_text(stmt, 1),
-			     .school = sp_sql_text(stmt, 2),
-			     .action = sp_subject_action_name((enum sp_subject_action)sp_sql_int(stmt, 3, 0)),
-			     .persons = sp_sql_int(stmt, 4, 0),
-			     .erased_on_board = sp_sql_int(stmt, 5, 0),
-			     .events = sp_sql_int(stmt, 6, 0),
-			     .at_ms = sp_sql_int(stmt, 7, 0),
+			     .request = sp_row_text(rows, 0),
+			     .device = sp_row_text(rows, 1),
+			     .school = sp_row_text(rows, 2),
+			     .action = sp_subject_action_name((enum sp_subject_action)sp_row_int(rows, 3, 0)),
+			     .persons = sp_row_int(rows, 4, 0),
+			     .erased_on_board = sp_row_int(rows, 5, 0),
+			     .events = sp_row_int(rows, 6, 0),
+			     .at_ms = sp_row_int(rows, 7, 0),
 			     .extracted = extracted,
-			     .extract = extracted && request ? sp_sql_text(stmt, 9) : NULL});
+			     .extract = extracted && request ? sp_row_text(rows, 9) : NULL});
 	}
 	return result;
 }
@@ -295,15 +298,15 @@ int sp_store_subjects(struct sp_store *store, const char *request,
 int sp_store_key_backups(struct sp_store *store, const char *device,
 			 void (*row)(void *arg, const struct sp_key_backup_view *backup), void *arg)
 {
-	sqlite3_stmt *stmt = SQL_QUERY(store,
-				       "SELECT d.name, k.t_ms, k.school_years, k.mark, k.blob FROM "
-				       "key_backup k JOIN device d ON d.id = k.device"
-				       " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
-				       T(device));
+	struct sp_rows *rows = SQL_QUERY(store->db,
+					 "SELECT d.name, k.t_ms, k.school_years, k.mark, k.blob FROM "
+					 "key_backup k JOIN device d ON d.id = k.device"
+					 " WHERE ?1 IS NULL OR d.name = ?1 ORDER BY d.name",
+					 T(device));
 	int result;
-	while ((result = sp_sql_step(store, stmt)) == 1)
-		row(arg, &(struct sp_key_backup_view){sp_sql_text(stmt, 0), sp_sql_int(stmt, 1, 0),
-						      sp_sql_text(stmt, 2), sp_sql_text(stmt, 3),
-						      sp_sql_text(stmt, 4)});
+	while ((result = sp_rows_next(store->db, rows)) == 1)
+		row(arg, &(struct sp_key_backup_view){sp_row_text(rows, 0), sp_row_int(rows, 1, 0),
+						      sp_row_text(rows, 2), sp_row_text(rows, 3),
+						      sp_row_text(rows, 4)});
 	return result;
 }

@@ -37,7 +37,7 @@ static int chain_bounds(struct sp_store *store, struct sp_time_frame *frame)
 {
 	int64_t after = frame->not_after_ms;
 	int result = SQL_GET(
-	    store, &frame->not_before_ms,
+	    store->db, &frame->not_before_ms,
 	    "WITH RECURSIVE b(id, n) AS (SELECT prev, 1 FROM stream WHERE id = ?1 UNION ALL"
 	    " SELECT s.prev, n + 1 FROM stream s JOIN b ON s.id = b.id WHERE n < ?2)"
 	    " SELECT (SELECT t_ms - coalesce(err_ms, 0) FROM event WHERE stream = s.id AND placed < ?4"
@@ -46,7 +46,7 @@ static int chain_bounds(struct sp_store *store, struct sp_time_frame *frame)
 	    I(frame->stream), I(CHAIN_STEPS_MAX), I(frame->boot), I(SP_PLACED_BOUNDS));
 	if (result >= 0)
 		result = SQL_GET(
-		    store, &after,
+		    store->db, &after,
 		    "WITH RECURSIVE b(id, n) AS (SELECT id, 1 FROM stream WHERE prev = ?1 UNION ALL"
 		    " SELECT s.id, n + 1 FROM stream s JOIN b ON s.prev = b.id WHERE n < ?2)"
 		    " SELECT (SELECT t_ms + coalesce(err_ms, 0) FROM event WHERE stream = s.id AND placed < "
@@ -114,7 +114,7 @@ static int other_boots_bounds(struct sp_store *store, int64_t device, int64_t bo
 			      struct sp_place_evidence *evidence)
 {
 	struct sp_time_frame frame = {.boot = boot, .not_after_ms = evidence->not_after_ms};
-	int result = SQL_GET(store, &frame.stream,
+	int result = SQL_GET(store->db, &frame.stream,
 			     "SELECT id FROM stream WHERE device = ? AND boot = ? ORDER BY class LIMIT 1",
 			     I(device), I(boot));
 	if (result == 1)
@@ -132,7 +132,7 @@ int sp_time_place_in(struct sp_store *store, const struct sp_time_frame *frame, 
 	const struct sp_anchor none = {0};
 	int64_t id;
 	bool disputed;
-	int result = SQL_GET(store, &id, "SELECT id FROM boot WHERE device = ? AND name = ?",
+	int result = SQL_GET(store->db, &id, "SELECT id FROM boot WHERE device = ? AND name = ?",
 			     I(frame->device), T(boot));
 	*here = result == 1 && id == frame->boot;
 	if (*here)

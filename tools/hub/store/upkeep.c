@@ -18,18 +18,6 @@ void sp_store_set_attendance_days(struct sp_store *store, int64_t days)
 
 // ---- the log ------------------------------------------------------------------------------------------
 
-/// Into the database, and the log cut to nothing: rows are zeroed there (secure_delete). 1: a reader is in
-/// the way, later again.
-static int truncate_log(struct sp_store *store)
-{
-	sqlite3_busy_timeout(store->db, 0);
-	int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_busy_timeout(store->db, SP_BUSY_MS);
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return 1;
-	return code == SQLITE_OK ? 0 : sp_sql_errno(store);
-}
-
 /// What is to be scrubbed stands in the database, so that no crash makes it forgotten.
 static int scrub(struct sp_store *store, int64_t now_ms)
 {
@@ -37,7 +25,7 @@ static int scrub(struct sp_store *store, int64_t now_ms)
 	int result = sp_store_meta_get(store, "scrub", &wanted);
 	if (result < 0 || (!wanted && !store->scrub))
 		return result;
-	result = truncate_log(store);
+	result = sp_db_scrub(store->db);
 	if (result != 0)
 		return result;
 	store->scrub = false;
@@ -58,7 +46,7 @@ static int scrub(struct sp_store *store, int64_t now_ms)
 static int deleted(struct sp_store *store, int result, int64_t *rows)
 {
 	if (result == 0)
-		*rows += sqlite3_changes(store->db);
+		*rows += sp_sql_changes(store->db);
 	return result;
 }
 
@@ -67,22 +55,21 @@ static int old_punches(struct sp_store *store, int64_t before_day, int64_t *rows
 	int64_t device = 0;
 	// Boards that have a kiosk; of each the oldest day is found by one look into the index.
 	int result =
-	    SQL_GET(store, &device,
+	    SQL_GET(store->db, &device,
 		    "SELECT d.device FROM (SELECT DISTINCT device FROM kiosk) d WHERE (SELECT min(day) FROM"
 		    " punch p WHERE p.device = d.device) < ? LIMIT 1",
 		    I(before_day));
 	if (result != 1)
 		return result;
 	result =
-	    SQL_DO(store, "DELETE FROM arrival WHERE device = ?1 AND day < ?2", I(device), I(before_day));
+	    SQL_DO(store->db, "DELETE FROM arrival WHERE device = ?1 AND day < ?2", I(device), I(before_day));
 	if (result == 0)
-		result = deleted(
-		    store,
-		    SQL_DO(store,
-			   "DELETE FROM punch WHERE id IN (SELECT id FROM punch INDEXED BY punch_day WHERE"
-			   " device = ? AND day < ? LIMIT ?)",
-			   I(device), I(before_day), I(STEP_ROWS)),
-		    rows);
+		result = deleted(store,
+				 SQL_DO(store->db,
+					"DELETE FROM punch WHERE id IN (SELECT id FROM punch WHERE"
+					" device = ? AND day < ? LIMIT ?)",
+					I(device), I(before_day), I(STEP_ROWS)),
+				 rows);
 	return result;
 }
 
@@ -90,7 +77,7 @@ static int old_punches(struct sp_store *store, int64_t before_day, int64_t *rows
 static int old_events(struct sp_store *store, int64_t before_ms, int64_t *rows)
 {
 	int64_t stream = 0;
-	int result = SQL_GET(store, &stream,
+	int result = SQL_GET(store->db, &stream,
 			     "SELECT s.id FROM stream s WHERE s.class = ? AND (SELECT e.t_ms FROM event e "
 			     "WHERE e.stream = s.id AND"
 			     " e.seq > 1 ORDER BY e.seq LIMIT 1) < ? LIMIT 1",
@@ -99,17 +86,17 @@ static int old_events(struct sp_store *store, int64_t before_ms, int64_t *rows)
 		return result;
 	// A punch of a later day that came so long ago is from the future: it goes, too.
 	result = SQL_DO(
-	    store,
+	    store->db,
 	    "DELETE FROM punch WHERE id IN (SELECT id FROM (SELECT id, t_ms FROM event WHERE stream = ?"
-	    " AND seq > 1 ORDER BY seq LIMIT ?) WHERE t_ms < ?)",
+	    " AND seq > 1 ORDER BY seq LIMIT ?) e WHERE t_ms < ?)",
 	    I(stream), I(STEP_ROWS), I(before_ms));
 	if (result < 0)
 		return result;
 	return deleted(
 	    store,
-	    SQL_DO(store,
+	    SQL_DO(store->db,
 		   "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, t_ms FROM event WHERE stream"
-		   " = ? AND seq > 1 ORDER BY seq LIMIT ?) WHERE t_ms < ?)",
+		   " = ? AND seq > 1 ORDER BY seq LIMIT ?) e WHERE t_ms < ?)",
 		   I(stream), I(STEP_ROWS), I(before_ms)),
 	    rows);
 }
@@ -118,7 +105,8 @@ static int old_persons(struct sp_store *store, int64_t before_day, int64_t *rows
 {
 	return deleted(
 	    store,
-	    SQL_DO(store, "DELETE FROM person WHERE id IN (SELECT id FROM person WHERE seen_day < ? LIMIT ?)",
+	    SQL_DO(store->db,
+		   "DELETE FROM person WHERE id IN (SELECT id FROM person WHERE seen_day < ? LIMIT ?)",
 		   I(before_day - SP_PERSON_SEEN_DAYS), I(STEP_ROWS)),
 	    rows);
 }
@@ -126,7 +114,7 @@ static int old_persons(struct sp_store *store, int64_t before_day, int64_t *rows
 static int old_extracts(struct sp_store *store, int64_t before_ms, int64_t *rows)
 {
 	return deleted(store,
-		       SQL_DO(store,
+		       SQL_DO(store->db,
 			      "UPDATE subject SET extract = NULL WHERE extract IS NOT NULL AND at_ms < ?",
 			      I(before_ms)),
 		       rows);
@@ -135,7 +123,7 @@ static int old_extracts(struct sp_store *store, int64_t before_ms, int64_t *rows
 static int old_references(struct sp_store *store)
 {
 	return SQL_DO(
-	    store,
+	    store->db,
 	    "DELETE FROM subject_person WHERE (device, request) IN (SELECT device, request FROM subject"
 	    " WHERE extract IS NULL)");
 }
