@@ -67,16 +67,14 @@ struct sp_feed_event {
 	int64_t mono_us;
 	bool placed; ///< t_ms and err_ms were there
 	int64_t t_ms, err_ms;
-	const char *data;         ///< the remaining members as a JSON object text
-	const struct cJSON *json; ///< the whole record
+	const char *data; ///< the remaining members as a JSON object text
 };
 
 struct sp_feed_message {
 	struct sp_feed_envelope envelope;
 	struct sp_feed_event *events;
 	size_t count;
-	struct cJSON *root; ///< private
-	char *texts;        ///< private
+	char *texts; ///< private
 };
 
 /// Why a message was set aside; the hub counts by these words.

@@ -141,6 +141,38 @@ static enum sp_feed_fault read_envelope(struct sp_feed_envelope *e, const cJSON 
 	return SP_FEED_OK;
 }
 
+/// The members of a checked text, but for the records, which are most of it.
+static enum sp_feed_fault read_header(struct sp_feed_envelope *e, const char *text, size_t length,
+				      const char *list, const char *list_end, char why[128])
+{
+	struct sp_buf header = SP_BUF(SP_FEED_INFLATED_MAX + 8);
+	cJSON *root = NULL;
+	if (list) {
+		sp_buf_add(&header, text, (size_t)(list - text));
+		sp_buf_add(&header, "null", 4);
+		sp_buf_add(&header, list_end, length - (size_t)(list_end - text));
+		text = header.data;
+		length = header.length;
+	}
+	enum sp_feed_fault fault = sp_feed_read_tree(&root, text, length, why);
+	if (fault == SP_FEED_OK)
+		fault = read_envelope(e, root, why);
+	cJSON_Delete(root);
+	sp_buf_free(&header);
+	return fault;
+}
+
+static enum sp_feed_fault read_text(struct sp_feed_message *out, const char *text, size_t length,
+				    char why[128])
+{
+	if (!sp_json_valid(text, length))
+		return sp_feed_fail(why, SP_FEED_MALFORMED, "not JSON, or deeper than %d levels",
+				    SP_JSON_DEPTH_MAX);
+	const char *end = NULL, *list = sp_feed_events_at(text, &end);
+	enum sp_feed_fault fault = read_header(&out->envelope, text, length, list, end, why);
+	return fault == SP_FEED_OK ? sp_feed_read_events(out, list, end, why) : fault;
+}
+
 enum sp_feed_fault sp_feed_envelope_decode(struct sp_feed_message *out, const void *payload, size_t length,
 					   const char *content_type, char why[128])
 {
@@ -149,18 +181,13 @@ enum sp_feed_fault sp_feed_envelope_decode(struct sp_feed_message *out, const vo
 	char *text = NULL;
 	enum sp_feed_fault fault = sp_feed_inflate(&text, &length, payload, content_type, why);
 	if (fault == SP_FEED_OK)
-		fault = sp_feed_read_root(&out->root, text, length, why);
-	if (fault == SP_FEED_OK)
-		fault = read_envelope(&out->envelope, out->root, why);
-	if (fault == SP_FEED_OK)
-		fault = sp_feed_read_events(out, text, why);
+		fault = read_text(out, text, length, why);
 	free(text);
 	return fault;
 }
 
 void sp_feed_message_free(struct sp_feed_message *message)
 {
-	cJSON_Delete(message->root);
 	free(message->events);
 	free(message->texts);
 	*message = (struct sp_feed_message){0};

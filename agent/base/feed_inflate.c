@@ -11,23 +11,38 @@
 #include "agent/base/feed_read.h"
 #include "agent/base/mem.h"
 
-static enum sp_feed_fault inflate_into(struct sp_buf *out, const void *payload, size_t length, char why[128])
+struct piece {
+	char *text;
+	size_t length;
+};
+
+enum { ROOM_MIN = 4096, RATIO = 8 }; ///< records are most often deflated to less than a sixth
+
+/// One piece of memory, so that zlib need not remember what it has written elsewhere.
+static enum sp_feed_fault inflate_into(struct piece *out, const void *payload, size_t length, char why[128])
 {
-	unsigned char chunk[16 * 1024];
 	z_stream z = {.next_in = payload, .avail_in = (uInt)length};
 	if (inflateInit(&z) != Z_OK)
 		return sp_feed_fail(why, SP_FEED_MALFORMED, "no memory to inflate");
-	int result;
-	do {
-		z.next_out = chunk;
-		z.avail_out = sizeof(chunk);
-		result = inflate(&z, Z_NO_FLUSH);
-		sp_buf_add(out, chunk, sizeof(chunk) - z.avail_out);
-	} while (result == Z_OK && !out->overflowed);
+	size_t room = length * RATIO > ROOM_MIN ? length * RATIO : ROOM_MIN;
+	int result = Z_OK;
+	while (result == Z_OK && out->length <= SP_FEED_INFLATED_MAX) {
+		room = room < SP_FEED_INFLATED_MAX + 1 ? room : SP_FEED_INFLATED_MAX + 1;
+		out->text = sp_realloc(out->text, room + 1);
+		z.next_out = (unsigned char *)out->text + out->length;
+		z.avail_out = (uInt)(room - out->length);
+		// Z_FINISH finds nothing wrong with a text that is longer than the room, but calls it
+		// Z_BUF_ERROR.
+		result = inflate(&z, Z_FINISH);
+		out->length = room - z.avail_out;
+		if (result == Z_BUF_ERROR && z.avail_out == 0)
+			result = Z_OK;
+		room *= 2;
+	}
 	// Z_BUF_ERROR: the stream is cut off. What follows a stream belongs to nobody.
 	bool whole = result == Z_STREAM_END && z.avail_in == 0;
 	inflateEnd(&z);
-	if (out->overflowed)
+	if (out->length > SP_FEED_INFLATED_MAX)
 		return sp_feed_fail(why, SP_FEED_TOO_LARGE, "inflates to more than %d bytes",
 				    SP_FEED_INFLATED_MAX);
 	if (!whole)
@@ -45,18 +60,23 @@ enum sp_feed_fault sp_feed_inflate(char **text, size_t *length, const void *payl
 	if (!plain && strcmp(content_type, SP_FEED_DEFLATED) != 0)
 		return sp_feed_fail(why, SP_FEED_MALFORMED, "content type is neither %s nor %s", SP_FEED_JSON,
 				    SP_FEED_DEFLATED);
-	struct sp_buf out = SP_BUF(SP_FEED_INFLATED_MAX);
+	struct piece out = {0};
 	enum sp_feed_fault fault = SP_FEED_OK;
-	if (plain)
-		sp_buf_add(&out, payload, *length);
-	else
+	if (plain) {
+		out = (struct piece){sp_alloc(*length + 1), *length};
+		if (*length > 0)
+			memcpy(out.text, payload, *length);
+	} else {
 		fault = inflate_into(&out, payload, *length, why);
+	}
 	if (fault == SP_FEED_OK && out.length == 0)
 		fault = sp_feed_fail(why, SP_FEED_MALFORMED, "an empty payload");
-	if (fault == SP_FEED_OK) {
-		*length = out.length;
-		*text = sp_buf_take(&out);
+	if (fault != SP_FEED_OK) {
+		free(out.text);
+		return fault;
 	}
-	sp_buf_free(&out);
-	return fault;
+	out.text[out.length] = '\0';
+	*length = out.length;
+	*text = out.text;
+	return SP_FEED_OK;
 }

@@ -43,10 +43,15 @@ enum sp_feed_fault sp_feed_fail(char why[128], enum sp_feed_fault fault, const c
 
 enum sp_feed_fault sp_feed_read_root(cJSON **root, const char *text, size_t length, char why[128])
 {
-	int64_t version;
 	if (!sp_json_valid(text, length))
 		return sp_feed_fail(why, SP_FEED_MALFORMED, "not JSON, or deeper than %d levels",
 				    SP_JSON_DEPTH_MAX);
+	return sp_feed_read_tree(root, text, length, why);
+}
+
+enum sp_feed_fault sp_feed_read_tree(cJSON **root, const char *text, size_t length, char why[128])
+{
+	int64_t version;
 	cJSON *tree = cJSON_ParseWithLength(text, length);
 	if (!tree)
 		return sp_feed_fail(why, SP_FEED_MALFORMED, "no memory for the message");

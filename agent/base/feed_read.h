@@ -15,6 +15,8 @@ enum sp_feed_fault sp_feed_fail(char why[128], enum sp_feed_fault fault, const c
 /// A JSON object of our version. `text` must be NUL-terminated at `length`. *root is the caller's
 /// to delete on SP_FEED_OK.
 enum sp_feed_fault sp_feed_read_root(cJSON **root, const char *text, size_t length, char why[128]);
+/// The same of what sp_json_valid() has accepted.
+enum sp_feed_fault sp_feed_read_tree(cJSON **root, const char *text, size_t length, char why[128]);
 
 /// An integer that is exact as a double, from `min`.
 bool sp_feed_int(const cJSON *item, int64_t min, int64_t *out);
@@ -28,8 +30,11 @@ bool sp_feed_is_stream(const char *text); ///< SP_ID_LENGTH of [a-z2-7]; also ep
 bool sp_feed_is_digest(const char *text); ///< SP_DIGEST_LENGTH of [0-9a-f]
 bool sp_feed_is_boot(const char *text);   ///< [0-9a-z-], 1…36
 bool sp_feed_is_version(const char *text);
-/// Fills events, count, texts, and first and last of the envelope; `text` is what root was made of.
-enum sp_feed_fault sp_feed_read_events(struct sp_feed_message *message, const char *text, char why[128]);
+/// The value of the first "ev" of a checked text, up to *end; NULL without one.
+const char *sp_feed_events_at(const char *text, const char **end);
+/// Fills events, count, texts, and first and last of the envelope from the value list…end, or NULL.
+enum sp_feed_fault sp_feed_read_events(struct sp_feed_message *message, const char *list, const char *end,
+				       char why[128]);
 
 bool sp_feed_class(const cJSON *item, enum sp_record_class *out);
 /// `clk`, and its boot unless `boot` is NULL.

@@ -73,11 +73,21 @@ static bool escaped(struct scan *s)
 	return low >= 0xDC00 && low <= 0xDFFF;
 }
 
+/// What may stand in a text as it is, of ASCII.
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static bool string(struct scan *s)
 {
 	if (!take(s, '"'))
 		return false;
 	while (s->at < s->end) {
+		while (s->at < s->end && is_plain(*s->at))
+			s->at++;
+		if (s->at == s->end)
+			return false;
 		unsigned char c = *s->at;
 		if (c == '"') {
 			s->at++;
@@ -89,8 +99,6 @@ static bool string(struct scan *s)
 			s->at++;
 			if (!escaped(s))
 				return false;
-		} else if (c < 0x80) {
-			s->at++;
 		} else {
 			size_t length = sp_utf8_next((const char *)s->at, (size_t)(s->end - s->at), NULL);
 			if (!length)
@@ -214,14 +222,31 @@ static const char *skip_string(const char *at)
 	return at + 1;
 }
 
+/// A number, true, false or null. In text that is whole something ends it, unless it is all of the text.
+static const char *skip_word(const char *at)
+{
+	while (*at > ' ' && *at != ',' && *at != ']' && *at != '}')
+		at++;
+	return at;
+}
+
+/// Up to a quote, a bracket or a brace; these four, and few other bytes, share the bits that are looked at.
+static const char *skip_inside(const char *at)
+{
+	while (*at != '"' && (*at & 0xd9) != 0x59)
+		at++;
+	return at;
+}
+
 const char *sp_json_skip(const char *at)
 {
 	if (*at == '"')
 		return skip_string(at);
 	if (*at != '{' && *at != '[')
-		return at + strcspn(at, ",]} \t\r\n");
+		return skip_word(at);
 	size_t depth = 0;
 	for (;;) {
+		at = skip_inside(at);
 		switch (*at) {
 		case '"':
 			at = skip_string(at);

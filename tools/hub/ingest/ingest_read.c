@@ -32,7 +32,7 @@ void sp_session_push(struct sp_session *session, struct sp_inbound *in)
 	}
 	in->weight = sizeof(*in);
 	for (size_t i = 0; i < in->message.count; i++)
-		in->weight += 512 + 3 * strlen(in->message.events[i].data); // cJSON's tree included
+		in->weight += 2 * sizeof(in->message.events[i]) + 2 * strlen(in->message.events[i].data);
 	atomic_fetch_add(&session->ingest->in_bytes, (int64_t)in->weight);
 	sp_queue_push_always(session->ingest->in, &in->node);
 }
