@@ -33,6 +33,9 @@ struct sp_device_common {
 	bool enabled;
 };
 
+/// "link", "speed", "gear", "kiosk": as the feed has it.
+const char *sp_driver_class_name(enum sp_driver_class cls);
+
 struct sp_devices_config {
 	struct sp_loop *loop;
 	struct sp_recorder *recorder;

@@ -59,12 +59,28 @@ static void wait_for_round(struct sp_device *dev)
 	begin_in(dev, delay < GAP_LEAST_MS ? GAP_LEAST_MS : delay);
 }
 
+const char *sp_driver_class_name(enum sp_driver_class cls)
+{
+	switch (cls) {
+	case SP_DRIVER_LINK:
+		return "link";
+	case SP_DRIVER_SPEED:
+		return "speed";
+	case SP_DRIVER_GEAR:
+		return "gear";
+	case SP_DRIVER_KIOSK:
+		return "kiosk";
+	}
+	return "gear";
+}
+
 static void tell(struct sp_device *dev, enum sp_device_state previous)
 {
 	bool up = dev->health.state == SP_DEVICE_UP;
 	dev->since_us = sp_loop_now_us(sp_device_loop(dev));
 	struct sp_field fields[] = {
 	    SP_TEXT("driver", dev->driver->name),
+	    SP_TEXT("class", sp_driver_class_name(dev->driver->cls)),
 	    SP_TEXT("state", sp_device_state_name(dev->health.state)),
 	    SP_TEXT("previous", sp_device_state_name(previous)),
 	    up ? SP_NULL("reason") : SP_TEXT("reason", dev->reason),

@@ -18,7 +18,6 @@ enum sp_driver_class {
 	SP_DRIVER_SPEED,
 	SP_DRIVER_GEAR,
 	SP_DRIVER_KIOSK,
-	SP_DRIVER_SIM,
 };
 
 enum sp_maturity {

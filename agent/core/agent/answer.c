@@ -55,23 +55,6 @@ cJSON *sp_answer_budget(struct sp_agent *agent)
 	return root;
 }
 
-static const char *class_name(enum sp_driver_class cls)
-{
-	switch (cls) {
-	case SP_DRIVER_LINK:
-		return "link";
-	case SP_DRIVER_SPEED:
-		return "speed";
-	case SP_DRIVER_GEAR:
-		return "gear";
-	case SP_DRIVER_KIOSK:
-		return "kiosk";
-	case SP_DRIVER_SIM:
-		return "sim";
-	}
-	return "gear";
-}
-
 static const char *maturity_name(enum sp_maturity maturity)
 {
 	switch (maturity) {
@@ -131,7 +114,7 @@ static cJSON *driver_json(const struct sp_driver *driver)
 	cJSON *json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "name", driver->name);
 	cJSON_AddStringToObject(json, "summary", driver->summary);
-	cJSON_AddStringToObject(json, "class", class_name(driver->cls));
+	cJSON_AddStringToObject(json, "class", sp_driver_class_name(driver->cls));
 	cJSON_AddStringToObject(json, "maturity", maturity_name(driver->maturity));
 	cJSON_AddNumberToObject(json, "interval_seconds", (double)driver->interval_ms / 1000.0);
 	cJSON_AddNumberToObject(json, "deadline_seconds", (double)driver->deadline_ms / 1000.0);

@@ -186,8 +186,8 @@ static void events_belong_to_the_school_where_the_board_stood(void **state)
 
 // ---- timelines ----------------------------------------------------------------------------------------
 
-#define DEVICE(state, reason)                                                            \
-	"\"type\":\"device\",\"device\":\"cổng\",\"driver\":\"adms\",\"state\":\"" state \
+#define DEVICE(state, reason)                                                                                \
+	"\"type\":\"device\",\"device\":\"cổng\",\"driver\":\"adms\",\"class\":\"kiosk\",\"state\":\"" state \
 	"\",\"reason\":\"" reason "\""
 #define OUTAGE(cause, from, to)                                                  \
 	"\"type\":\"outage\",\"device\":\"main\",\"outage\":\"" cause            \

@@ -197,7 +197,10 @@ bool sp_fact_device(struct sp_fact_device *out, const char *data)
 {
 	cJSON *root = cJSON_Parse(data);
 	*out = (struct sp_fact_device){0};
+	char cls[SP_WORD_MAX + 1];
 	bool good = state(root, "state", &out->state);
+	sp_fact_word(root, "class", cls);
+	out->kiosk = strcmp(cls, "kiosk") == 0;
 	sp_fact_text(root, "driver", out->driver, sizeof(out->driver));
 	sp_fact_text(root, "text", out->text, sizeof(out->text));
 	sp_fact_word(root, "reason", out->reason);

@@ -65,6 +65,7 @@ struct sp_fact_boot {
 
 struct sp_fact_device {
 	enum sp_line_state state;
+	bool kiosk; ///< by the class of its driver
 	char driver[65], reason[SP_WORD_MAX + 1], text[SP_TEXT_MAX];
 };
 

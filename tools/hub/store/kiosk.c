@@ -139,26 +139,15 @@ int sp_backup_project(struct sp_store *store, const struct sp_record *record)
 
 // ---- up and down --------------------------------------------------------------------------------------
 
-static bool is_kiosk(const char *driver)
-{
-	static const char *const drivers[] = {"adms",      "card_reader", "hikvision",
-					      "sim_kiosk", "webhook",     "zk4370"};
-	for (size_t i = 0; i < SP_COUNT(drivers); i++) {
-		if (strcmp(drivers[i], driver) == 0)
-			return true;
-	}
-	return false;
-}
-
 int sp_instance_point(struct sp_store *store, const struct sp_record *record,
 		      const struct sp_fact_device *fact)
 {
 	int64_t id;
 	int result = 0;
 	// One that was never heard of is a kiosk all the same, and a missing one.
-	if (is_kiosk(fact->driver) && record->instance[0])
+	if (fact->kiosk && record->instance[0])
 		result = sp_kiosk_row(store, record, &id);
-	if (result == 0 && is_kiosk(fact->driver) && record->instance[0])
+	if (result == 0 && fact->kiosk && record->instance[0])
 		result = SQL_DO(store->db, "UPDATE kiosk SET driver = ? WHERE id = ? AND driver = ''",
 				T(fact->driver), I(id));
 	if (result == 0 && record->was_ms >= 0)
