@@ -53,6 +53,8 @@ function(sp_program name)
 endfunction()
 
 # sp_unit_test(base_buf SOURCES buf_test.c USES sp_base): a cmocka program, run by ctest
+# LABELS threads: it has more than one, and runs under the thread sanitizer, too.
+add_custom_target(threads_targets)
 function(sp_unit_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;USES;LIBRARIES;LABELS" ${ARGN})
   add_executable(test_${name} ${TEST_SOURCES})
@@ -64,6 +66,9 @@ function(sp_unit_test name)
   # Long random walks are shorter under sanitizers and emulation.
   if(SP_SANITIZE OR CMAKE_CROSSCOMPILING)
     target_compile_definitions(test_${name} PRIVATE SP_TEST_SHORT)
+  endif()
+  if("threads" IN_LIST TEST_LABELS)
+    add_dependencies(threads_targets test_${name})
   endif()
   add_test(NAME unit.${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(unit.${name} PROPERTIES LABELS "unit;${TEST_LABELS}" TIMEOUT 240)
