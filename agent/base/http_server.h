@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "schoolpulse/err.h"
 
@@ -114,6 +115,11 @@ void sp_http_call_ended(struct sp_http_call *call,
 /// A body of `count` times the same block, which stays as it is until the server has ended.
 void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char *content_type,
 			  const void *block, size_t length, size_t count);
+/// A body that is made while it is sent, in pieces: `make` puts at most `most` bytes into `out` and says how
+/// many, 0 at the end, or -1 to cut the connection. `done` follows in every case, also when nothing was sent.
+void sp_http_reply_made(struct sp_http_call *call, unsigned status, const char *content_type,
+			ssize_t (*make)(void *context, char *out, size_t most), void (*done)(void *context),
+			void *context);
 /// Instead of the server's time for a request: its body may come as slowly as that and may pause for so long.
 /// With sp_http_call_stream(). Time during which it is paused does not count.
 void sp_http_call_keep_up(struct sp_http_call *call, int64_t stall_ms, int64_t bytes_per_second);

@@ -11,7 +11,10 @@
 #include "agent/base/wire.h"
 #include "schoolpulse/clock.h"
 
-enum { REPEAT_STEP = 128 * 1024 }; ///< held per reply: what one send() is offered
+enum {
+	REPEAT_STEP = 128 * 1024, ///< held per reply: what one send() is offered
+	MADE_STEP = 64 * 1024,    ///< the same, of a reply that is made on the way
+};
 
 void sp_http_call_stream(struct sp_http_call *call, int64_t max_bytes,
 			 void (*piece)(struct sp_http_call *call, const void *data, size_t length, void *arg))
@@ -140,4 +143,43 @@ void sp_http_reply_repeat(struct sp_http_call *call, unsigned status, const char
 	if (strcmp(call->method, "HEAD") != 0)
 		call->reply_bytes = bytes;
 	sp_http_call_queue(call, status, content_type, response);
+}
+
+struct made {
+	ssize_t (*make)(void *context, char *out, size_t most);
+	void (*done)(void *context);
+	void *context;
+};
+
+static ssize_t read_made(void *arg, uint64_t at, char *out, size_t most)
+{
+	const struct made *made = arg;
+	(void)at;
+	ssize_t length = made->make(made->context, out, most);
+	return length > 0    ? length
+	       : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM
+			     : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_made(void *arg)
+{
+	struct made *made = arg;
+	made->done(made->context);
+	free(made);
+}
+
+void sp_http_reply_made(struct sp_http_call *call, unsigned status, const char *content_type,
+			ssize_t (*make)(void *context, char *out, size_t most), void (*done)(void *context),
+			void *context)
+{
+	struct made *made = sp_alloc(sizeof(*made));
+	*made = (struct made){make, done, context};
+	struct MHD_Response *response =
+	    call->replied
+		? NULL
+		: MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, MADE_STEP, read_made, made, free_made);
+	if (response)
+		sp_http_call_queue(call, status, content_type, response);
+	else
+		free_made(made);
 }

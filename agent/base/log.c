@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/base/utf8.h"
+#include "agent/base/log_format.h"
 #include "schoolpulse/clock.h"
 
 enum {
-	LINE_MAX_BYTES = 512, ///< a longer line is cut at a character and ends in "…"
+	LINE_MAX_BYTES = SP_LOG_LINE_MAX, ///< a longer line is cut at a character and ends in "…"
 	SLOTS = 16,
 };
 static const int64_t WINDOW_US = INT64_C(60) * 1000000;
@@ -26,7 +26,7 @@ struct slot {
 	int64_t since_us; ///< when it was last written
 	unsigned repeats; ///< since then, not written
 	enum sp_log_level level;
-	char line[LINE_MAX_BYTES]; ///< "level module: text"; "" marks a free slot
+	struct sp_log_entry entry; ///< an empty line marks a free slot
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -34,6 +34,7 @@ static struct slot slots[SLOTS];
 static struct {
 	enum sp_log_level most;
 	bool sd_prefix;
+	enum sp_log_format format;
 	FILE *out;
 } settings = {.most = SP_LOG_INFO};
 
@@ -71,54 +72,33 @@ bool sp_log_wants_sd_prefix(void)
 	       fstat(STDERR_FILENO, &where) == 0 && where.st_dev == device && where.st_ino == inode;
 }
 
-/// Hostile bytes forge no line and move no cursor: a control character or a byte that is no UTF-8
-/// is written as "\xNN". False when `to` is full.
-static bool add_clean(char to[LINE_MAX_BYTES], size_t *length, size_t room, const char *from)
-{
-	for (size_t left = strlen(from), step; left > 0; from += step, left -= step) {
-		uint32_t character = 0;
-		step = sp_utf8_next(from, left, &character);
-		bool good = step > 0 && !sp_utf8_is_control(character);
-		step = step ? step : 1;
-		if (*length + (good ? step : 4 * step) > room)
-			return false;
-		if (good)
-			memcpy(to + *length, from, step);
-		for (size_t i = 0; !good && i < step; i++)
-			snprintf(to + *length + 4 * i, 5, "\\x%02x", (unsigned char)from[i]);
-		*length += good ? step : 4 * step;
-	}
-	return true;
-}
-
 static void build_line(char to[LINE_MAX_BYTES], const char *head, const char *text)
 {
 	static const char cut[] = "…";
 	size_t length = 0, room = LINE_MAX_BYTES - sizeof(cut);
-	bool whole = add_clean(to, &length, room, head) && add_clean(to, &length, room, text);
+	bool whole = sp_log_clean(to, &length, room, head) && sp_log_clean(to, &length, room, text);
 	memcpy(to + length, whole ? "" : cut, whole ? 1 : sizeof(cut));
 }
 
 /// One write for one line. `repeats` 0: the line itself.
-static void put(enum sp_log_level level, const char *line, unsigned repeats)
+static void put(const struct slot *slot, unsigned repeats)
 {
-	char whole[LINE_MAX_BYTES + 64];
-	char prefix[8] = "", suffix[40] = "";
+	char whole[SP_LOG_WRITTEN_MAX];
+	size_t length = 0;
 	if (settings.sd_prefix)
-		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
-	if (repeats > 0)
-		snprintf(suffix, sizeof(suffix), " (repeated %u time%s)", repeats, repeats == 1 ? "" : "s");
-	int length = snprintf(whole, sizeof(whole), "%s%s%s\n", prefix, line, suffix);
+		length = (size_t)snprintf(whole, sizeof(whole), "<%d>", (int)slot->level);
+	length += sp_log_write(whole + length, sizeof(whole) - length, settings.format, &slot->entry,
+			       settings.sd_prefix ? -1 : sp_clock_now().wall_ms, repeats);
 	FILE *to = settings.out ? settings.out : stderr;
-	fwrite(whole, 1, (size_t)length, to);
+	fwrite(whole, 1, length, to);
 	fflush(to);
 }
 
 static void release(struct slot *slot)
 {
-	if (slot->line[0] && slot->repeats > 0)
-		put(slot->level, slot->line, slot->repeats);
-	slot->line[0] = '\0';
+	if (slot->entry.line[0] && slot->repeats > 0)
+		put(slot, slot->repeats);
+	slot->entry.line[0] = '\0';
 	slot->repeats = 0;
 }
 
@@ -128,20 +108,26 @@ static bool expired(const struct slot *slot, int64_t now_us, int64_t window_us)
 	return now_us - slot->since_us >= window_us || now_us < slot->since_us;
 }
 
-/// The slot that holds `line`, or a free one made for it. Tells of the others that have ceased: not at
+static bool same_entry(const struct sp_log_entry *a, const struct sp_log_entry *b)
+{
+	return strcmp(a->line, b->line) == 0 && strcmp(a->who, b->who) == 0;
+}
+
+/// The slot that holds `entry`, or a free one made for it. Tells of the others that have ceased: not at
 /// once, since a line that goes on tells of itself when it comes next.
-static struct slot *slot_for(const char *line, int64_t now_us)
+static struct slot *slot_for(const struct sp_log_entry *entry, int64_t now_us)
 {
 	struct slot *same = NULL, *oldest = NULL;
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct slot *slot = &slots[i];
-		if (!same && strcmp(slot->line, line) == 0) {
+		if (!same && slot->entry.line[0] && same_entry(&slot->entry, entry)) {
 			same = slot;
 			continue;
 		}
-		if (slot->line[0] && expired(slot, now_us, 2 * WINDOW_US))
+		if (slot->entry.line[0] && expired(slot, now_us, 2 * WINDOW_US))
 			release(slot);
-		if (!oldest || !slot->line[0] || (oldest->line[0] && slot->since_us < oldest->since_us))
+		if (!oldest || !slot->entry.line[0] ||
+		    (oldest->entry.line[0] && slot->since_us < oldest->since_us))
 			oldest = slot;
 	}
 	if (same)
@@ -150,41 +136,60 @@ static struct slot *slot_for(const char *line, int64_t now_us)
 	return oldest;
 }
 
-static void write_or_count(enum sp_log_level level, const char *line)
+static void write_or_count(enum sp_log_level level, const struct sp_log_entry *entry)
 {
 	int64_t now_us = sp_clock_mono_us();
-	struct slot *slot = slot_for(line, now_us);
-	bool known = slot->line[0] != '\0';
+	struct slot *slot = slot_for(entry, now_us);
+	bool known = slot->entry.line[0] != '\0';
+	slot->entry = *entry; // with the newest numbers
 	if (known && !expired(slot, now_us, WINDOW_US)) {
 		if (slot->repeats < UINT32_MAX)
 			slot->repeats++;
 		return;
 	}
-	put(level, line, known && slot->repeats > 0 ? slot->repeats + 1 : 0);
-	if (!known)
-		memcpy(slot->line, line, strlen(line) + 1);
 	slot->level = level;
+	put(slot, known && slot->repeats > 0 ? slot->repeats + 1 : 0);
 	slot->since_us = now_us;
 	slot->repeats = 0;
 }
 
-void sp_log(enum sp_log_level level, const char *module, const char *format, ...)
+static void write_line(enum sp_log_level level, const char *module, const struct sp_log_field *fields,
+		       size_t count, const char *format, va_list args)
 {
-	if (level > settings.most)
-		return;
 	int saved = errno; // a log line between a failure and its handling changes nothing
-	char head[64], text[2 * LINE_MAX_BYTES], line[LINE_MAX_BYTES];
-	va_list args;
-	va_start(args, format);
+	char head[64], text[2 * LINE_MAX_BYTES];
+	struct sp_log_entry entry = {.level = level_word(level), .module = module};
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		snprintf(text, sizeof(text), "%s", format);
-	va_end(args);
-	snprintf(head, sizeof(head), "%s %s: ", level_word(level), module);
-	build_line(line, head, text);
+	snprintf(head, sizeof(head), "%s %s: ", entry.level, module);
+	build_line(entry.line, head, text);
+	entry.text = strlen(head);
+	sp_log_fields(&entry, settings.format, fields, count);
 	pthread_mutex_lock(&mutex);
-	write_or_count(level, line);
+	write_or_count(level, &entry);
 	pthread_mutex_unlock(&mutex);
 	errno = saved;
+}
+
+void sp_log(enum sp_log_level level, const char *module, const char *format, ...)
+{
+	va_list args;
+	if (level > settings.most)
+		return;
+	va_start(args, format);
+	write_line(level, module, NULL, 0, format, args);
+	va_end(args);
+}
+
+void sp_log_with(enum sp_log_level level, const char *module, const struct sp_log_field *fields, size_t count,
+		 const char *format, ...)
+{
+	va_list args;
+	if (level > settings.most)
+		return;
+	va_start(args, format);
+	write_line(level, module, fields, count, format, args);
+	va_end(args);
 }
 
 void sp_log_flush(void)
@@ -201,4 +206,10 @@ void sp_log_setup(enum sp_log_level most, bool sd_prefix, FILE *out)
 	settings.most = most;
 	settings.sd_prefix = sd_prefix;
 	settings.out = out;
+}
+
+void sp_log_setup_format(enum sp_log_format format)
+{
+	sp_log_flush();
+	settings.format = format;
 }

@@ -10,6 +10,13 @@
 
 /// Before other threads run. `sd_prefix`: "<6>" in front, for journald. `out` NULL: stderr.
 void sp_log_setup(enum sp_log_level most, bool sd_prefix, FILE *out);
+enum sp_log_format {
+	SP_LOG_PLAIN,  ///< "level module: text"
+	SP_LOG_JSON,   ///< an object a line: time, level, module, text, the fields, repeated
+	SP_LOG_LOGFMT, ///< the same as name=value
+};
+/// SP_LOG_PLAIN unless told; before other threads run. The time is left out where journald gives its own.
+void sp_log_setup_format(enum sp_log_format format);
 /// Writes the counts of repeats that are still pending: before the program ends.
 void sp_log_flush(void);
 /// True when stderr goes to journald (JOURNAL_STREAM).

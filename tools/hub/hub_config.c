@@ -18,6 +18,8 @@ static const struct sp_option hub_options[] = {
      "The SQLite database; -wal and -shm stand beside it"},
     {"log_level", SP_OPTION_ENUM, "info", 0, 0, AT(hub.log_level), "error warning notice info debug",
      "How much is written to the log"},
+    {"log_format", SP_OPTION_ENUM, "text", 0, 0, AT(hub.log_format), "text json logfmt",
+     "Lines for people, or for a collector of logs"},
     {"reconnect_window", SP_OPTION_DURATION, "5min", 1 * SECOND, 1 * HOUR, AT(hub.reconnect_window_ms), NULL,
      "Boards spread their returns over this time"},
     {"silence", SP_OPTION_DURATION, "15min", 1 * 60 * SECOND, DAY, AT(hub.silence_ms), NULL,
@@ -57,6 +59,17 @@ static const struct sp_option http_options[] = {
     {.key = NULL},
 };
 
+static const struct sp_option metrics_options[] = {
+    {"sites", SP_OPTION_BOOL, "yes", 0, 0, AT(metrics.sites), NULL,
+     "Gauges of each line beside those of the hub; a request may ask otherwise: ?sites=no"},
+    {"cache", SP_OPTION_DURATION, "10s", 0, HOUR, AT(metrics.cache_ms), NULL,
+     "What was read of the database is told for so long"},
+    {"listen", SP_OPTION_STRING, "", 0, 45, AT(metrics.listen), NULL,
+     "Where an `ingest` without a page tells its own figures; empty: nowhere"},
+    {"port", SP_OPTION_INT, "9469", 1, 65535, AT(metrics.port), NULL, "Port of that"},
+    {.key = NULL},
+};
+
 static const struct sp_option evidence_options[] = {
     {"min_samples", SP_OPTION_INT, "1000", 1, 1000000, AT(evidence.min_samples), NULL,
      "Valid speed tests of each direction from which a plan is rated"},
@@ -65,8 +78,9 @@ static const struct sp_option evidence_options[] = {
     {.key = NULL},
 };
 
-static const char *const sections[] = {"hub", "mqtt", "http", "evidence"};
-static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options, evidence_options};
+static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence"};
+static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options, metrics_options,
+						 evidence_options};
 
 static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
 {
@@ -118,15 +132,13 @@ static void check_mqtt(const struct sp_config *config, const struct sp_hub_confi
 	}
 }
 
-static void check_http(const struct sp_config *config, const struct sp_hub_config *out,
-		       struct sp_config_errors *errors)
+static void check_address(const struct sp_config *config, const char *section, const char *address,
+			  struct sp_config_errors *errors)
 {
 	unsigned char scrap[sizeof(struct in6_addr)];
-	if (inet_pton(AF_INET, out->http.listen, scrap) != 1 &&
-	    inet_pton(AF_INET6, out->http.listen, scrap) != 1)
-		sp_config_error(errors, config->file, line_of(config, "http", "listen"),
-				"listen = %s: must be an address such as 127.0.0.1, ::1 or 0.0.0.0",
-				out->http.listen);
+	if (inet_pton(AF_INET, address, scrap) != 1 && inet_pton(AF_INET6, address, scrap) != 1)
+		sp_config_error(errors, config->file, line_of(config, section, "listen"),
+				"listen = %s: must be an address such as 127.0.0.1, ::1 or 0.0.0.0", address);
 }
 
 int sp_hub_config_read(struct sp_hub_config *out, const char *file, struct sp_config_errors *errors)
@@ -144,7 +156,9 @@ int sp_hub_config_read(struct sp_hub_config *out, const char *file, struct sp_co
 	}
 	if (result == 0) {
 		check_mqtt(&config, out, errors);
-		check_http(&config, out, errors);
+		check_address(&config, "http", out->http.listen, errors);
+		if (out->metrics.listen[0])
+			check_address(&config, "metrics", out->metrics.listen, errors);
 	}
 	sp_config_free(&config);
 	return errors->count ? -EINVAL : 0;

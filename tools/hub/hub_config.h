@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The hub's configuration file: [hub], [mqtt], [http], [evidence]. README.md documents each key.
+// The hub's configuration file: [hub], [mqtt], [http], [metrics], [evidence]. README.md documents each key.
 #pragma once
 
 #include <stdint.h>
@@ -11,7 +11,8 @@
 struct sp_hub_config {
 	struct {
 		char *db;
-		int log_level; ///< index into "error warning notice info debug"
+		int log_level;  ///< index into "error warning notice info debug"
+		int log_format; ///< enum sp_log_format
 		int64_t reconnect_window_ms;
 		int64_t attendance_days; ///< how long events of kiosks are held
 		int64_t extract_days;    ///< and what was put together for a person's request
@@ -26,6 +27,12 @@ struct sp_hub_config {
 		char *listen;
 		int64_t port;
 	} http;
+	struct {
+		bool sites;       ///< a line's own gauges, too
+		int64_t cache_ms; ///< how long what was read of the store is told
+		char *listen;     ///< of an ingest without a page; "": nowhere
+		int64_t port;
+	} metrics;
 	struct {
 		int64_t min_samples, kept_percent;
 	} evidence;

@@ -14,6 +14,7 @@
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
 #include "tools/hub/ingest/ingest.h"
+#include "tools/hub/ops/metrics.h"
 #include "tools/hub/serve/serve.h"
 
 // ---- ingest, serve, all -------------------------------------------------------------------------------
@@ -43,25 +44,35 @@ static int run(const struct sp_hub_config *config, bool ingesting, bool serving)
 	char why[256];
 	struct sp_ingest *ingest = NULL;
 	struct sp_serve *serve = NULL;
+	struct sp_metrics_server *metrics = NULL;
 	int stop = signal_fd(), result = stop < 0 ? -errno : 0;
 	if (result < 0)
 		snprintf(why, sizeof(why), "signalfd: %s", strerror(-result));
 	if (result == 0 && serving && !(serve = sp_serve_new(config, why)))
 		result = -EADDRINUSE;
+	if (result == 0 && !serving && config->metrics.listen[0] &&
+	    !(metrics = sp_metrics_server_new(config, why)))
+		result = -EADDRINUSE;
 	if (result == 0 && ingesting)
 		result = sp_ingest_start(&ingest, config, why);
 	if (result < 0) {
 		sp_err("hub", "%s", why);
+		sp_metrics_server_free(metrics);
 		sp_serve_free(serve);
 		return EXIT_FAILURE;
 	}
 	if (serve) {
 		sp_notice("hub", "the page is at http://%s:%u/", config->http.listen, sp_serve_port(serve));
 		sp_serve_run(serve, stop);
+	} else if (metrics) {
+		sp_notice("hub", "figures are at http://%s:%u/metrics", config->metrics.listen,
+			  sp_metrics_server_port(metrics));
+		sp_metrics_server_run(metrics, stop);
 	} else {
 		wait_for_signal(stop);
 	}
 	sp_notice("hub", "stopping");
+	sp_metrics_server_free(metrics);
 	sp_serve_free(serve);
 	sp_ingest_stop(ingest);
 	close(stop);
@@ -136,6 +147,7 @@ static int with_config(const char *file, bool check_only, int argc, char **argv)
 	} else {
 		sp_log_setup((enum sp_log_level)sp_log_level_parse(levels[config.hub.log_level]),
 			     sp_log_wants_sd_prefix(), NULL);
+		sp_log_setup_format((enum sp_log_format)config.hub.log_format);
 		sp_mqtt_library_init();
 		status = command(&config, argc, argv);
 		sp_mqtt_library_cleanup();

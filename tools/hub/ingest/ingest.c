@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
+#include "tools/hub/ops/counters.h"
 
 void sp_inbound_free(struct sp_queue_node *node)
 {
@@ -108,6 +110,7 @@ int sp_ingest_start(struct sp_ingest **out, const struct sp_hub_config *config, 
 	struct sp_ingest *ingest = sp_alloc(sizeof(*ingest));
 	int64_t away_since_ms = 0;
 	ingest->config = config;
+	sp_counters_start(sp_clock_now().wall_ms);
 	ingest->lock_fd = -1;
 	ingest->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ingest->in = sp_queue_new(SP_INGEST_QUEUE_MAX, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
+#include "tools/hub/ops/counters.h"
 
 enum {
 	PULSE_US = 5 * 1000 * 1000,
@@ -48,26 +49,33 @@ static void gather(struct sp_ingest *ingest, struct group *group)
 	}
 }
 
-static int apply_one(struct sp_ingest *ingest, const struct sp_inbound *in)
+static int apply_one(struct sp_ingest *ingest, struct sp_inbound *in)
 {
 	const struct sp_arrival arrival = {in->shard, in->device, in->arrived_ms, in->lag_ms, in->retained};
-	enum sp_verdict verdict;
 	int result;
 	switch (in->kind) {
 	case SP_INBOUND_BATCH:
-		result = sp_store_batch(ingest->store, &arrival, &in->message, &verdict);
-		if (result == 0 && verdict == SP_VERDICT_CONFLICT)
-			sp_warning("ingest", "%s: a batch of stream %s contradicts what is stored: not taken",
-				   in->device, in->message.envelope.stream);
-		if (result == 0 && verdict == SP_VERDICT_FOREIGN)
-			sp_warning("ingest", "%s belongs to another shard than %s: a batch is set aside",
-				   in->device, in->shard);
+		result = sp_store_batch(ingest->store, &arrival, &in->message, &in->verdict);
+		if (result == 0 && in->verdict == SP_VERDICT_CONFLICT)
+			sp_log_with(SP_LOG_WARNING, "ingest",
+				    SP_LOG_FIELDS({"shard", in->shard, 0}, {"device", in->device, 0},
+						  {"records", NULL, (int64_t)in->message.count}),
+				    "%s: a batch of stream %s contradicts what is stored: not taken",
+				    in->device, in->message.envelope.stream);
+		if (result == 0 && in->verdict == SP_VERDICT_FOREIGN)
+			sp_log_with(SP_LOG_WARNING, "ingest",
+				    SP_LOG_FIELDS({"shard", in->shard, 0}, {"device", in->device, 0},
+						  {"records", NULL, (int64_t)in->message.count}),
+				    "%s belongs to another shard than %s: a batch is set aside", in->device,
+				    in->shard);
 		return result;
 	case SP_INBOUND_STATE:
 		return sp_store_state(ingest->store, &arrival, in->state);
 	case SP_INBOUND_ASIDE:
-		sp_info("ingest", "set aside (%s) from %s: %s", sp_feed_fault_name(in->fault), in->topic,
-			in->why);
+		sp_log_with(SP_LOG_INFO, "ingest",
+			    SP_LOG_FIELDS({"shard", in->shard, 0}, {"device", in->device, 0},
+					  {"fault", sp_feed_fault_name(in->fault), 0}),
+			    "set aside (%s) from %s: %s", sp_feed_fault_name(in->fault), in->topic, in->why);
 		return sp_store_set_aside(ingest->store, sp_feed_fault_name(in->fault), in->device, in->topic,
 					  in->why);
 	case SP_INBOUND_CONNECTED:
@@ -128,9 +136,14 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 	if (result == 0)
 		ingest->epoch_written = true;
 	else
-		sp_err("ingest",
-		       "cannot commit %zu messages: %s; nothing is acknowledged, trying again until it works",
-		       group->count, sp_store_error(ingest->store));
+		sp_log_with(
+		    SP_LOG_ERR, "ingest",
+		    SP_LOG_FIELDS({"messages", NULL, (int64_t)group->count},
+				  {"waiting", NULL, (int64_t)sp_queue_length(ingest->in)},
+				  {"waiting_bytes", NULL, atomic_load(&ingest->in_bytes)},
+				  {"error", strerror(-result), 0}),
+		    "cannot commit %zu messages: %s; nothing is acknowledged, trying again until it works",
+		    group->count, sp_store_error(ingest->store));
 	if (result < 0)
 		sp_store_rollback(ingest->store);
 	if (result == -ESTALE)
@@ -200,6 +213,21 @@ static void tell(struct sp_ingest *ingest, const struct group *group, const stru
 	}
 }
 
+static void count(const struct group *group, int64_t began_us)
+{
+	const struct sp_clock_reading now = sp_clock_now();
+	int64_t took_us = now.mono_us - began_us;
+	sp_count_commit(took_us, now.wall_ms);
+	for (size_t i = 0; i < group->count; i++)
+		sp_inbound_count(group->items[i], &now);
+	if (group->events > 0)
+		sp_log_with(SP_LOG_DEBUG, "ingest",
+			    SP_LOG_FIELDS({"messages", NULL, (int64_t)group->count},
+					  {"records", NULL, (int64_t)group->events},
+					  {"duration_us", NULL, took_us}),
+			    "committed");
+}
+
 static void dispose(struct sp_ingest *ingest, struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
@@ -214,7 +242,11 @@ static void dispose(struct sp_ingest *ingest, struct group *group)
 static bool commit(struct sp_ingest *ingest, struct group *group)
 {
 	struct sp_store_news news = {0};
-	for (int tries = 0; apply(ingest, group, &news) < 0;) {
+	int64_t began_us = sp_clock_mono_us();
+	sp_ingest_count(ingest);
+	for (int tries = 0; apply(ingest, group, &news) < 0; began_us = sp_clock_mono_us()) {
+		sp_count_store_error();
+		sp_ingest_count(ingest);
 		struct pollfd p = {.fd = ingest->stop_fd, .events = POLLIN};
 		bool ending = poll(&p, 1, RETRY_MS) > 0;
 		if (ending && ++tries > LAST_RETRIES) {
@@ -225,6 +257,7 @@ static bool commit(struct sp_ingest *ingest, struct group *group)
 		if (ending)
 			poll(NULL, 0, RETRY_MS / LAST_RETRIES);
 	}
+	count(group, began_us);
 	tell(ingest, group, &news);
 	sp_store_news_free(&news);
 	return true;

@@ -40,6 +40,7 @@ struct sp_inbound {
 	struct sp_feed_state *state;
 	enum sp_feed_fault fault;
 	char topic[128], why[128];
+	enum sp_verdict verdict; ///< of a batch, once it was applied
 };
 
 struct sp_outbound {
@@ -107,6 +108,10 @@ void sp_session_on_message(void *arg, const struct sp_mqtt_message *message);
 
 void *sp_committer_run(void *arg); ///< the ingest
 
+/// Once it is committed (ingest_count.c).
+void sp_inbound_count(const struct sp_inbound *in, const struct sp_clock_reading *now);
+/// At each attempt to commit.
+void sp_ingest_count(struct sp_ingest *ingest);
 void sp_inbound_free(struct sp_queue_node *node);
 void sp_outbound_free(struct sp_queue_node *node);
 /// The people's topic, or an empty payload for one that is gone.

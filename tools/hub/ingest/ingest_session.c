@@ -18,6 +18,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
+#include "tools/hub/ops/counters.h"
 
 enum {
 	BACKOFF_MIN_MS = 500,
@@ -84,6 +85,7 @@ static void flush(struct sp_session *session)
 		struct sp_outbound *next = session->unsent;
 		if (!next || !publish(session, next->topic, next->payload, next->length, next->retain))
 			return;
+		sp_count_acks(!next->retain);
 		sp_outbound_free(&next->node);
 		session->unsent = NULL;
 	}
@@ -107,6 +109,7 @@ static void count_connected(struct sp_session *session, bool connected)
 	if (session->counted != connected)
 		atomic_fetch_add(&session->ingest->connected, connected ? 1 : -1);
 	session->counted = connected;
+	sp_count_connected(session->shard, connected);
 }
 
 /// Full jitter: boards come back spread out, and so do hubs.
@@ -126,14 +129,19 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 	struct sp_session *session = arg;
 	session->trying = false;
 	if (reason != 0) {
-		sp_warning("ingest", "shard %s: broker %s:%d: %s", session->shard,
-			   session->ingest->config->mqtt.host, (int)session->ingest->config->mqtt.port, text);
+		sp_log_with(SP_LOG_WARNING, "ingest",
+			    SP_LOG_FIELDS({"shard", session->shard, 0}, {"reason", NULL, reason},
+					  {"attempts", NULL, (int64_t)session->failures}),
+			    "shard %s: broker %s:%d: %s", session->shard, session->ingest->config->mqtt.host,
+			    (int)session->ingest->config->mqtt.port, text);
 		plan_attempt(session);
 		return;
 	}
-	sp_info("ingest", "shard %s: connected to %s:%d%s", session->shard,
-		session->ingest->config->mqtt.host, (int)session->ingest->config->mqtt.port,
-		session_present ? ", the session goes on" : "");
+	sp_log_with(
+	    SP_LOG_INFO, "ingest",
+	    SP_LOG_FIELDS({"shard", session->shard, 0}, {"attempts", NULL, (int64_t)session->failures}),
+	    "shard %s: connected to %s:%d%s", session->shard, session->ingest->config->mqtt.host,
+	    (int)session->ingest->config->mqtt.port, session_present ? ", the session goes on" : "");
 	session->failures = 0;
 	session->connected_ms = sp_clock_now().wall_ms;
 	if (!session_present)
@@ -172,7 +180,9 @@ static void on_subscribed(void *arg, const char *topic, int reason)
 static void on_disconnected(void *arg, int reason, const char *text)
 {
 	struct sp_session *session = arg;
-	sp_warning("ingest", "shard %s: connection lost: %s (%d)", session->shard, text, reason);
+	sp_log_with(SP_LOG_WARNING, "ingest",
+		    SP_LOG_FIELDS({"shard", session->shard, 0}, {"reason", NULL, reason}),
+		    "shard %s: connection lost: %s (%d)", session->shard, text, reason);
 	session->away_since_ms = sp_clock_now().wall_ms;
 	count_connected(session, false);
 	session->arrived = false;

@@ -16,6 +16,7 @@
 #include "tools/hub/serve/api.h"
 #include "tools/hub/text/json_out.h"
 #include "tools/hub/time/local_time.h"
+#include "tools/hub/ops/metrics.h"
 #include "tools/hub/serve/page.h"
 
 #define JSON "application/json; charset=utf-8"
@@ -253,6 +254,23 @@ static void get_health(struct sp_http_call *call, void *arg)
 	sp_view_end(&view, 0, &out);
 }
 
+static struct sp_store *metrics_store(void *arg)
+{
+	struct sp_serve *serve = arg;
+	char why[256];
+	if (!serve->store && sp_store_open(&serve->store, serve->config->hub.db, SP_STORE_READ, why) < 0) {
+		sp_warning("serve", "the store cannot be read: %s", why);
+		return NULL;
+	}
+	return serve->store;
+}
+
+static void get_metrics(struct sp_http_call *call, void *arg)
+{
+	struct sp_serve *serve = arg;
+	sp_metrics_answer(serve->metrics, call, metrics_store, serve);
+}
+
 static void get_unknown(struct sp_http_call *call, void *arg)
 {
 	(void)arg;
@@ -298,6 +316,7 @@ static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/attendance", sp_serve_attendance},
     {"GET", "/api/v1/kiosks", sp_serve_kiosks},
     {"GET", "/healthz", get_health},
+    {"GET", "/metrics", get_metrics},
     {"GET", "/api/*", get_unknown},
     {"GET", "/", get_page},
     {"GET", "/*", get_page},
@@ -317,8 +336,10 @@ struct sp_serve *sp_serve_new(const struct sp_hub_config *config, char why[256])
 	const struct sp_http_server_config http = {
 	    .address = config->http.listen, .port = (uint16_t)config->http.port, .max_body = 1024};
 	serve->config = config;
+	serve->metrics = sp_metrics_new(config);
 	serve->server = sp_http_server_new(&http, routes, serve, why);
 	if (!serve->server) {
+		sp_metrics_free(serve->metrics);
 		free(serve);
 		return NULL;
 	}
@@ -330,6 +351,7 @@ void sp_serve_free(struct sp_serve *serve)
 	if (!serve)
 		return;
 	sp_http_server_free(serve->server);
+	sp_metrics_free(serve->metrics);
 	sp_store_close(serve->store);
 	free(serve);
 }

@@ -15,6 +15,7 @@ struct sp_serve {
 	const struct sp_hub_config *config;
 	struct sp_http_server *server;
 	struct sp_store *store;
+	struct sp_metrics *metrics;
 };
 
 /// What a handler needs of one moment.
