@@ -134,6 +134,16 @@ struct sp_store_status {
 };
 int sp_store_status(struct sp_store *store, struct sp_store_status *out) SP_MUST_CHECK;
 
+enum { SP_STORE_PRESENCES = 4 };
+/// Sums over the whole store.
+struct sp_store_gauges {
+	int64_t boards[SP_STORE_PRESENCES]; ///< never a birth, online, stopped, lost or silent
+	int64_t open_outages, open_gaps, anomalies;
+	int64_t set_asides; ///< messages that could not be read, ever
+	int64_t bytes;      ///< of the database
+};
+int sp_store_gauges(struct sp_store *store, struct sp_store_gauges *out) SP_MUST_CHECK;
+
 /// One line, of the register or only heard of. Texts live during the call; -1: not known.
 struct sp_line_view {
 	const char *area, *school, *school_name, *site, *site_name, *line, *provider, *device, *shard;
