@@ -26,7 +26,8 @@ struct sp_mqtt_config {
 	int64_t keepalive_seconds;
 	int64_t session_expiry_seconds;
 	bool clean_start;
-	const char *will_topic; ///< NULL: no will; retained, QoS 1, JSON
+	int64_t receive_maximum; ///< messages that the broker may have under way to us; 0: 100
+	const char *will_topic;  ///< NULL: no will; retained, QoS 1, JSON
 	const char *will_payload;
 	size_t will_length;
 	int64_t will_delay_seconds;

@@ -21,7 +21,7 @@
 enum {
 	DIAL_US = 5 * 1000 * 1000, ///< for one address while others remain
 	RESOLVE_BYTES = 400,       ///< two questions of DNS and their answers, roughly
-	RECEIVE_MAX = 100,         ///< unacknowledged messages that the broker may have under way to us
+	RECEIVE_MAX = 100,         ///< unless the owner says otherwise
 };
 
 static const struct addrinfo *next_of(const struct addrinfo *from, int family)
@@ -126,7 +126,8 @@ static int new_client(struct sp_mqtt *mqtt)
 	sp_mqtt_hook(mqtt);
 	int rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
 	if (rc == MOSQ_ERR_SUCCESS)
-		rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_RECEIVE_MAXIMUM, RECEIVE_MAX);
+		rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_RECEIVE_MAXIMUM,
+					  c->receive_maximum > 0 ? (int)c->receive_maximum : RECEIVE_MAX);
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = mosquitto_int_option(mqtt->lib, MOSQ_OPT_SEND_MAXIMUM, SP_MQTT_IN_FLIGHT);
 	if (rc == MOSQ_ERR_SUCCESS && (c->username || c->password))

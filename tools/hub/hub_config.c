@@ -39,16 +39,24 @@ static const struct sp_option mqtt_options[] = {
      "Certificates that may vouch for the broker; none: no TLS"},
     {"cert_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.cert_file), NULL, "The hub's certificate"},
     {"key_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.key_file), NULL, "The certificate's key"},
+    {"bulk_cert_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.bulk_cert_file), NULL,
+     "The certificate of the sessions that take samples; without it, beside cert_file, one session takes "
+     "all"},
+    {"bulk_key_file", SP_OPTION_STRING, "", 0, 4000, AT(mqtt.bulk_key_file), NULL, "That certificate's key"},
     {"username", SP_OPTION_STRING, "", 0, 256, AT(mqtt.username), NULL, "For brokers that ask for one"},
     {"password", SP_OPTION_STRING, "", 0, 256, AT(mqtt.password), NULL, "For brokers that ask for one"},
     {"client_id", SP_OPTION_STRING, "schoolpulse-hub", 1, 128, AT(mqtt.client_id), NULL,
-     "Name of the session; each shard's has '-' and the shard behind it"},
+     "Name of the sessions; each shard's have '-' and the shard behind it, and '.bulk' that for samples"},
     {"shards", SP_OPTION_LIST, "default", 1, 64, AT(mqtt.shards), NULL,
      "Shards that this ingest serves; no two ingests may serve one"},
     {"keepalive", SP_OPTION_DURATION, "60s", 5 * SECOND, 1 * HOUR, AT(mqtt.keepalive_ms), NULL,
      "How soon the broker notices that the hub is gone"},
     {"session_expiry", SP_OPTION_DURATION, "1d", 0, 30 * DAY, AT(mqtt.session_expiry_ms), NULL,
      "How long the broker keeps what arrives while the hub is away"},
+    {"facts_receive_maximum", SP_OPTION_INT, "200", 1, 65535, AT(mqtt.facts_receive_maximum), NULL,
+     "Unacknowledged messages that the broker may have under way to a shard's session for facts"},
+    {"bulk_receive_maximum", SP_OPTION_INT, "100", 1, 65535, AT(mqtt.bulk_receive_maximum), NULL,
+     "The same of its session for samples"},
     {.key = NULL},
 };
 
@@ -110,11 +118,18 @@ static void check_sections(const struct sp_config *config, struct sp_config_erro
 static void check_mqtt(const struct sp_config *config, const struct sp_hub_config *out,
 		       struct sp_config_errors *errors)
 {
-	bool cert = out->mqtt.cert_file[0], key = out->mqtt.key_file[0];
+	bool cert = out->mqtt.cert_file[0], key = out->mqtt.key_file[0], bulk = out->mqtt.bulk_cert_file[0];
 	const char *given = cert ? "cert_file" : "key_file";
 	if (cert != key)
 		sp_config_error(errors, config->file, line_of(config, "mqtt", given),
 				"cert_file and key_file go together");
+	if (bulk != (out->mqtt.bulk_key_file[0] != '\0'))
+		sp_config_error(errors, config->file,
+				line_of(config, "mqtt", bulk ? "bulk_cert_file" : "bulk_key_file"),
+				"bulk_cert_file and bulk_key_file go together");
+	if (bulk && !cert)
+		sp_config_error(errors, config->file, line_of(config, "mqtt", "bulk_cert_file"),
+				"bulk_cert_file without cert_file");
 	if ((cert || key) && !out->mqtt.ca_file[0])
 		sp_config_error(errors, config->file, line_of(config, "mqtt", given),
 				"a certificate without ca_file: TLS needs to know whom to trust");

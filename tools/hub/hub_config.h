@@ -20,7 +20,9 @@ struct sp_hub_config {
 	} hub;
 	struct {
 		char *host, *ca_file, *cert_file, *key_file, *username, *password, *client_id;
+		char *bulk_cert_file, *bulk_key_file;
 		int64_t port, keepalive_ms, session_expiry_ms;
+		int64_t facts_receive_maximum, bulk_receive_maximum;
 		struct sp_strings shards;
 	} mqtt;
 	struct {

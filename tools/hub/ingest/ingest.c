@@ -95,14 +95,51 @@ static void release(struct sp_ingest *ingest)
 	for (size_t i = 0; i < ingest->session_count; i++)
 		sp_session_free(&ingest->sessions[i]);
 	free(ingest->sessions);
-	sp_queue_free(ingest->in, sp_inbound_free);
+	for (int i = 0; i < SP_LANES; i++)
+		sp_queue_free(ingest->in[i].queue, sp_inbound_free);
 	sp_store_close(ingest->store);
 	pthread_mutex_destroy(&ingest->epoch_lock);
 	if (ingest->lock_fd >= 0)
 		close(ingest->lock_fd);
 	if (ingest->stop_fd >= 0)
 		close(ingest->stop_fd);
+	if (ingest->in_fd >= 0)
+		close(ingest->in_fd);
 	free(ingest);
+}
+
+static void wake_committer(void *arg)
+{
+	struct sp_ingest *ingest = arg;
+	uint64_t one = 1;
+	if (write(ingest->in_fd, &one, sizeof(one)) < 0)
+		sp_debug("ingest", "wake: %s", strerror(errno));
+}
+
+/// A broker that names sessions by their certificate, as ours does, gives one to each certificate.
+static bool has_lanes(const struct sp_hub_config *config)
+{
+	return !config->mqtt.cert_file[0] || config->mqtt.bulk_cert_file[0];
+}
+
+static int make_sessions(struct sp_ingest *ingest, int64_t away_since_ms, char why[256])
+{
+	const struct sp_strings *shards = &ingest->config->mqtt.shards;
+	const size_t each = has_lanes(ingest->config) ? 2 : 1;
+	int result = 0;
+	ingest->sessions = sp_alloc(each * shards->count * sizeof(*ingest->sessions));
+	for (size_t i = 0; result == 0 && i < each * shards->count; i++) {
+		enum sp_session_role role = each == 1    ? SP_SESSION_ALL
+					    : i % 2 == 0 ? SP_SESSION_FACTS
+							 : SP_SESSION_BULK;
+		result = sp_session_init(&ingest->sessions[i], ingest, shards->items[i / each], role, why);
+		ingest->sessions[i].away_since_ms = away_since_ms;
+		ingest->session_count++;
+	}
+	if (result == 0 && each == 1)
+		sp_notice("ingest", "one session takes facts and samples of a shard, since there is no "
+				    "bulk_cert_file: a backlog holds up facts");
+	return result;
 }
 
 int sp_ingest_start(struct sp_ingest **out, const struct sp_hub_config *config, char why[256])
@@ -113,18 +150,16 @@ int sp_ingest_start(struct sp_ingest **out, const struct sp_hub_config *config, 
 	sp_counters_start(sp_clock_now().wall_ms);
 	ingest->lock_fd = -1;
 	ingest->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ingest->in = sp_queue_new(SP_INGEST_QUEUE_MAX, NULL, NULL);
+	ingest->in_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (int i = 0; i < SP_LANES; i++)
+		ingest->in[i].queue = sp_queue_new(SP_INGEST_QUEUE_MAX, wake_committer, ingest);
 	pthread_mutex_init(&ingest->epoch_lock, NULL);
 	sp_id_new(ingest->epoch);
 	int result = lock(ingest, why);
 	if (result == 0)
 		result = open_store(ingest, &away_since_ms, why);
-	ingest->sessions = sp_alloc(config->mqtt.shards.count * sizeof(*ingest->sessions));
-	for (size_t i = 0; result == 0 && i < config->mqtt.shards.count; i++) {
-		result = sp_session_init(&ingest->sessions[i], ingest, config->mqtt.shards.items[i], why);
-		ingest->sessions[i].away_since_ms = away_since_ms;
-		ingest->session_count++;
-	}
+	if (result == 0)
+		result = make_sessions(ingest, away_since_ms, why);
 	if (result == 0 && (result = start_threads(ingest)) < 0)
 		snprintf(why, 256, "no thread: %s", strerror(-result));
 	if (result < 0) {
@@ -154,7 +189,7 @@ void sp_ingest_stop(struct sp_ingest *ingest)
 	wake_sessions(ingest);
 	if (write(ingest->stop_fd, &one, sizeof(one)) < 0)
 		sp_warning("ingest", "stop: %s", strerror(errno));
-	sp_queue_push_always(ingest->in, &stop->node);
+	sp_queue_push_always(ingest->in[SP_LANE_BULK].queue, &stop->node);
 	pthread_join(ingest->committer, NULL);
 	atomic_store(&ingest->finishing, true);
 	wake_sessions(ingest);

@@ -31,13 +31,38 @@ struct group {
 	bool all_sites, stop;
 };
 
+/// Facts first, but for a part of the group that samples get when they wait, so that they come through, too.
+static struct sp_inbound *next(struct sp_ingest *ingest, size_t taken)
+{
+	struct sp_queue_node *node = NULL;
+	bool bulk_first = taken >= SP_INGEST_GROUP_FACTS && !atomic_load(&ingest->stopping);
+	for (int i = 0; !node && i < SP_LANES; i++)
+		node = sp_queue_pop(ingest->in[bulk_first ? SP_LANES - 1 - i : i].queue, 0);
+	return (struct sp_inbound *)node;
+}
+
+/// NULL when nothing came for so long.
+static struct sp_inbound *wait_next(struct sp_ingest *ingest, size_t taken, int64_t until_us)
+{
+	struct sp_inbound *in;
+	while (!(in = next(ingest, taken))) {
+		int64_t left_us = until_us - sp_clock_mono_us();
+		struct pollfd p = {.fd = ingest->in_fd, .events = POLLIN};
+		uint64_t count;
+		if (left_us <= 0 || (poll(&p, 1, (int)(left_us / 1000) + 1) < 0 && errno != EINTR))
+			return NULL;
+		if ((p.revents & POLLIN) && read(ingest->in_fd, &count, sizeof(count)) < 0)
+			sp_debug("ingest", "wake: %s", strerror(errno));
+	}
+	return in;
+}
+
 /// Until the group is full or its first message has waited long enough; an empty one is a pulse.
 static void gather(struct sp_ingest *ingest, struct group *group)
 {
 	int64_t until = sp_clock_mono_us() + (ingest->upkeep_more ? UPKEEP_US : PULSE_US);
 	while (group->count < SP_INGEST_GROUP_MAX && group->events < SP_INGEST_GROUP_EVENTS && !group->stop) {
-		int64_t left = until - sp_clock_mono_us();
-		struct sp_inbound *in = (struct sp_inbound *)sp_queue_pop(ingest->in, left > 0 ? left : 0);
+		struct sp_inbound *in = wait_next(ingest, group->count, until);
 		if (!in)
 			return;
 		if (group->count == 0)
@@ -107,6 +132,7 @@ static void let_go(struct sp_ingest *ingest)
 
 static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_store_news *news)
 {
+	const struct sp_waiting waiting = sp_ingest_waiting(ingest);
 	char why[256];
 	int result = 0;
 	// One that was moved away is not made anew: somebody may be about to put another in its place.
@@ -139,8 +165,7 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 		sp_log_with(
 		    SP_LOG_ERR, "ingest",
 		    SP_LOG_FIELDS({"messages", NULL, (int64_t)group->count},
-				  {"waiting", NULL, (int64_t)sp_queue_length(ingest->in)},
-				  {"waiting_bytes", NULL, atomic_load(&ingest->in_bytes)},
+				  {"waiting", NULL, waiting.messages}, {"waiting_bytes", NULL, waiting.bytes},
 				  {"error", strerror(-result), 0}),
 		    "cannot commit %zu messages: %s; nothing is acknowledged, trying again until it works",
 		    group->count, sp_store_error(ingest->store));
@@ -154,7 +179,8 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 static struct sp_session *session_of(struct sp_ingest *ingest, const char *shard)
 {
 	for (size_t i = 0; i < ingest->session_count; i++) {
-		if (strcmp(ingest->sessions[i].shard, shard) == 0)
+		if (ingest->sessions[i].role != SP_SESSION_BULK &&
+		    strcmp(ingest->sessions[i].shard, shard) == 0)
 			return &ingest->sessions[i];
 	}
 	return NULL;
@@ -231,7 +257,8 @@ static void count(const struct group *group, int64_t began_us)
 static void dispose(struct sp_ingest *ingest, struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		atomic_fetch_sub(&ingest->in_bytes, (int64_t)group->items[i]->weight);
+		atomic_fetch_sub(&ingest->in[sp_inbound_lane(group->items[i])].bytes,
+				 (int64_t)group->items[i]->weight);
 		sp_inbound_free(&group->items[i]->node);
 	}
 	for (size_t i = 0; i < ingest->session_count; i++)

@@ -48,7 +48,18 @@ void sp_inbound_count(const struct sp_inbound *in, const struct sp_clock_reading
 	}
 }
 
+struct sp_waiting sp_ingest_waiting(struct sp_ingest *ingest)
+{
+	struct sp_waiting waiting = {0};
+	for (int i = 0; i < SP_LANES; i++) {
+		waiting.messages += (int64_t)sp_queue_length(ingest->in[i].queue);
+		waiting.bytes += atomic_load(&ingest->in[i].bytes);
+	}
+	return waiting;
+}
+
 void sp_ingest_count(struct sp_ingest *ingest)
 {
-	sp_count_queue((int64_t)sp_queue_length(ingest->in), atomic_load(&ingest->in_bytes));
+	const struct sp_waiting waiting = sp_ingest_waiting(ingest);
+	sp_count_queue(waiting.messages, waiting.bytes);
 }

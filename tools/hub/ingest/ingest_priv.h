@@ -12,13 +12,22 @@
 #include "tools/hub/store/store.h"
 
 enum {
-	SP_INGEST_QUEUE_MAX = 4000,             ///< messages between the sockets and the store
-	SP_INGEST_BYTES_MAX = 64 * 1024 * 1024, ///< and their size in memory, roughly
+	SP_INGEST_QUEUE_MAX = 2000,             ///< messages of a lane between the sockets and the store
+	SP_INGEST_BYTES_MAX = 32 * 1024 * 1024, ///< and their size in memory, roughly
 	SP_INGEST_GROUP_MAX = 500,              ///< messages of one transaction
+	SP_INGEST_GROUP_FACTS = 375,            ///< of them before a batch of samples that waits
 	SP_INGEST_GROUP_EVENTS = 20000,         ///< and records
 	SP_INGEST_GROUP_US = 100 * 1000,        ///< how long the first of them may wait
 	SP_INGEST_OUT_MAX = 20000,              ///< acknowledgements that wait for the broker, per shard
 	SP_INGEST_DRAIN_MS = 60 * 1000,         ///< after a return, messages may be from before it
+};
+
+/// Two ways in, so that a province's backlog of samples holds up nobody's facts: neither in the broker, where
+/// each shard has a session for either, nor here, where facts are taken first.
+enum sp_lane {
+	SP_LANE_FACTS, ///< states, facts, attendance
+	SP_LANE_BULK,  ///< samples, and what was set aside
+	SP_LANES,
 };
 
 enum sp_inbound_kind {
@@ -50,9 +59,17 @@ struct sp_outbound {
 	char *topic, *payload;
 };
 
+/// What a session takes.
+enum sp_session_role {
+	SP_SESSION_FACTS, ///< and says for the shard: acknowledgements, people's topics, the hub's state
+	SP_SESSION_BULK,
+	SP_SESSION_ALL, ///< both, where the broker lets the hub have one session only
+};
+
 struct sp_session {
 	struct sp_ingest *ingest;
 	const char *shard;
+	enum sp_session_role role;
 	pthread_t thread;
 	bool started;
 	struct sp_mqtt *mqtt;
@@ -76,8 +93,11 @@ struct sp_ingest {
 	const struct sp_hub_config *config;
 	char epoch[SP_ID_LENGTH + 1];
 	int lock_fd, stop_fd; ///< stop_fd: an eventfd, readable once the end has come
-	struct sp_queue *in;
-	_Atomic int64_t in_bytes;
+	struct {
+		struct sp_queue *queue;
+		_Atomic int64_t bytes;
+	} in[SP_LANES];
+	int in_fd;              ///< an eventfd: a queue is no longer empty
 	_Atomic int connected;  ///< sessions
 	_Atomic bool stopping;  ///< what arrives is no longer taken
 	_Atomic bool finishing; ///< the commit thread has ended: send what is left and go
@@ -94,7 +114,7 @@ struct sp_ingest {
 void *sp_session_run(void *arg); ///< the session
 /// Prepares everything but the thread. -errno with `why`.
 int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const char *shard,
-		    char why[256]) SP_MUST_CHECK;
+		    enum sp_session_role role, char why[256]) SP_MUST_CHECK;
 void sp_session_free(struct sp_session *session);
 void sp_session_wake(struct sp_session *session);
 /// Takes `message` from any thread; acknowledgements are refused (and disposed of) when too many wait.
@@ -102,6 +122,7 @@ void sp_session_send(struct sp_session *session, struct sp_outbound *message);
 
 /// A message of this session, with its arrival (ingest_read.c).
 struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inbound_kind kind);
+enum sp_lane sp_inbound_lane(const struct sp_inbound *in);
 /// To the commit thread; dropped once the end has come.
 void sp_session_push(struct sp_session *session, struct sp_inbound *in);
 void sp_session_on_message(void *arg, const struct sp_mqtt_message *message);
@@ -110,6 +131,11 @@ void *sp_committer_run(void *arg); ///< the ingest
 
 /// Once it is committed (ingest_count.c).
 void sp_inbound_count(const struct sp_inbound *in, const struct sp_clock_reading *now);
+/// Taken, and not yet in the hands of the commit thread.
+struct sp_waiting {
+	int64_t messages, bytes;
+};
+struct sp_waiting sp_ingest_waiting(struct sp_ingest *ingest);
 /// At each attempt to commit.
 void sp_ingest_count(struct sp_ingest *ingest);
 void sp_inbound_free(struct sp_queue_node *node);

@@ -23,6 +23,21 @@ struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inboun
 	return in;
 }
 
+enum sp_lane sp_inbound_lane(const struct sp_inbound *in)
+{
+	switch (in->kind) {
+	case SP_INBOUND_BATCH:
+		return in->message.envelope.cls == SP_RECORD_BULK ? SP_LANE_BULK : SP_LANE_FACTS;
+	case SP_INBOUND_STATE:
+	case SP_INBOUND_CONNECTED:
+		return SP_LANE_FACTS;
+	case SP_INBOUND_ASIDE: // whoever sends nonsense is in no hurry
+	case SP_INBOUND_STOP:  // behind all that was taken before
+		return SP_LANE_BULK;
+	}
+	return SP_LANE_BULK;
+}
+
 /// The queue's maximum only says when to stop reading: what libmosquitto has handed over stays.
 void sp_session_push(struct sp_session *session, struct sp_inbound *in)
 {
@@ -33,8 +48,9 @@ void sp_session_push(struct sp_session *session, struct sp_inbound *in)
 	in->weight = sizeof(*in);
 	for (size_t i = 0; i < in->message.count; i++)
 		in->weight += 2 * sizeof(in->message.events[i]) + 2 * strlen(in->message.events[i].data);
-	atomic_fetch_add(&session->ingest->in_bytes, (int64_t)in->weight);
-	sp_queue_push_always(session->ingest->in, &in->node);
+	enum sp_lane lane = sp_inbound_lane(in);
+	atomic_fetch_add(&session->ingest->in[lane].bytes, (int64_t)in->weight);
+	sp_queue_push_always(session->ingest->in[lane].queue, &in->node);
 }
 
 static void set_aside(struct sp_session *session, const char *device, enum sp_feed_fault fault,

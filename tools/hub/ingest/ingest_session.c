@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// One shard's session with the broker, on its own thread: a session per shard, because a session has
-// one will, and sp1/hub/<shard>/state needs one each.
+// A session with the broker, on its own thread: at least one per shard, because a session has one will, and
+// sp1/hub/<shard>/state needs one each; and another one for samples, because the broker delivers what waits
+// in a session in its order, and facts should not stand behind a day's samples of a province.
 //
 // libmosquitto sends PUBACK before it hands a message over. So to the broker a message is done while
 // it is still in this program's memory, and a crash loses it. That is why boards do not trust PUBACK:
@@ -102,6 +103,16 @@ static void on_acknowledged(void *arg, int mid, int reason)
 			   reason);
 }
 
+static bool speaks(const struct sp_session *session)
+{
+	return session->role != SP_SESSION_BULK;
+}
+
+static const char *lane_of(const struct sp_session *session)
+{
+	return session->role == SP_SESSION_BULK ? " (samples)" : "";
+}
+
 // ---- coming and going ---------------------------------------------------------------------------------
 
 static void count_connected(struct sp_session *session, bool connected)
@@ -140,8 +151,9 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 	sp_log_with(
 	    SP_LOG_INFO, "ingest",
 	    SP_LOG_FIELDS({"shard", session->shard, 0}, {"attempts", NULL, (int64_t)session->failures}),
-	    "shard %s: connected to %s:%d%s", session->shard, session->ingest->config->mqtt.host,
-	    (int)session->ingest->config->mqtt.port, session_present ? ", the session goes on" : "");
+	    "shard %s%s: connected to %s:%d%s", session->shard, lane_of(session),
+	    session->ingest->config->mqtt.host, (int)session->ingest->config->mqtt.port,
+	    session_present ? ", the session goes on" : "");
 	session->failures = 0;
 	session->connected_ms = sp_clock_now().wall_ms;
 	if (!session_present)
@@ -152,18 +164,28 @@ static void on_connected(void *arg, int reason, const char *text, bool session_p
 /// After the turn that connected: not within libmosquitto's callback, under its locks.
 static void introduce(struct sp_session *session)
 {
-	static const char *const leaves[] = {"state", "facts", "attendance", "bulk"};
+	static const struct {
+		const char *name;
+		enum sp_session_role not_of;
+	} leaves[] = {{"state", SP_SESSION_BULK},
+		      {"facts", SP_SESSION_BULK},
+		      {"attendance", SP_SESSION_BULK},
+		      {"bulk", SP_SESSION_FACTS}};
 	char topic[96];
 	session->arrived = false;
 	drop_outbound(session);
 	for (size_t i = 0; i < SP_COUNT(leaves); i++) {
-		snprintf(topic, sizeof(topic), "sp1/up/%s/+/%s", session->shard, leaves[i]);
+		if (session->role == leaves[i].not_of)
+			continue;
+		snprintf(topic, sizeof(topic), "sp1/up/%s/+/%s", session->shard, leaves[i].name);
 		int result = sp_mqtt_subscribe(session->mqtt, topic);
 		if (result < 0)
 			sp_warning("ingest", "cannot subscribe to %s: %s", topic, strerror(-result));
 	}
-	publish(session, session->state_topic, session->online, session->online_length, true);
 	count_connected(session, true);
+	if (!speaks(session))
+		return;
+	publish(session, session->state_topic, session->online, session->online_length, true);
 	sp_session_push(session, sp_session_inbound(session, SP_INBOUND_CONNECTED));
 }
 
@@ -182,7 +204,7 @@ static void on_disconnected(void *arg, int reason, const char *text)
 	struct sp_session *session = arg;
 	sp_log_with(SP_LOG_WARNING, "ingest",
 		    SP_LOG_FIELDS({"shard", session->shard, 0}, {"reason", NULL, reason}),
-		    "shard %s: connection lost: %s (%d)", session->shard, text, reason);
+		    "shard %s%s: connection lost: %s (%d)", session->shard, lane_of(session), text, reason);
 	session->away_since_ms = sp_clock_now().wall_ms;
 	count_connected(session, false);
 	session->arrived = false;
@@ -211,11 +233,18 @@ static int64_t turn_us(const struct sp_session *session)
 	return wait > 0 ? wait : 0;
 }
 
+static bool is_full(struct sp_ingest *ingest, enum sp_lane lane)
+{
+	return sp_queue_length(ingest->in[lane].queue) >= SP_INGEST_QUEUE_MAX ||
+	       atomic_load(&ingest->in[lane].bytes) >= SP_INGEST_BYTES_MAX;
+}
+
 static bool must_pause(struct sp_session *session)
 {
 	struct sp_ingest *ingest = session->ingest;
-	return !atomic_load(&ingest->stopping) && (sp_queue_length(ingest->in) >= SP_INGEST_QUEUE_MAX ||
-						   atomic_load(&ingest->in_bytes) >= SP_INGEST_BYTES_MAX);
+	return !atomic_load(&ingest->stopping) &&
+	       ((session->role != SP_SESSION_BULK && is_full(ingest, SP_LANE_FACTS)) ||
+		(session->role != SP_SESSION_FACTS && is_full(ingest, SP_LANE_BULK)));
 }
 
 /// Nothing is read while the store cannot follow: the broker keeps it, and so do the boards.
@@ -230,7 +259,7 @@ static void pause_reading(struct sp_session *session)
 static void finish(struct sp_session *session)
 {
 	int64_t until = sp_clock_mono_us() + FINISH_US;
-	bool said = false;
+	bool said = !speaks(session);
 	while (sp_mqtt_connected(session->mqtt) && sp_clock_mono_us() < until) {
 		flush(session);
 		bool empty = !session->unsent && sp_queue_length(session->out) == 0;
@@ -241,7 +270,7 @@ static void finish(struct sp_session *session)
 			break;
 		sp_mqtt_turn(session->mqtt, 20 * 1000, session->wake_fd);
 	}
-	sp_mqtt_disconnect(session->mqtt, !said);
+	sp_mqtt_disconnect(session->mqtt, speaks(session) && !said);
 	count_connected(session, false);
 }
 
@@ -252,7 +281,7 @@ static void announce(struct sp_session *session)
 {
 	free(session->online);
 	session->online = hub_state(session->ingest, true, &session->online_length);
-	if (sp_mqtt_connected(session->mqtt) && !session->arrived)
+	if (speaks(session) && sp_mqtt_connected(session->mqtt) && !session->arrived)
 		publish(session, session->state_topic, session->online, session->online_length, true);
 }
 
@@ -300,14 +329,19 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const char *shard, char why[256])
+int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const char *shard,
+		    enum sp_session_role role, char why[256])
 {
 	static const struct sp_mqtt_events events = {on_connected, on_disconnected, on_acknowledged,
 						     on_subscribed, sp_session_on_message};
 	const struct sp_hub_config *config = ingest->config;
-	char *client_id = sp_asprintf("%s-%s", config->mqtt.client_id, shard);
+	const bool bulk = role == SP_SESSION_BULK;
+	char *client_id = sp_asprintf("%s-%s%s", config->mqtt.client_id, shard, bulk ? ".bulk" : "");
+	const char *cert = bulk ? config->mqtt.bulk_cert_file : config->mqtt.cert_file;
+	const char *key = bulk ? config->mqtt.bulk_key_file : config->mqtt.key_file;
 	session->ingest = ingest;
 	session->shard = shard;
+	session->role = role;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	session->out = sp_queue_new(SP_INGEST_OUT_MAX, wake, session);
 	session->online = hub_state(ingest, true, &session->online_length);
@@ -319,11 +353,13 @@ int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const 
 					    .username = or_null(config->mqtt.username),
 					    .password = or_null(config->mqtt.password),
 					    .ca_file = or_null(config->mqtt.ca_file),
-					    .cert_file = or_null(config->mqtt.cert_file),
-					    .key_file = or_null(config->mqtt.key_file),
+					    .cert_file = or_null(cert),
+					    .key_file = or_null(key),
+					    .receive_maximum = bulk ? config->mqtt.bulk_receive_maximum
+								    : config->mqtt.facts_receive_maximum,
 					    .keepalive_seconds = config->mqtt.keepalive_ms / 1000,
 					    .session_expiry_seconds = config->mqtt.session_expiry_ms / 1000,
-					    .will_topic = session->state_topic,
+					    .will_topic = bulk ? NULL : session->state_topic,
 					    .will_payload = session->offline,
 					    .will_length = session->offline_length};
 	session->mqtt = sp_mqtt_new(&mqtt, &events, session, why);
