@@ -86,9 +86,22 @@ static const struct sp_option evidence_options[] = {
     {.key = NULL},
 };
 
-static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence"};
-static const struct sp_option *const tables[] = {hub_options, mqtt_options, http_options, metrics_options,
-						 evidence_options};
+static const struct sp_option limits_options[] = {
+    {"new_devices", SP_OPTION_INT, "1000", 1, 1000000, AT(limits.new_devices), NULL,
+     "Boards that the register does not know: taken on by a shard in an hour"},
+    {"streams", SP_OPTION_INT, "6000", 300, 10000000, AT(limits.streams), NULL,
+     "New openings of journals taken of one board in a day"},
+    {"boots", SP_OPTION_INT, "2000", 50, 10000000, AT(limits.boots), NULL,
+     "New boots taken of one board in a day"},
+    {"lines", SP_OPTION_INT, "32", 1, 10000, AT(limits.lines), NULL, "Lines that one board may have"},
+    {"instances", SP_OPTION_INT, "1000", 10, 100000, AT(limits.instances), NULL,
+     "Gear, kiosks and probes that one board may watch"},
+    {.key = NULL},
+};
+
+static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence", "limits"};
+static const struct sp_option *const tables[] = {hub_options,     mqtt_options,     http_options,
+						 metrics_options, evidence_options, limits_options};
 
 static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
 {

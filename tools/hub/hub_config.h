@@ -7,6 +7,7 @@
 
 #include "agent/base/config.h"
 #include "tools/hub/figures/evidence.h"
+#include "tools/hub/store/limit.h"
 
 struct sp_hub_config {
 	struct {
@@ -38,6 +39,7 @@ struct sp_hub_config {
 	struct {
 		int64_t min_samples, kept_percent;
 	} evidence;
+	struct sp_store_limits limits;
 };
 
 /// Reads and checks everything; mistakes go to `errors`. 0 or -EINVAL. To be freed in either case.

@@ -103,6 +103,8 @@ static const struct command {
      "how fast lines were against what was bought, up to but not with the last day", sp_speed_command},
     {"attendance", "[--school CODE] [--from DAY --to DAY] [--json]",
      "who came by when, as counts; kiosks and how much of school time they were up", sp_attendance_report},
+    {"anomalies", "[--json]", "what should not be, and what could not be taken: by board, and how often",
+     sp_anomalies_command},
     {"subjects", "[--fetch REQUEST [--csv]] [--json]",
      "requests of persons, and what was put together for one", sp_subjects_command},
     {"keys", "[--device ID --output FILE]", "sealed key backups of boards", sp_keys_command},

@@ -20,6 +20,7 @@ int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv);
 /// With kiosks, and the KPI attendance_automation_ratio.
 int sp_attendance_report(const struct sp_hub_config *config, int argc, char **argv);
+int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **argv);
 /// For whoever answers a person's request, and for whoever sets up a new board in the place of a dead one.
 int sp_subjects_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv);

@@ -148,6 +148,7 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 	}
 	sp_store_set_silence(ingest->store, ingest->config->hub.silence_ms);
 	sp_store_set_attendance_days(ingest->store, ingest->config->hub.attendance_days);
+	sp_store_set_limits(ingest->store, &ingest->config->limits);
 	result = sp_store_begin(ingest->store, sp_clock_now().wall_ms);
 	if (result == 0 && !ingest->epoch_written)
 		result = sp_store_epoch(ingest->store, ingest->epoch);

@@ -109,6 +109,8 @@ static int store_event(struct sp_store *store, const struct sp_arrival *arrival,
 	result = sp_project(store, frame, &record);
 	if (result == 1)
 		result = unread(store, arrival, event, "malformed_record");
+	else if (result == 2)
+		result = sp_limit_refused(store, arrival->device, event->type);
 	else if (result == 0 && !sp_fact_known_type(event->type))
 		result = unread(store, arrival, event, "unknown_type");
 	return result;
@@ -323,6 +325,12 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,
 						    message ? message->envelope.stream : "state", why);
+	} else if (result == -EDQUOT) {
+		*verdict = SP_VERDICT_REFUSED;
+		result = SQL_DO(store->db, "ROLLBACK TO message");
+		if (result == 0)
+			result = sp_limit_refused(store, arrival->device,
+						  message ? message->envelope.stream : "state");
 	}
 	return result < 0 ? result : SQL_DO(store->db, "RELEASE message");
 }

@@ -1,12 +1,17 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Names to row ids: devices, boots, streams; and the anomalies and set-aside counts that hang on them.
-#include "tools/hub/store/store_priv.h"
-
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { SET_ASIDE_ROWS_MAX = 1000 };
+#include "agent/base/utf8.h"
+#include "tools/hub/store/store_priv.h"
+
+enum {
+	SET_ASIDE_ROWS_MAX = 1000,
+	SET_ASIDE_TEXT_MAX = 128,
+};
 
 int sp_device_at_home(struct sp_store *store, const char *name, const char *shard)
 {
@@ -20,11 +25,22 @@ int sp_device_at_home(struct sp_store *store, const char *name, const char *shar
 	return result < 0 ? result : (int)home;
 }
 
+/// The register's boards may be as many as they are.
+static int device_allowed(struct sp_store *store, const char *name, const char *shard)
+{
+	int64_t known = 0;
+	int result = SQL_GET(store->db, &known, "SELECT 1 FROM register WHERE device = ? LIMIT 1", T(name));
+	return result != 0 ? (result < 0 ? result : 0) : sp_limit_spend(store, SP_LIMIT_DEVICES, shard);
+}
+
 int sp_device_row(struct sp_store *store, const char *name, const char *shard, int64_t *id)
 {
 	int result = SQL_GET(store->db, id, "SELECT id FROM device WHERE name = ?", T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
+	result = device_allowed(store, name, shard);
+	if (result < 0)
+		return result;
 	result = SQL_GET(store->db, id,
 			 "INSERT INTO device(name, shard, first_heard_ms) VALUES(?, ?, ?) RETURNING id",
 			 T(name), T(shard), I(store->now_ms));
@@ -37,6 +53,9 @@ int sp_boot_row(struct sp_store *store, int64_t device, const char *name, int64_
 	    SQL_GET(store->db, id, "SELECT id FROM boot WHERE device = ? AND name = ?", I(device), T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
+	result = sp_limit_spend_of(store, SP_LIMIT_BOOTS, device);
+	if (result < 0)
+		return result;
 	result = SQL_GET(store->db, id, "INSERT INTO boot(device, name) VALUES(?, ?) RETURNING id", I(device),
 			 T(name));
 	return result < 0 ? result : 0;
@@ -61,6 +80,9 @@ int sp_stream_get(struct sp_store *store, int64_t device, const char *name, enum
 		return 0;
 	}
 	*out = (struct sp_stream_row){.cls = cls, .final = -1};
+	result = sp_limit_spend_of(store, SP_LIMIT_STREAMS, device);
+	if (result < 0)
+		return result;
 	result = SQL_GET(store->db, &out->id,
 			 "INSERT INTO stream(device, name, class) VALUES(?, ?, ?) RETURNING id", I(device),
 			 T(name), I(cls));
@@ -82,11 +104,32 @@ int sp_anomaly(struct sp_store *store, const char *kind, int64_t device, int64_t
 		      T(kind), I(device), I(stream), T(detail), I(store->now_ms));
 }
 
+/// Anybody's bytes as one line of text: whole characters, and none that moves a cursor.
+static const char *printable(char out[SET_ASIDE_TEXT_MAX], const char *text)
+{
+	size_t used = 0, left = strlen(text);
+	while (left > 0) {
+		uint32_t character = 0;
+		size_t length = sp_utf8_next(text, left, &character);
+		bool good = length > 0 && !sp_utf8_is_control(character);
+		size_t size = good ? length : 1;
+		if (used + size >= SET_ASIDE_TEXT_MAX)
+			break;
+		memcpy(out + used, good ? text : "?", size);
+		used += size;
+		text += length ? length : 1;
+		left -= length ? length : 1;
+	}
+	out[used] = '\0';
+	return out;
+}
+
 /// One row per fault and device, so that noise is bounded: a flood of made-up names goes to "*".
 int sp_store_set_aside(struct sp_store *store, const char *fault, const char *device, const char *topic,
 		       const char *why)
 {
 	int64_t known = 0;
+	char about[SET_ASIDE_TEXT_MAX], reason[SET_ASIDE_TEXT_MAX];
 	int result = SQL_GET(store->db, &known,
 			     "SELECT EXISTS(SELECT 1 FROM set_aside WHERE fault = ?1 AND device = ?2) OR"
 			     " (SELECT count(*) FROM set_aside) < ?3",
@@ -98,5 +141,6 @@ int sp_store_set_aside(struct sp_store *store, const char *fault, const char *de
 	    store->db,
 	    "INSERT INTO set_aside VALUES(?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (fault,"
 	    " device) DO UPDATE SET topic = ?3, why = ?4, count = set_aside.count + 1, last_ms = ?5",
-	    T(fault), T(known ? device : "*"), T(topic), T(why), I(store->now_ms));
+	    T(fault), T(known ? device : "*"), T(printable(about, topic)), T(printable(reason, why)),
+	    I(store->now_ms));
 }

@@ -18,6 +18,9 @@ int sp_kiosk_row(struct sp_store *store, const struct sp_record *record, int64_t
 	if (result < 0)
 		return result;
 	if (result == 0) {
+		result = sp_limit_spend_of(store, SP_LIMIT_KIOSKS, record->device);
+		if (result < 0)
+			return result;
 		result = SQL_GET(store->db, id,
 				 "INSERT INTO kiosk(device, name, first_ms) VALUES(?, ?, ?) RETURNING id",
 				 I(record->device), T(record->instance), I(record->when.t_ms));

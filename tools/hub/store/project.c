@@ -14,6 +14,9 @@ int sp_line_row(struct sp_store *store, int64_t device, const char *name, int64_
 	    SQL_GET(store->db, id, "SELECT id FROM line WHERE device = ? AND name = ?", I(device), T(name));
 	if (result != 0)
 		return result < 0 ? result : 0;
+	result = sp_limit_spend_of(store, SP_LIMIT_LINES, device);
+	if (result < 0)
+		return result;
 	result = SQL_GET(store->db, id, "INSERT INTO line(device, name) VALUES(?, ?) RETURNING id", I(device),
 			 T(name));
 	return result < 0 ? result : 0;
@@ -234,12 +237,24 @@ static int project_outage(struct sp_store *store, const struct sp_time_frame *fr
 
 // ---- instances ---------------------------------------------------------------------------------------
 
+static int instance_allowed(struct sp_store *store, const struct sp_record *record)
+{
+	int64_t known = 0;
+	int result = SQL_GET(store->db, &known, "SELECT 1 FROM instance WHERE device = ? AND name = ?",
+			     I(record->device), T(record->instance));
+	if (result != 0)
+		return result < 0 ? result : 0;
+	return sp_limit_spend_of(store, SP_LIMIT_INSTANCES, record->device);
+}
+
 static int project_device(struct sp_store *store, const struct sp_record *record)
 {
 	struct sp_fact_device fact;
 	if (!sp_fact_device(&fact, record->data))
 		return 1;
-	int result = sp_instance_point(store, record, &fact);
+	int result = instance_allowed(store, record);
+	if (result == 0)
+		result = sp_instance_point(store, record, &fact);
 	if (result < 0)
 		return result;
 	return SQL_DO(store->db,
@@ -266,7 +281,7 @@ static int project_dropped(struct sp_store *store, const struct sp_record *recor
 	return sp_chain_dropped(store, record->device, &fact);
 }
 
-int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)
+static int project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)
 {
 	if (strcmp(record->type, "line") == 0)
 		return project_line(store, record);
@@ -293,4 +308,11 @@ int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const 
 	if (strcmp(record->type, "key_backup") == 0)
 		return sp_backup_project(store, record);
 	return 0;
+}
+
+int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)
+{
+	int result = project(store, frame, record);
+	// Of a record placed anew this was noted when it came.
+	return result == -EDQUOT ? 2 : result;
 }

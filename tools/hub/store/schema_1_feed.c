@@ -46,6 +46,9 @@ static const char records[] =
     " detail TEXT NOT NULL, first_ms BIGINT NOT NULL, last_ms BIGINT NOT NULL, count BIGINT NOT NULL,"
     " PRIMARY KEY(kind, device, stream)) {KEYED};"
 
+    "CREATE TABLE allowance(kind INTEGER NOT NULL, owner TEXT NOT NULL, from_ms BIGINT NOT NULL,"
+    " used BIGINT NOT NULL, PRIMARY KEY(kind, owner)) {KEYED};"
+
     "CREATE TABLE set_aside(fault TEXT NOT NULL, device TEXT NOT NULL, topic TEXT NOT NULL,"
     " why TEXT NOT NULL, count BIGINT NOT NULL, last_ms BIGINT NOT NULL,"
     " PRIMARY KEY(fault, device)) {KEYED};";
@@ -181,6 +184,7 @@ static const char *const down[] = {
     "DROP TABLE line_point;"
     "DROP TABLE line;"
     "DROP TABLE set_aside;"
+    "DROP TABLE allowance;"
     "DROP TABLE anomaly;"
     "DROP TABLE gap;"
     "DROP TABLE event;"

@@ -72,6 +72,7 @@ int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mo
 	store->writing = mode == SP_STORE_WRITE;
 	store->silence_ms = SILENCE_MS;
 	store->attendance_days = ATTENDANCE_DAYS;
+	store->limits = SP_STORE_LIMITS;
 	store->refusals = -1;
 	int result = sp_db_open(&store->db, path, store->writing ? SP_DB_WRITE : SP_DB_READ, why);
 	if (result == 0)

@@ -14,6 +14,7 @@
 #include "tools/hub/facts/fact.h"
 #include "tools/hub/time/place.h"
 #include "tools/hub/register/register.h"
+#include "tools/hub/store/limit.h"
 
 struct sp_store;
 
@@ -64,6 +65,7 @@ enum sp_verdict {
 	SP_VERDICT_STORED,
 	SP_VERDICT_DUPLICATE, ///< known, acknowledged again
 	SP_VERDICT_CONFLICT,  ///< the identity is taken: an anomaly, not stored, not acknowledged
+	SP_VERDICT_REFUSED,   ///< it would make too much that is new: set aside, not acknowledged
 	SP_VERDICT_FOREIGN,   ///< the board belongs to another shard: set aside, not acknowledged
 };
 int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
@@ -106,6 +108,9 @@ struct sp_store_news {
 /// line of the register, as after a broker's loss of its retained messages.
 int sp_store_seal(struct sp_store *store, bool all_sites, struct sp_store_news *news) SP_MUST_CHECK;
 void sp_store_news_free(struct sp_store_news *news);
+
+/// SP_STORE_LIMITS unless told.
+void sp_store_set_limits(struct sp_store *store, const struct sp_store_limits *limits);
 
 // ---- upkeep ----------------------------------------------------------------------------------
 

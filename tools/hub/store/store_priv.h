@@ -27,6 +27,8 @@ struct sp_store {
 	int64_t now_ms; ///< of this transaction
 	int64_t silence_ms;
 	int64_t attendance_days; ///< events of kiosks are held for so long
+	struct sp_store_limits limits;
+	enum sp_limit limit; ///< that was reached last
 	char person_secret[2 * SP_ID_LENGTH + 1];
 	int64_t refusals;          ///< are there any? -1: not looked yet
 	bool scrub;                ///< something was erased that the WAL may still hold
@@ -179,7 +181,8 @@ struct sp_record {
 	struct sp_placed when;
 	int64_t was_ms; ///< where it was placed before; -1: it is new
 };
-/// 0: projected, or of a type that has no projection; 1: its members are not what the type asks for.
+/// 0: projected, or of a type that has no projection; 1: its members are not what the type asks for; 2: the
+/// board has made up too much (limit.h).
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame,
 	       const struct sp_record *record) SP_MUST_CHECK;
 /// The row of a board's line; made when it is not there yet.
