@@ -152,6 +152,22 @@ static bool wants_sites(const struct sp_metrics *metrics, struct sp_http_call *c
 	return false;
 }
 
+/// ?format=openmetrics or classic, for those who cannot say it by Accept. False: it was refused.
+static bool wants_format(struct sp_http_call *call, enum sp_expo_format *format)
+{
+	const char *asked = sp_http_call_query(call, "format");
+	*format = sp_expo_accepted(sp_http_call_header(call, "Accept"));
+	if (!asked || !asked[0])
+		return true;
+	if (strcmp(asked, "openmetrics") == 0)
+		*format = SP_EXPO_OPENMETRICS;
+	else if (strcmp(asked, "classic") == 0)
+		*format = SP_EXPO_CLASSIC;
+	else
+		sp_http_reply_text(call, 400, "format must be openmetrics or classic\n");
+	return strcmp(asked, "openmetrics") == 0 || strcmp(asked, "classic") == 0;
+}
+
 static char *query(struct sp_http_call *call, const char *name)
 {
 	const char *text = sp_http_call_query(call, name);
@@ -161,13 +177,14 @@ static char *query(struct sp_http_call *call, const char *name)
 void sp_metrics_answer(struct sp_metrics *metrics, struct sp_http_call *call,
 		       struct sp_store *(*open)(void *arg), void *arg)
 {
+	enum sp_expo_format format;
 	bool sites;
-	if (!wants_sites(metrics, call, &sites))
+	if (!wants_sites(metrics, call, &sites) || !wants_format(call, &format))
 		return;
 	if (open)
 		refresh(metrics, open, arg);
 	struct answer *answer = sp_alloc(sizeof(*answer));
-	*answer = (struct answer){.format = sp_expo_accepted(sp_http_call_header(call, "Accept")),
+	*answer = (struct answer){.format = format,
 				  .piece = SP_BUF(PIECE_MAX),
 				  .area = query(call, "area"),
 				  .school = query(call, "school")};
