@@ -9,23 +9,20 @@
 #include <strings.h>
 
 #include "agent/base/buf.h"
-#include "agent/base/ids.h"
 #include "agent/base/mem.h"
-#include "agent/base/utf8.h"
 #include "agent/base/csv.h"
-#include "tools/hub/time/timetable.h"
+#include "tools/hub/register/cell.h"
+#include "tools/hub/register/file.h"
 
-enum kind {
-	TEXT,  ///< for people
-	LEVEL, ///< stands in a topic
-	ID,    ///< as sp_id_valid() says
-	MBPS,
-	TIMETABLE,
-};
+#define TEXT      SP_CELL_TEXT
+#define LEVEL     SP_CELL_LEVEL
+#define ID        SP_CELL_ID
+#define MBPS      SP_CELL_MBPS
+#define TIMETABLE SP_CELL_WEEK
 
 static const struct column {
 	const char *name;
-	enum kind kind;
+	enum sp_cell_type kind;
 	bool mandatory;
 	size_t max, offset;
 } columns[] = {
@@ -112,63 +109,13 @@ static void header(struct reader *r, const struct sp_csv_row *row)
 	}
 }
 
-static bool has_control(const char *text)
-{
-	uint32_t character;
-	for (size_t n, left = strlen(text); left > 0; text += n, left -= n) {
-		n = sp_utf8_next(text, left, &character);
-		if (n == 0 || sp_utf8_is_control(character))
-			return true;
-	}
-	return false;
-}
-
-/// "100", "100.5" or "100,5". 0 or -EINVAL; an empty cell is 0: not known.
-static int mbps(const char *text, double *out)
-{
-	unsigned long long whole = 0, fraction = 0, scale = 1;
-	if (!*text)
-		return 0;
-	if (!strchr("0123456789", *text) || strlen(text) > 12)
-		return -EINVAL;
-	for (; *text >= '0' && *text <= '9'; text++)
-		whole = whole * 10 + (unsigned)(*text - '0');
-	if (*text == '.' || *text == ',') {
-		for (text++; *text >= '0' && *text <= '9'; text++, scale *= 10)
-			fraction = fraction * 10 + (unsigned)(*text - '0');
-	}
-	*out = (double)whole + (double)fraction / (double)scale;
-	return *text || *out <= 0 || *out > 1e6 ? -EINVAL : 0;
-}
-
 static const char *fault_of(const struct column *column, const char *cell)
 {
-	double ignored;
-	struct sp_timetable unused;
+	char room[SP_CELL_SIZE];
+	const char *unused;
 	if (!*cell)
 		return column->mandatory ? "must not be empty" : NULL;
-	if (strlen(cell) > column->max)
-		return "too long";
-	if (has_control(cell))
-		return "contains a control character";
-	switch (column->kind) {
-	case TEXT:
-		return NULL;
-	case LEVEL:
-		return strpbrk(cell, "/+#") || *cell == '$'
-			   ? "stands in a topic: no '/', '+', '#', and no '$' first"
-			   : NULL;
-	case ID:
-		return sp_id_valid(cell) ? NULL : "must be 1 to 32 of a-z, 0-9 and '-'";
-	case MBPS:
-		return mbps(cell, &ignored) < 0 ? "must be Mbit/s like 100 or 33.5" : NULL;
-	case TIMETABLE:
-		return sp_timetable_parse(&unused, cell) < 0
-			   ? "must be like 'mon-fri 07:00-17:00; sat 07:00-11:30' or 't2-t6 7h00-11h30, "
-			     "13h30-17h00'"
-			   : NULL;
-	}
-	return NULL;
+	return sp_cell_read(column->kind, cell, column->max, NULL, room, &unused);
 }
 
 static void read_line(struct reader *r, const struct sp_csv_row *row, struct sp_register_line *line)
@@ -188,7 +135,7 @@ static void read_line(struct reader *r, const struct sp_csv_row *row, struct sp_
 		if (column->kind != MBPS)
 			*text_of(line, column) = sp_strdup(cell);
 		else if (!fault)
-			(void)mbps(cell, (double *)((char *)line + column->offset));
+			(void)!sp_cell_mbps(cell, (double *)((char *)line + column->offset));
 	}
 	if (!line->device[0] != !line->shard[0])
 		sp_config_error(r->errors, r->file, row->line,
@@ -311,6 +258,8 @@ int sp_register_parse(struct sp_register *out, const char *file, const char *tex
 	struct sp_csv csv;
 	char why[128];
 	*out = (struct sp_register){0};
+	if (!sp_register_encoding(file, text, length, errors))
+		return -EINVAL;
 	if (sp_csv_start(&csv, text, length, why) < 0) {
 		sp_config_error(errors, file, 1, "%s", why);
 		return -EINVAL;
@@ -324,25 +273,11 @@ int sp_register_parse(struct sp_register *out, const char *file, const char *tex
 
 int sp_register_read(struct sp_register *out, const char *file, struct sp_config_errors *errors)
 {
+	struct sp_buf text;
 	*out = (struct sp_register){0};
-	FILE *stream = fopen(file, "rbe");
-	if (!stream) {
-		int error = errno;
-		sp_config_error(errors, file, 0, "cannot be read: %s", strerror(error));
-		return -error;
-	}
-	struct sp_buf text = SP_BUF(SP_REGISTER_FILE_MAX);
-	char chunk[65536];
-	for (size_t n; (n = fread(chunk, 1, sizeof(chunk), stream)) > 0 && !text.overflowed;)
-		sp_buf_add(&text, chunk, n);
-	int result = -EINVAL;
-	if (ferror(stream))
-		sp_config_error(errors, file, 0, "cannot be read: %s", strerror(errno));
-	else if (text.overflowed)
-		sp_config_error(errors, file, 0, "larger than 64 MiB");
-	else
+	int result = sp_register_load(file, &text, errors);
+	if (result == 0)
 		result = sp_register_parse(out, file, text.data ? text.data : "", text.length, errors);
-	fclose(stream);
 	sp_buf_free(&text);
 	return result;
 }
