@@ -243,7 +243,7 @@ static void with_speed_tests(void)
 {
 	char *csv = sp_asprintf("%s/r.csv", dir);
 	write_file(csv, "school,school_name,site,line,device,shard,provider,contract,down_mbps,up_mbps\n"
-			"1,A,chinh,main,board-1,north,=Mạng A,\"Gói \"\"100\"\"\",100,50\n");
+			"1,A,chinh,main,board-1,north,Mạng A,\"Gói \"\"100\"\"\",100,50\n");
 	assert_int_equal(end(START("import", csv)), 0);
 	free(csv);
 	sqlite3 *handle;
@@ -253,9 +253,9 @@ static void with_speed_tests(void)
 		handle,
 		"INSERT INTO device(id, name, shard, first_heard_ms) VALUES(1, 'board-1', 'north', 0);"
 		"INSERT INTO speedtest VALUES(1795230000000, 1, 2, 10, 0, 1, 'main', 0, 0, '', 1,"
-		" 'librespeed', 93.4e6, NULL, NULL, NULL, NULL, 'lan'), (1795230000001, 1, 3, 10, 0, 1, "
+		" 'librespeed', 93.4e6, '=Mạng A', NULL, NULL, NULL, 'lan'), (1795230000001, 1, 3, 10, 0, 1, "
 		"'main', 0,"
-		" 1, 'busy', 1, 'librespeed', 30e6, NULL, NULL, NULL, NULL, 'lan')",
+		" 1, 'busy', 1, 'librespeed', 30e6, '=Mạng A', NULL, NULL, NULL, 'lan')",
 		NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(handle);

@@ -159,11 +159,11 @@ static void the_registers_contract_of_that_day(void **state)
 					"Mạng B/Fiber200 200/100: 2 down 180.0, 0 up -1.0\n"
 					"Mạng C/Fiber50 50/50: 1 down 40.0, 0 up -1.0");
 	// What was said first holds for before, too.
-	assert_int_equal(number(&hub, "SELECT min(from_ms) FROM register_history"), 0);
+	assert_int_equal(number(&hub, "SELECT min(from_ms) FROM placement"), 0);
 	// An import that changes nothing of a line leaves no trace of it.
-	int64_t rows = number(&hub, "SELECT count(*) FROM register_history");
+	int64_t rows = number(&hub, "SELECT count(*) FROM placement");
 	import("2,Another name,chinh,main,board-1,north,Mạng C,Fiber50,50,50\n", NOW_MS);
-	assert_int_equal(number(&hub, "SELECT count(*) FROM register_history"), rows);
+	assert_int_equal(number(&hub, "SELECT count(*) FROM placement"), rows);
 }
 
 static void a_board_that_nobody_knew_then_is_no_evidence(void **state)

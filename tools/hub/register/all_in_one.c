@@ -47,6 +47,19 @@ static void add_areas(const struct adding *a, const char *path)
 	free(code);
 }
 
+void sp_register_flat_areas(struct sp_register_set *set, unsigned file, unsigned line, const char *school,
+			    const char *path)
+{
+	const struct adding a = {set, file, line};
+	if (!path[0])
+		return;
+	add_areas(&a, path);
+	struct sp_rel_row *in = row_of(&a, SP_REL_SCHOOL_AREA);
+	in->cells[0] = keep(&a, school);
+	in->cells[1] = SP_REGISTER_TREE;
+	in->cells[2] = keep(&a, path);
+}
+
 static void add_place(const struct adding *a, const struct sp_register_line *l)
 {
 	struct sp_rel_row *school = row_of(a, SP_REL_SCHOOL), *site;
@@ -59,13 +72,7 @@ static void add_place(const struct adding *a, const struct sp_register_line *l)
 	site->cells[3] = "0";
 	site->cells[4] = keep(a, l->zone);
 	site->cells[5] = keep(a, l->timetable);
-	if (l->area[0]) {
-		add_areas(a, l->area);
-		struct sp_rel_row *in = row_of(a, SP_REL_SCHOOL_AREA);
-		in->cells[0] = code;
-		in->cells[1] = SP_REGISTER_TREE;
-		in->cells[2] = keep(a, l->area);
-	}
+	sp_register_flat_areas(a->set, a->file, a->line, l->school, l->area);
 }
 
 static void add_line(const struct adding *a, const struct sp_register_line *l)
@@ -130,19 +137,25 @@ static void school_zones(struct sp_register_set *set, unsigned file)
 	}
 }
 
+static const enum sp_relation_id relations[] = {SP_REL_AREA, SP_REL_SCHOOL, SP_REL_SCHOOL_AREA,
+						SP_REL_SITE, SP_REL_LINE,   SP_REL_BOARD};
+
+void sp_register_once(struct sp_register_set *set, unsigned file)
+{
+	for (size_t i = 0; i < SP_COUNT(relations); i++)
+		once(&set->rows[relations[i]], relations[i], file);
+}
+
 void sp_register_flat_rows(struct sp_register_set *set, unsigned file, const struct sp_register *reg)
 {
-	static const enum sp_relation_id relations[] = {SP_REL_AREA, SP_REL_SCHOOL, SP_REL_SCHOOL_AREA,
-							SP_REL_SITE, SP_REL_LINE,   SP_REL_BOARD};
 	for (size_t i = 0; i < reg->count; i++) {
 		struct adding a = {set, file, reg->lines[i].csv_line};
 		add_place(&a, &reg->lines[i]);
 		add_line(&a, &reg->lines[i]);
 	}
-	for (size_t i = 0; i < SP_COUNT(relations); i++) {
-		once(&set->rows[relations[i]], relations[i], file);
+	sp_register_once(set, file);
+	for (size_t i = 0; i < SP_COUNT(relations); i++)
 		set->has[relations[i]] = true;
-	}
 	school_zones(set, file);
 	unsigned tree = 0;
 	while (tree < set->tree_count && strcmp(set->trees[tree], SP_REGISTER_TREE) != 0)

@@ -141,9 +141,11 @@ const char *sp_cell_read(enum sp_cell_type type, const char *cell, size_t max, c
 {
 	struct sp_timetable week;
 	struct sp_cell_moment moment;
-	const char *fault = type == SP_CELL_DEGREES ? NULL : sp_cell_text_fault(cell, max);
+	const char *fault = sp_cell_text_fault(cell, max);
+	bool text = type == SP_CELL_TEXT || type == SP_CELL_LEVEL;
 	*kept = cell;
-	if (fault)
+	// The others say themselves what they must be, and a minus is no formula in a number.
+	if (fault && (text || !sp_cell_is_formula(cell) || strlen(cell) > max))
 		return fault;
 	switch (type) {
 	case SP_CELL_TEXT:

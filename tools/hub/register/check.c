@@ -279,7 +279,7 @@ static void check_past(struct sp_register_set *set, enum sp_relation_id id, cons
 	int64_t since = relation->days ? from->day : from->ms;
 	for (size_t i = 0; relation->dated && i < set->rows[id].count; i++) {
 		const struct sp_rel_row *row = &set->rows[id].items[i];
-		if (row->to > since || stored->count == 0)
+		if (row->to > since || (from->first && stored->count == 0))
 			continue;
 		const struct sp_rel_row *at = sp_rel_find(stored, relation->keys, row->cells);
 		const struct sp_rel_row *end = stored->items + stored->count;

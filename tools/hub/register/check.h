@@ -17,6 +17,7 @@ struct sp_register_moment {
 	int64_t ms; ///< what is changed holds from then on
 	int64_t day;
 	bool partial; ///< what no file names stays as it is
+	bool first;   ///< what is said for the first time holds for all time before, too
 };
 
 /// `stored` is sorted by key; rows of areas of schools have the area's code there, too, not its number.

@@ -45,6 +45,10 @@ int sp_register_add_flat(struct sp_register_set *set, const char *file,
 			 const struct sp_register *reg) SP_MUST_CHECK;
 /// The rows of file number `file`, which has everything in one.
 void sp_register_flat_rows(struct sp_register_set *set, unsigned file, const struct sp_register *reg);
+/// A school's areas only, by their path; and then, of the rows that say the same of the same, one each.
+void sp_register_flat_areas(struct sp_register_set *set, unsigned file, unsigned line, const char *school,
+			    const char *path);
+void sp_register_once(struct sp_register_set *set, unsigned file);
 /// Sorts what was added, and looks for what may be there once only. 0 or -EINVAL.
 int sp_register_finish(struct sp_register_set *set) SP_MUST_CHECK;
 void sp_register_set_free(struct sp_register_set *set);

@@ -58,11 +58,9 @@ static int begin_of(const struct reading *r, int64_t day)
 }
 
 /// Boards that stood at school ?1 at moment ?2.
-#define BOARDS                                                                                              \
-	"SELECT DISTINCT d.id FROM register_history h JOIN device d ON d.name = h.device WHERE h.school = " \
-	"?1"                                                                                                \
-	" AND h.from_ms = (SELECT max(x.from_ms) FROM register_history x WHERE x.device = h.device AND"     \
-	" x.line = h.line AND x.from_ms <= ?2)"
+#define BOARDS                                                                                             \
+	"SELECT DISTINCT d.id FROM placement h JOIN device d ON d.name = h.device WHERE h.school = ?1 AND" \
+	" h.from_ms <= ?2 AND h.to_ms > ?2"
 
 static int read_boards(struct reading *r, int64_t noon_ms)
 {

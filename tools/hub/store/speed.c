@@ -69,11 +69,10 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 // ---- what the register said then --------------------------------------------------------------------
 
 /// Joined to `t` and its device `d`.
-#define JOIN_REGISTER                                                                                        \
-	" LEFT JOIN register_history h ON h.device = d.name AND h.line = t.line AND h.from_ms = (SELECT"     \
-	" max(x.from_ms) FROM register_history x WHERE x.device = d.name AND x.line = t.line AND x.from_ms " \
-	"<="                                                                                                 \
-	" t.t_ms) "
+#define JOIN_REGISTER                                                                                       \
+	" LEFT JOIN placement p ON p.device = d.name AND p.board_line = t.line AND p.from_ms <= t.t_ms AND" \
+	" p.to_ms > t.t_ms LEFT JOIN line_state h ON h.school = p.school AND h.site = p.site AND"           \
+	" h.line = p.line AND h.from_ms <= t.t_ms AND h.to_ms > t.t_ms "
 
 /// A test that reached no server does not say of which scope it would have been: that of its instance's other
 /// tests, or else domestic. It has no figure, so none is mixed in.
@@ -86,13 +85,13 @@ int sp_speed_project(struct sp_store *store, const struct sp_record *record)
 // ---- single tests -----------------------------------------------------------------------------------
 
 #define TEST_COLUMNS                                                                                        \
-	"SELECT d.name, e.instance, h.school, h.site, t.t_ms, t.err_ms, t.placed, t.stream, t.seq, e.data " \
+	"SELECT d.name, e.instance, p.school, p.site, t.t_ms, t.err_ms, t.placed, t.stream, t.seq, e.data " \
 	"FROM"                                                                                              \
 	" speedtest t JOIN device d ON d.id = t.device JOIN event e ON e.stream = t.stream AND e.seq = "    \
 	"t.seq" JOIN_REGISTER
 #define TEST_WHERE                                                                                           \
 	" t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 < 0 OR (t.t_ms, t.stream, t.seq) < (?3, ?4, ?5)) AND (?6 IS"  \
-	" NULL OR h.school = ?6) AND (?7 IS NULL OR h.site = ?7) AND (?8 IS NULL OR t.line = ?8) AND (?9 IS" \
+	" NULL OR p.school = ?6) AND (?7 IS NULL OR p.site = ?7) AND (?8 IS NULL OR t.line = ?8) AND (?9 IS" \
 	" NULL OR d.name = ?9) ORDER BY t.t_ms DESC, t.stream DESC, t.seq DESC LIMIT ?10"
 #define TEST_ARGUMENTS(f)                                                                            \
 	I((f)->from_ms), I((f)->to_ms), I((f)->after.t_ms), I((f)->after.stream), I((f)->after.seq), \
@@ -109,7 +108,7 @@ int sp_store_tests(struct sp_store *store, const struct sp_test_filter *filter,
 			 store->db,
 			 TEST_COLUMNS
 			 "WHERE t.device IN (SELECT id FROM device WHERE name = ?9 OR (?9 IS NULL AND name IN"
-			 " (SELECT device FROM register_history WHERE (?6 IS NULL OR school = ?6) AND (?7 IS"
+			 " (SELECT device FROM placement WHERE (?6 IS NULL OR school = ?6) AND (?7 IS"
 			 " NULL OR site = ?7)))) AND" TEST_WHERE,
 			 TEST_ARGUMENTS(filter))
 		   : SQL_QUERY(store->db, TEST_COLUMNS "WHERE" TEST_WHERE, TEST_ARGUMENTS(filter));
@@ -154,12 +153,12 @@ int sp_store_evidence(struct sp_store *store, int64_t from_ms, int64_t to_ms, co
 	    store->db,
 	    "SELECT t.t_ms, t.err_ms, t.placed, t.direction, t.validity," SCOPE ", t.reason, t.method,"
 	    " t.goodput_bps, coalesce(t.provider, h.provider, ''),"
-	    " coalesce(t.plan, h.contract, ''), coalesce(t.down_mbps, h.down_mbps), "
+	    " coalesce(t.plan, h.plan, ''), coalesce(t.down_mbps, h.down_mbps), "
 	    "coalesce(t.up_mbps, h.up_mbps),"
-	    " h.school || '/' || h.site FROM speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
+	    " p.school || '/' || p.site FROM speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
 	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND (?3 IS NULL OR coalesce(t.provider, h.provider, '') = "
 	    "?3) AND (?4 IS NULL OR"
-	    " coalesce(t.plan, h.contract, '') = ?4)",
+	    " coalesce(t.plan, h.plan, '') = ?4)",
 	    I(from_ms), I(to_ms), T(provider), T(plan));
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
@@ -190,7 +189,7 @@ int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 	// The one in the middle, or the mean of both there.
 	struct sp_rows *rows = SQL_QUERY(
 	    store->db,
-	    "WITH good AS (SELECT h.school AS school, h.site AS site, t.goodput_bps / 1e6 AS mbps FROM"
+	    "WITH good AS (SELECT p.school AS school, p.site AS site, t.goodput_bps / 1e6 AS mbps FROM"
 	    " speedtest t JOIN device d ON d.id = t.device" JOIN_REGISTER
 	    "WHERE t.t_ms >= ?1 AND t.t_ms < ?2 AND t.direction = 0 AND t.validity = 0 AND t.scope = 1 AND"
 	    " t.reason = '' AND t.placed < ?3 AND t.err_ms <= ?4),"

@@ -13,6 +13,7 @@
 #include "tools/hub/figures/evidence.h"
 #include "tools/hub/facts/fact.h"
 #include "tools/hub/time/place.h"
+#include "tools/hub/register/file.h"
 #include "tools/hub/register/register.h"
 #include "tools/hub/store/limit.h"
 
@@ -38,8 +39,22 @@ const char *sp_store_error(const struct sp_store *store);
 struct sp_store_import {
 	int64_t added, changed, removed, unchanged;
 };
-/// All or nothing; with `dry` nothing. What is not in `reg` leaves the register; its data stay. What changed
-/// holds from `now_ms` on.
+struct sp_register_options {
+	bool dry;        ///< nothing is written
+	bool partial;    ///< what the files do not name stays as it is
+	int64_t from_ms; ///< what is changed holds since then, not in the future; -1: from now on
+};
+struct sp_register_result {
+	struct sp_rel_counts counts[SP_RELATIONS];
+	bool told[SP_RELATIONS];    ///< a file speaks of them, or what they belonged to is gone
+	struct sp_rel_counts lines; ///< of the view of now
+};
+/// All or nothing. -EINVAL: errors stand with the set's files.
+int sp_store_register(struct sp_store *store, struct sp_register_set *set,
+		      const struct sp_register_options *options, int64_t now_ms,
+		      struct sp_register_result *out) SP_MUST_CHECK;
+/// The same of one small register. All or nothing; with `dry` nothing. What is not in `reg` leaves the
+/// register; its data stay. What changed holds from `now_ms` on.
 int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry, int64_t now_ms,
 		    struct sp_store_import *out) SP_MUST_CHECK;
 

@@ -26,7 +26,7 @@ static int read_scope(struct sp_store *store, int64_t device, const char *school
 	    store->db,
 	    "SELECT ?1 UNION SELECT d.id FROM register r JOIN device d ON d.name = r.device WHERE ?2 <> '' "
 	    "AND"
-	    " r.school = ?2 UNION SELECT d.id FROM register_history h JOIN device d ON d.name = h.device "
+	    " r.school = ?2 UNION SELECT d.id FROM placement h JOIN device d ON d.name = h.device "
 	    "WHERE"
 	    " ?2 <> '' AND h.school = ?2 AND NOT EXISTS(SELECT 1 FROM register r WHERE r.device = h.device)",
 	    I(device), T(school));
