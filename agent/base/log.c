@@ -153,8 +153,9 @@ static void write_or_count(enum sp_log_level level, const struct sp_log_entry *e
 	slot->repeats = 0;
 }
 
-static void write_line(enum sp_log_level level, const char *module, const struct sp_log_field *fields,
-		       size_t count, const char *format, va_list args)
+static void SP_PRINTF(5, 0)
+    write_line(enum sp_log_level level, const char *module, const struct sp_log_field *fields, size_t count,
+	       const char *format, va_list args)
 {
 	int saved = errno; // a log line between a failure and its handling changes nothing
 	char head[64], text[2 * LINE_MAX_BYTES];

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -72,6 +73,11 @@ class Hub:
 
     def get(self, path):
         return support.http_json(f"http://127.0.0.1:{self.http}{path}", timeout=60)
+
+    def text(self, path):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
+            return answer.read().decode()
 
     def command(self, *words):
         return subprocess.run([support.program("schoolpulse-hub"), "--config", self.conf, *map(str, words)],
@@ -225,6 +231,7 @@ def test_evil_beside_good(kind, run_dir, capsys):
         assert_whole(store, quiet + loud)
         check_anomalies(hub, len(conflicts))
         check_caps(store, rows)
+        check_metrics(hub, 2 * said, len(conflicts), sum(row["count"] for row in rows))
         check_command(hub)
         evil_sent = sum(evil.tally.set_aside.values()) + 2 * said + len(conflicts)
         with capsys.disabled():
@@ -266,6 +273,17 @@ def check_caps(store, rows):
     assert of("instance", "namer") == INSTANCES and counted(rows, "too_many_instances", "namer") == 20 * 20 - INSTANCES
     for device in ("spinner", "rebooter", "liar", "wobbler"):
         assert of("stream", device) <= STREAMS_A_DAY and of("boot", device) <= BOOTS_A_DAY
+
+
+def check_metrics(hub, replays, conflicts, set_aside):
+    """What is no fault of anybody's, as a replay, is counted, too."""
+    text = hub.text("/metrics")
+
+    def counted_by(verdict):
+        return int(text.split(f'schoolpulse_ingest_batches_total{{verdict="{verdict}"}} ')[1].split()[0])
+    # Good boards may have sent some again themselves.
+    assert counted_by("duplicate") >= replays and counted_by("conflict") == conflicts and counted_by("refused") > 0
+    assert f"schoolpulse_store_set_aside_messages {set_aside}" in text
 
 
 def check_command(hub):

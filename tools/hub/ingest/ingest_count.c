@@ -5,6 +5,8 @@
 
 #include "tools/hub/ops/counters.h"
 
+_Static_assert(SP_VERDICT_FOREIGN + 1 == SP_COUNT_VERDICTS, "each verdict has its counter");
+
 static enum sp_count_message class_of(enum sp_record_class cls)
 {
 	switch (cls) {

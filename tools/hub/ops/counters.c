@@ -274,7 +274,7 @@ static void expose_shards(struct sp_buf *out, enum sp_expo_format format)
 static void expose_events(struct sp_buf *out, enum sp_expo_format format)
 {
 	static const char *const kinds[] = {"facts", "attendance", "bulk", "state", "set_aside"};
-	static const char *const verdicts[] = {"stored", "duplicate", "conflict", "foreign"};
+	static const char *const verdicts[] = {"stored", "duplicate", "conflict", "refused", "foreign"};
 	static const struct sp_expo_family families[] = {
 	    {SP_EXPO_COUNTER, "schoolpulse_ingest_messages", NULL,
 	     "Messages taken from the broker, by kind."},

@@ -18,7 +18,7 @@ enum sp_count_message {
 	SP_COUNT_ASIDE, ///< could not be read
 	SP_COUNT_MESSAGES,
 };
-enum { SP_COUNT_VERDICTS = 4, SP_COUNT_FAULTS = 16, SP_COUNT_SHARDS = 64 };
+enum { SP_COUNT_VERDICTS = 5, SP_COUNT_FAULTS = 16, SP_COUNT_SHARDS = 64 };
 
 /// From when on is counted, and by whom: once, before threads.
 void sp_counters_start(int64_t now_ms);
