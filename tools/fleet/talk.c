@@ -29,6 +29,9 @@ void sp_talk_init(struct sp_talk *talk, const struct sp_talk_config *config,
 	*talk = (struct sp_talk){.config = config, .figures = figures, .out = SP_BUF(8 * 1024 * 1024)};
 	talk->rng = (struct sp_rng){sp_rng_mix(sp_rng_mix(life->seed, "talk"), board->device)};
 	sp_life_init(&talk->life, life, board, index);
+	bool old = sp_talk_behind(talk, now->wall_ms);
+	for (struct sp_batch *batch = talk->life.keep.oldest; batch; batch = batch->next)
+		batch->old = old;
 	talk->next_us = first_us;
 	talk->today_us = talk->tokens_us = now->mono_us;
 	// Another one each time: this boot is of now.
