@@ -237,3 +237,18 @@ void sp_fact_summary(struct sp_buf *out, const char *data)
 	}
 	cJSON_Delete(root);
 }
+
+bool sp_fact_egress(struct sp_fact_egress *out, const char *data)
+{
+	cJSON *root = cJSON_Parse(data);
+	char egress[SP_WORD_MAX + 1] = "";
+	*out = (struct sp_fact_egress){0};
+	bool good = cJSON_IsObject(root);
+	if (good) {
+		sp_fact_word(root, "egress", egress);
+		sp_fact_text(root, "hop", out->hop, sizeof(out->hop));
+		out->own = strcmp(egress, "own") == 0;
+	}
+	cJSON_Delete(root);
+	return good;
+}

@@ -69,6 +69,11 @@ struct sp_fact_device {
 	char driver[65], reason[SP_WORD_MAX + 1], text[SP_TEXT_MAX];
 };
 
+struct sp_fact_egress {
+	bool own;     ///< the line leaves by its own door
+	char hop[65]; ///< the provider's first router; "": not known
+};
+
 /// Is it a type of the feed's version 1?
 bool sp_fact_known_type(const char *type);
 
@@ -79,5 +84,6 @@ bool sp_fact_opened(struct sp_fact_opened *out, const char *data);
 bool sp_fact_dropped(struct sp_fact_dropped *out, const char *data);
 bool sp_fact_line(struct sp_fact_line *out, const char *data);
 bool sp_fact_outage(struct sp_fact_outage *out, const char *data); ///< both texts are the caller's
+bool sp_fact_egress(struct sp_fact_egress *out, const char *data);
 bool sp_fact_boot(struct sp_fact_boot *out, const char *data);
 bool sp_fact_device(struct sp_fact_device *out, const char *data);

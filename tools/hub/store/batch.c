@@ -241,7 +241,7 @@ static int set_presence(struct sp_store *store, int64_t device, const struct sp_
 	    I(state->clk.mono_us));
 }
 
-static int will(struct sp_store *store, const struct sp_feed_state *state)
+static int will(struct sp_store *store, const struct sp_arrival *arrival, const struct sp_feed_state *state)
 {
 	int64_t device = 0;
 	int result = SQL_GET(store->db, &device,
@@ -252,6 +252,8 @@ static int will(struct sp_store *store, const struct sp_feed_state *state)
 	sp_touch(&store->devices, device);
 	result = SQL_DO(store->db, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
 			I(SP_PRESENCE_LOST), I(store->now_ms), I(device));
+	if (result == 0)
+		result = sp_absence_begins(store, arrival, device);
 	return result < 0 ? result : sp_silence_lost(store, device);
 }
 
@@ -270,7 +272,7 @@ static int presence(struct sp_store *store, const struct sp_arrival *arrival,
 {
 	int64_t device, boot;
 	if (state->presence == SP_FEED_LOST)
-		return will(store, state);
+		return will(store, arrival, state);
 	bool answers = state->hub_epoch[0] && strcmp(state->hub_epoch, store->epoch) == 0;
 	int result = sp_device_row(store, arrival->device, arrival->shard, &device);
 	if (result == 0)
@@ -278,6 +280,8 @@ static int presence(struct sp_store *store, const struct sp_arrival *arrival,
 	if (result != 0)
 		return result < 0 ? result : 0;
 	result = set_presence(store, device, state);
+	if (result == 0 && !arrival->retained)
+		result = sp_absence_ends(store, device);
 	if (result == 0)
 		result = sp_boot_row(store, device, state->boot, &boot);
 	if (result == 0 && (state->clk.synced || !arrival->retained))
@@ -322,6 +326,7 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		snprintf(why, sizeof(why), "%.255s", sp_db_error(store->db));
 		*verdict = SP_VERDICT_CONFLICT;
 		result = SQL_DO(store->db, "ROLLBACK TO message");
+		store->marked_from_ms = store->marked_to_ms = 0; // what was noted in it is gone, too
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,
 						    message ? message->envelope.stream : "state", why);

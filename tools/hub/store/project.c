@@ -225,11 +225,15 @@ static int project_outage(struct sp_store *store, const struct sp_time_frame *fr
 		result = sp_record_moment(store, frame, record, "", fact.end_t_ms, fact.end_mono_us,
 					  fact.end_uncertainty_ms, &end);
 	if (result == 0)
+		result = sp_incident_mark_outage(store, record->device, fact.id);
+	if (result == 0)
 		result = newer(store, record, &fact);
 	if (result == 1)
 		result = write_outage(store, record, &fact, &start, &end);
 	else if (result == 0)
 		result = older(store, record, &fact, &start);
+	if (result == 0)
+		result = sp_incident_mark_outage(store, record->device, fact.id);
 	free(fact.evidence);
 	free(fact.parts);
 	return result;
@@ -289,6 +293,8 @@ static int project(struct sp_store *store, const struct sp_time_frame *frame, co
 		return sp_silence_project(store, frame, record);
 	if (strcmp(record->type, "outage") == 0)
 		return project_outage(store, frame, record);
+	if (strcmp(record->type, "egress") == 0)
+		return sp_hop_project(store, record);
 	if (strcmp(record->type, "device") == 0)
 		return project_device(store, record);
 	if (strcmp(record->type, "dropped") == 0)

@@ -51,6 +51,8 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 	// Messages of the same boot go on after a restart: they say nothing of a silence within it.
 	bool other_boot = boot && boot != record->boot;
 	if (result == 0)
+		result = sp_incident_mark_silence(store, record->device, record->stream, record->seq);
+	if (result == 0)
 		result =
 		    SQL_DO(store->db,
 			   "INSERT INTO silence VALUES(?, ?, ?, ?, nullif(?, 0), nullif(?, -1),"
@@ -64,7 +66,8 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 			   I(other_boot ? boot : 0), I(placed ? last.t_ms : -1), I(placed ? last.err_ms : -1),
 			   I(fact.uncertainty_ms), I(ended ? record->when.t_ms : -1),
 			   I(ended ? record->when.err_ms : -1), T(fact.evidence));
-	return result;
+	return result < 0 ? result
+			  : sp_incident_mark_silence(store, record->device, record->stream, record->seq);
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------
@@ -77,7 +80,7 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 	" AND coalesce(o.end_ms, s.last_ms) >= s.last_ms), d.name,"                                         \
 	" (SELECT r.school FROM register r WHERE r.device = d.name LIMIT 1),"                               \
 	" (SELECT r.site FROM register r WHERE r.device = d.name LIMIT 1),"                                 \
-	" (SELECT r.timetable FROM register r WHERE r.device = d.name LIMIT 1)"                             \
+	" (SELECT r.timetable FROM register r WHERE r.device = d.name LIMIT 1), s.device"                   \
 	" FROM silence s JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
 
 static void blame(const char *reason, bool switched_off, struct sp_silence_view *out)
@@ -153,6 +156,23 @@ int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms,
 		view(rows, &silence);
 		if (silence.start_from_ms >= 0)
 			row(arg, &silence);
+	}
+	return result;
+}
+
+int sp_silences_ended(struct sp_store *store, int64_t from_ms, int64_t to_ms,
+		      void (*row)(void *arg, int64_t device, const struct sp_silence_view *silence),
+		      void *arg)
+{
+	struct sp_silence_view silence;
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT " COLUMNS " WHERE s.end_ms >= ? AND s.end_ms < ? ORDER BY s.device, s.stream, s.seq",
+	    I(from_ms), I(to_ms));
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		view(rows, &silence);
+		row(arg, sp_row_int(rows, 14, 0), &silence);
 	}
 	return result;
 }

@@ -102,6 +102,7 @@ void sp_store_close(struct sp_store *store)
 static void forget_touched(struct sp_store *store)
 {
 	store->streams.count = store->devices.count = 0;
+	store->marked_from_ms = store->marked_to_ms = 0;
 	store->seen_changes = false;
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/base/feed.h"
 #include "tools/hub/figures/attendance.h"
+#include "tools/hub/incident/correlate.h"
 #include "tools/hub/figures/evidence.h"
 #include "tools/hub/facts/fact.h"
 #include "tools/hub/time/place.h"

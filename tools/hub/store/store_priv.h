@@ -38,6 +38,9 @@ struct sp_store {
 	int64_t ack_number, register_rev;
 	int64_t ack_number_saved, register_rev_saved; ///< as before this transaction
 	struct sp_touched streams, devices;
+	int64_t marked_from_ms, marked_to_ms; ///< noted for incidents in this transaction
+	int64_t correlated_ms;                ///< when this handle last looked for incidents
+	bool correlate_old;                   ///< next it is the turn of what is long past
 };
 
 // ---- what a transaction touched (touched.c) --------------------------------------------
@@ -264,6 +267,29 @@ int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms,
 int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
 			void (*row)(void *arg, const struct sp_silence_view *silence),
 			void *arg) SP_MUST_CHECK;
+
+// ---- incidents (incident_mark.c, incident.c) ----------------------------------------------
+
+enum { SP_INCIDENT_WHOLE_MS = 2 * 86400000 }; ///< losses up to this long are looked at from end to end
+/// Something about a loss between these became known; -1: not known.
+int sp_incident_mark(struct sp_store *store, int64_t from_ms, int64_t to_ms) SP_MUST_CHECK;
+/// As the row stands: before it is changed, and after.
+int sp_incident_mark_outage(struct sp_store *store, int64_t device, const char *name) SP_MUST_CHECK;
+int sp_incident_mark_silence(struct sp_store *store, int64_t device, int64_t stream,
+			     int64_t seq) SP_MUST_CHECK;
+/// The broker gave the board's session up, now; the board was born again.
+int sp_absence_begins(struct sp_store *store, const struct sp_arrival *arrival, int64_t device) SP_MUST_CHECK;
+int sp_absence_ends(struct sp_store *store, int64_t device) SP_MUST_CHECK;
+/// An `egress` fact: by which hop the line leaves.
+int sp_hop_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
+/// In transactions of its own: one stretch of what was marked. 1: there is more to do.
+int sp_incident_step(struct sp_store *store, const struct sp_incident_rules *rules,
+		     int64_t now_ms) SP_MUST_CHECK;
+
+/// Those of all boards that ended in from_ms ≤ t < to_ms; texts live during the call.
+int sp_silences_ended(struct sp_store *store, int64_t from_ms, int64_t to_ms,
+		      void (*row)(void *arg, int64_t device, const struct sp_silence_view *silence),
+		      void *arg) SP_MUST_CHECK;
 
 // ---- a stretch of time of one board (day.c) -------------------------------------------------
 
