@@ -99,9 +99,24 @@ static const struct sp_option limits_options[] = {
     {.key = NULL},
 };
 
-static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence", "limits"};
+static const struct sp_option incident_options[] = {
+    {"boards", SP_OPTION_INT, "5", 2, 10000, AT(incident.boards), NULL,
+     "Fewer boards that are lost together are no regional incident"},
+    {"share_percent", SP_OPTION_INT, "50", 1, 100, AT(incident.share_percent), NULL,
+     "Of the boards behind a provider, area or hop that were up, how many have to be lost together"},
+    {"losses_per_day", SP_OPTION_INT, "1", 1, 24, AT(incident.losses_per_day), NULL,
+     "How often one board is lost by chance: incidents are what chance does not explain"},
+    {"rolling", SP_OPTION_DURATION, "30min", 60 * SECOND, 12 * HOUR, AT(incident.rolling_ms), NULL,
+     "Losses so far apart can still be one fault"},
+    {"again", SP_OPTION_DURATION, "15min", 0, 12 * HOUR, AT(incident.again_ms), NULL,
+     "A fault that comes back within this time is the same one"},
+    {.key = NULL},
+};
+
+static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence", "limits", "incident"};
 static const struct sp_option *const tables[] = {hub_options,     mqtt_options,     http_options,
-						 metrics_options, evidence_options, limits_options};
+						 metrics_options, evidence_options, limits_options,
+						 incident_options};
 
 static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
 {
@@ -202,4 +217,15 @@ struct sp_evidence_rules sp_hub_evidence_rules(const struct sp_hub_config *confi
 {
 	return (struct sp_evidence_rules){config->evidence.min_samples,
 					  (double)config->evidence.kept_percent / 100};
+}
+
+struct sp_incident_rules sp_hub_incident_rules(const struct sp_hub_config *config)
+{
+	struct sp_incident_rules rules = sp_incident_rules_default();
+	rules.boards = config->incident.boards;
+	rules.share = (double)config->incident.share_percent / 100;
+	rules.losses_per_day = (double)config->incident.losses_per_day;
+	rules.rolling_ms = config->incident.rolling_ms;
+	rules.again_ms = config->incident.again_ms;
+	return rules;
 }

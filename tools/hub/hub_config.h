@@ -7,6 +7,7 @@
 
 #include "agent/base/config.h"
 #include "tools/hub/figures/evidence.h"
+#include "tools/hub/incident/correlate.h"
 #include "tools/hub/store/limit.h"
 
 struct sp_hub_config {
@@ -39,11 +40,15 @@ struct sp_hub_config {
 	struct {
 		int64_t min_samples, kept_percent;
 	} evidence;
+	struct {
+		int64_t boards, share_percent, losses_per_day, rolling_ms, again_ms;
+	} incident;
 	struct sp_store_limits limits;
 };
 
 /// Reads and checks everything; mistakes go to `errors`. 0 or -EINVAL. To be freed in either case.
 int sp_hub_config_read(struct sp_hub_config *out, const char *file,
 		       struct sp_config_errors *errors) SP_MUST_CHECK;
+struct sp_incident_rules sp_hub_incident_rules(const struct sp_hub_config *config);
 struct sp_evidence_rules sp_hub_evidence_rules(const struct sp_hub_config *config);
 void sp_hub_config_free(struct sp_hub_config *config);

@@ -105,6 +105,8 @@ static const struct command {
      "who came by when, as counts; kiosks and how much of school time they were up", sp_attendance_report},
     {"anomalies", "[--json]", "what should not be, and what could not be taken: by board, and how often",
      sp_anomalies_command},
+    {"incidents", "[--open] [--members ID] [--json]",
+     "regional faults, each once: where, since when, how many boards, and what it was", sp_incidents_command},
     {"subjects", "[--fetch REQUEST [--csv]] [--json]",
      "requests of persons, and what was put together for one", sp_subjects_command},
     {"keys", "[--device ID --output FILE]", "sealed key backups of boards", sp_keys_command},

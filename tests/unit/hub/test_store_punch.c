@@ -217,7 +217,7 @@ static void events_given_up_for_their_age_are_a_gap_that_says_so(void **state)
 
 // ---- too old ------------------------------------------------------------------------------------------
 
-static const struct sp_upkeep_rules rules = {400, 30};
+static const struct sp_upkeep_rules rules = {.attendance_days = 400, .extract_days = 30};
 
 static void keep_up(int64_t now_ms)
 {

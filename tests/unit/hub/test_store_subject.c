@@ -88,7 +88,7 @@ static bool code_of(int person, unsigned char out[16])
 	return found;
 }
 
-static const struct sp_upkeep_rules rules = {400, 30};
+static const struct sp_upkeep_rules rules = {.attendance_days = 400, .extract_days = 30};
 
 static void what_is_forgotten_is_in_no_file(void **state)
 {

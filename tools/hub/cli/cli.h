@@ -22,6 +22,7 @@ int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_attendance_report(const struct sp_hub_config *config, int argc, char **argv);
 int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **argv);
 /// For whoever answers a person's request, and for whoever sets up a new board in the place of a dead one.
+int sp_incidents_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_subjects_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv);
 /// Signs a command, publishes it through the configured broker, and waits for what the board makes of it.

@@ -294,14 +294,15 @@ static bool commit(struct sp_ingest *ingest, struct group *group)
 /// After a group, so that nobody waits for more than one small step.
 static void upkeep(struct sp_ingest *ingest)
 {
-	const struct sp_upkeep_rules rules = {ingest->config->hub.attendance_days,
-					      ingest->config->hub.extract_days};
+	const struct sp_incident_rules incidents = sp_hub_incident_rules(ingest->config);
+	const struct sp_upkeep_rules rules = {.attendance_days = ingest->config->hub.attendance_days,
+					      .extract_days = ingest->config->hub.extract_days,
+					      .incidents = &incidents};
 	if (!ingest->store)
 		return;
 	int result = sp_store_upkeep(ingest->store, &rules, sp_clock_now().wall_ms);
 	if (result < 0 && result != -ESTALE) // the next commit opens it again
-		sp_warning("ingest", "cannot delete what is too old: %s; trying again",
-			   sp_store_error(ingest->store));
+		sp_warning("ingest", "upkeep failed: %s; trying again", sp_store_error(ingest->store));
 	ingest->upkeep_more = result == 1;
 }
 

@@ -48,6 +48,10 @@ bool sp_call_period(struct sp_http_call *call, struct sp_period *out);
 void sp_serve_attendance(struct sp_http_call *call, void *arg);
 void sp_serve_kiosks(struct sp_http_call *call, void *arg);
 
+// ---- serve_incident.c -------------------------------------------------------------------------------------
+
+void sp_serve_incidents(struct sp_http_call *call, void *arg);
+
 // ---- serve_speed.c ----------------------------------------------------------------------------------------
 
 void sp_serve_speed(struct sp_http_call *call, void *arg);

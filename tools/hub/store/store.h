@@ -133,8 +133,9 @@ void sp_store_set_limits(struct sp_store *store, const struct sp_store_limits *l
 /// Events of kiosks that are older when they come are not taken; 400 unless told.
 void sp_store_set_attendance_days(struct sp_store *store, int64_t days);
 struct sp_upkeep_rules {
-	int64_t attendance_days; ///< how long events of kiosks are held
-	int64_t extract_days;    ///< and what was put together for a request
+	int64_t attendance_days;                   ///< how long events of kiosks are held
+	int64_t extract_days;                      ///< and what was put together for a request
+	const struct sp_incident_rules *incidents; ///< NULL: nobody looks for them here
 };
 /// Outside of a transaction: a small step of what must go. 1: there is more to do, 0, or -errno.
 int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
@@ -237,6 +238,36 @@ struct sp_site_speed {
 /// Every site, also those without a board or a test.
 int sp_store_site_speeds(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 			 void (*row)(void *arg, const struct sp_site_speed *site), void *arg) SP_MUST_CHECK;
+
+/// Regional incidents. Texts live during the call.
+struct sp_incident_filter {
+	bool open;
+	int64_t id;             ///< -1: any
+	int64_t from_ms, to_ms; ///< that touch from_ms ≤ t < to_ms
+	int64_t limit;
+};
+struct sp_incident_view {
+	int64_t id;
+	const char *scope, *cause;         ///< constant words, as in incident/correlate.h
+	const char *provider, *area, *hop; ///< "" where it is no part of the scope
+	int64_t from_ms, to_ms;            ///< to_ms -1: it lasts
+	int64_t boards, of_boards, away;   ///< members; how many were up behind it; members that are not back
+	int64_t told_line, told_power;
+	int64_t found_ms, changed_ms;
+};
+/// Newest first.
+int sp_store_incidents(struct sp_store *store, const struct sp_incident_filter *filter,
+		       void (*row)(void *arg, const struct sp_incident_view *incident),
+		       void *arg) SP_MUST_CHECK;
+struct sp_incident_member_view {
+	const char *device, *line, *school, *school_name, *site, *area,
+	    *provider;                             ///< "": not in the register
+	const char *told;                          ///< "untold", "line" or "power"
+	int64_t from_ms, err_ms, to_ms, joined_ms; ///< to_ms -1: it is not back
+};
+int sp_store_incident_members(struct sp_store *store, int64_t incident, int64_t limit,
+			      void (*row)(void *arg, const struct sp_incident_member_view *member),
+			      void *arg) SP_MUST_CHECK;
 
 /// One silence of a board that came back. Texts live during the call.
 struct sp_silence_view {

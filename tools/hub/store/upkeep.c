@@ -153,9 +153,11 @@ static int expire(struct sp_store *store, const struct sp_upkeep_rules *rules, i
 int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules, int64_t now_ms)
 {
 	int64_t since_ms = now_ms - store->upkeep_ms;
-	int result = scrub(store, now_ms);
-	if (result < 0 || (since_ms >= 0 && since_ms < EVERY_MS))
-		return result < 0 ? result : 0;
+	int result = rules->incidents ? sp_incident_step(store, rules->incidents, now_ms) : 0;
+	if (result == 0)
+		result = scrub(store, now_ms);
+	if (result != 0 || (since_ms >= 0 && since_ms < EVERY_MS))
+		return result;
 	result = expire(store, rules, now_ms);
 	if (result == 0)
 		store->upkeep_ms = now_ms;
