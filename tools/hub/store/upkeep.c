@@ -154,10 +154,11 @@ int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
 {
 	int64_t since_ms = now_ms - store->upkeep_ms;
 	int result = rules->incidents ? sp_incident_step(store, rules->incidents, now_ms) : 0;
-	if (result == 0)
-		result = scrub(store, now_ms);
-	if (result != 0 || (since_ms >= 0 && since_ms < EVERY_MS))
+	if (result != 0)
 		return result;
+	result = scrub(store, now_ms); // 1: a reader is in the way; that holds nothing else up
+	if (result < 0 || (since_ms >= 0 && since_ms < EVERY_MS))
+		return result < 0 ? result : 0;
 	result = expire(store, rules, now_ms);
 	if (result == 0)
 		store->upkeep_ms = now_ms;
