@@ -90,6 +90,21 @@ void sp_keep_add(struct sp_keep *keep, enum sp_record_class cls, const char *rec
 	sp_feed_batch_add(&stream->pending, stream->next++, record);
 }
 
+const char *sp_keep_skip(struct sp_keep *keep, enum sp_record_class cls, int64_t count, int64_t *from)
+{
+	struct sp_keep_stream *stream = &keep->streams[cls];
+	*from = stream->next;
+	stream->next += count;
+	stream->pending_first = stream->next;
+	return stream->id;
+}
+
+void sp_keep_renew(struct sp_keep *keep)
+{
+	for (int cls = 0; cls < SP_RECORD_CLASSES; cls++)
+		keep->streams[cls] = (struct sp_keep_stream){0};
+}
+
 size_t sp_keep_pending(const struct sp_keep *keep, enum sp_record_class cls)
 {
 	return (size_t)(keep->streams[cls].next - keep->streams[cls].pending_first);

@@ -53,6 +53,10 @@ void sp_keep_open(struct sp_keep *keep, struct sp_rng *rng, const char *boot);
 /// Forgets what was not committed, as a power cut does.
 void sp_keep_lose_pending(struct sp_keep *keep);
 void sp_keep_add(struct sp_keep *keep, enum sp_record_class cls, const char *record);
+/// `count` numbers whose records are gone, from *from on; nothing may be pending. Returns the stream's name.
+const char *sp_keep_skip(struct sp_keep *keep, enum sp_record_class cls, int64_t count, int64_t *from);
+/// The next opening begins a new journal: it names no predecessors.
+void sp_keep_renew(struct sp_keep *keep);
 size_t sp_keep_pending(const struct sp_keep *keep, enum sp_record_class cls); ///< records
 /// The pending records become a batch; NULL: there are none.
 struct sp_batch *sp_keep_commit(struct sp_keep *keep, enum sp_record_class cls, int64_t ready_ms);

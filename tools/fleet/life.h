@@ -57,6 +57,7 @@ struct sp_life {
 
 	bool running;     ///< powered, and the agent runs
 	bool clean;       ///< it was stopped; else it died
+	bool renews;      ///< its journal is set aside when it comes back
 	const char *gone; ///< why it does not run: a boot reason
 	int64_t gone_ms;
 	unsigned births; ///< how often the agent was started

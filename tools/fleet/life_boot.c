@@ -57,12 +57,15 @@ static void add_opened(struct sp_life *life)
 						SP_INT("last", stream->prev_last)};
 		const struct sp_field fields[] = {SP_TEXT("class", sp_record_class_name(cls)),
 						  stream->prev[0] ? SP_OBJECT("prev", prev, 2)
-								  : SP_NULL("prev")};
+								  : SP_NULL("prev"),
+						  SP_BOOL("set_aside", true)};
+		size_t count = life->renews ? 3 : 2;
 		if (cls == SP_RECORD_FACTS)
-			sp_life_fact(life, "opened", NULL, fields, 2);
+			sp_life_fact(life, "opened", NULL, fields, count);
 		else
-			sp_life_bulk(life, "opened", NULL, fields, 2);
+			sp_life_bulk(life, "opened", NULL, fields, count);
 	}
+	life->renews = false;
 }
 
 static void boot_fact(struct sp_life *life)
@@ -106,6 +109,8 @@ void sp_life_begin(struct sp_life *life)
 	else
 		memcpy(life->previous_boot, life->boot, sizeof(life->boot));
 	life->running = true;
+	if (life->renews)
+		sp_keep_renew(&life->keep);
 	sp_keep_open(&life->keep, &life->rng, life->boot);
 	add_opened(life);
 	boot_fact(life);

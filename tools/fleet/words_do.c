@@ -20,13 +20,15 @@ void sp_do_line(struct sp_life *life, struct sp_turn *turn)
 void sp_do_away(struct sp_life *life, struct sp_turn *turn)
 {
 	const char *name = turn->statement->word->name;
-	bool clean = strcmp(name, "reboot") == 0 || strcmp(name, "restart") == 0;
-	sp_life_end(life, name, clean);
+	bool renews = strcmp(name, "renew") == 0;
+	bool clean = renews || strcmp(name, "reboot") == 0 || strcmp(name, "restart") == 0;
+	life->renews = renews;
+	sp_life_end(life, renews ? "restart" : name, clean);
 }
 
 void sp_do_back(struct sp_life *life, struct sp_turn *turn)
 {
-	static const char *const away[] = {"power", "reboot", "restart", "crash"};
+	static const char *const away[] = {"power", "reboot", "restart", "crash", "renew"};
 	(void)turn;
 	for (size_t i = 0; i < SP_COUNT(away); i++)
 		if (sp_life_latest(life, away[i]))
@@ -53,6 +55,20 @@ void sp_do_clock(struct sp_life *life, struct sp_turn *turn)
 void sp_do_late(struct sp_life *life, struct sp_turn *turn)
 {
 	(void)life, (void)turn;
+}
+
+/// They had their numbers, and the card had no room for them any more.
+void sp_do_drop(struct sp_life *life, struct sp_turn *turn)
+{
+	if (!life->running)
+		return;
+	sp_life_commit(life, SP_RECORD_FACTS, life->at_ms);
+	int64_t count = turn->statement->args.count[0], from = 0;
+	const char *stream = sp_keep_skip(&life->keep, SP_RECORD_FACTS, count, &from);
+	const struct sp_field fields[] = {SP_TEXT("class", sp_record_class_name(SP_RECORD_FACTS)),
+					  SP_TEXT("reason", "cap"), SP_TEXT("stream", stream),
+					  SP_INT("from", from), SP_INT("to", from + count - 1)};
+	sp_life_fact(life, "dropped", NULL, fields, SP_COUNT(fields));
 }
 
 void sp_do_replay(struct sp_life *life, struct sp_turn *turn)

@@ -129,6 +129,11 @@ bool sp_read_late(struct sp_tokens *tokens, struct sp_args *args)
 	       (args->ms > 0 || sp_tokens_fail(tokens, "late by nothing"));
 }
 
+bool sp_read_drop(struct sp_tokens *tokens, struct sp_args *args)
+{
+	return sp_tokens_count(tokens, "how many records", 1, 1000000, &args->count[0]);
+}
+
 bool sp_read_replay(struct sp_tokens *tokens, struct sp_args *args)
 {
 	return sp_tokens_count(tokens, "how many batches", 1, 16, &args->count[0]);
