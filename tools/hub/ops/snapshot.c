@@ -18,7 +18,8 @@ struct row {
 	uint32_t area, school; ///< raw, to be compared
 	uint32_t place;        ///< labels: school, site, line
 	uint32_t more;         ///< labels: area, provider
-	uint32_t condition;    ///< labels: device, contract, state, cause, whose, presence
+	uint32_t
+	    condition; ///< labels: school_name, device, contract, state, cause, whose, presence, incident
 	enum sp_line_state state;
 	int64_t since_ms, heard_ms;
 	double bought[2], measured[2]; ///< down, up; < 0: not known
@@ -75,12 +76,14 @@ static void add_row(struct sp_snapshot *snapshot, const struct sp_line_view *lin
 	sp_expo_label(label, "area", line->area);
 	sp_expo_label(label, "provider", line->provider);
 	row->more = keep_label(snapshot);
+	sp_expo_label(label, "school_name", line->school_name);
 	sp_expo_label(label, "device", line->device);
 	sp_expo_label(label, "contract", line->contract);
 	sp_expo_label(label, "state", sp_line_state_name(line->state));
 	sp_expo_label(label, "cause", line->cause);
 	sp_expo_label(label, "whose", line->whose);
 	sp_expo_label(label, "presence", line->presence);
+	sp_expo_label(label, "incident", "");
 	row->condition = keep_label(snapshot);
 }
 
@@ -228,10 +231,10 @@ static void both_ways(struct sp_buf *out, const struct sp_expo_family *family, c
 }
 
 static void joined(struct sp_buf *out, const struct sp_expo_family *family, const char *place,
-		   const char *more, int64_t value)
+		   const char *more, const char *condition, int64_t value)
 {
 	struct sp_buf labels = SP_BUF(16 * 1024);
-	sp_buf_printf(&labels, "%s,%s", place, more);
+	sp_buf_printf(&labels, "%s,%s%s%s", place, more, condition[0] ? "," : "", condition);
 	sp_expo_int(out, family, labels.data, value);
 	sp_buf_free(&labels);
 }
@@ -244,10 +247,10 @@ static void sample(const struct sp_snapshot *snapshot, const struct row *row, si
 	switch (which) {
 	case UP:
 		if (row->state != SP_LINE_UNKNOWN)
-			joined(out, family, place, texts + row->more, row->state != SP_LINE_DOWN);
+			joined(out, family, place, texts + row->more, "", row->state != SP_LINE_DOWN);
 		return;
 	case CONDITION:
-		joined(out, family, place, texts + row->condition, 1);
+		joined(out, family, place, texts + row->more, texts + row->condition, 1);
 		return;
 	case HEARD:
 		if (row->heard_ms >= 0)
