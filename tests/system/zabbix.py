@@ -7,7 +7,9 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
+import socket
 import subprocess
 import urllib.request
 
@@ -70,13 +72,26 @@ def postgres():
     return found[-1].parent if found else None
 
 
+def low_port():
+    """A free one that Zabbix's server takes: up to 32767."""
+    for _ in range(200):
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise AssertionError("no free port below 32000")
+
+
 class Zabbix:
     def __init__(self, directory):
         self.directory = directory
         directory.mkdir()
         # Neither PostgreSQL nor Zabbix's server runs as root.
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        self.port, self.web_port, self.auth = support.free_port(), None, None
+        self.port, self.web_port, self.auth = low_port(), None, None
         self.database = self.server = self.web = None
         if os.geteuid() == 0:
             directory.parent.chmod(0o755)
@@ -93,6 +108,7 @@ class Zabbix:
         config.write_text(SERVER.format(dir=self.directory, port=self.port, user=self.user))
         self.server = support.Process(self.as_user("/usr/sbin/zabbix_server", "-f", "-c", config),
                                       self.directory.parent / "zabbix-server.log")
+        self.server.wait_for(r"server #0 started")
         self.start_frontend()
 
     def start_database(self):

@@ -99,6 +99,8 @@ static const struct command {
      sp_import_command},
     {"facts", "[--device ID] [--wait SECONDS] [--json]",
      "print committed facts; wait until a board's first ones are", sp_facts_command},
+    {"backup", "FILE|FOLDER", "copy the database while it is used; never over a file", sp_backup_command},
+    {"restore", "FILE", "make the database from such a copy, where there is none", sp_restore_command},
     {"speed", "--from DAY --to DAY [--provider NAME] [--plan NAME] [--json | --csv]",
      "how fast lines were against what was bought, up to but not with the last day", sp_speed_command},
     {"attendance", "[--school CODE] [--from DAY --to DAY] [--json]",
