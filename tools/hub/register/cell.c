@@ -202,7 +202,7 @@ static bool sign(const char **at, const char *one_of)
 
 static bool date(const char **at, int64_t *from_ms)
 {
-	char text[16];
+	char text[40];
 	int a = number(at, 4), b, c;
 	if (a < 0 || !**at || !strchr("-/.", **at))
 		return false;

@@ -62,13 +62,36 @@ static int write_anchor(struct sp_store *store, int64_t boot, const struct sp_an
 		      I(boot), I(anchor->mono_us), I(anchor->t_ms), I(anchor->err_ms), I(refuted));
 }
 
+static bool is_near(const struct sp_anchor *known, const struct sp_anchor *anchor)
+{
+	return known->known && llabs(anchor->mono_us - known->mono_us) <= ANCHOR_EVERY_US;
+}
+
+static bool is_as_good(const struct sp_anchor *known, const struct sp_anchor *anchor)
+{
+	return known->err_ms <= 2 * anchor->err_ms + GAIN_MS;
+}
+
+enum sp_anchor_use sp_anchor_use(const struct sp_anchor *before, const struct sp_anchor *after,
+				 const struct sp_anchor *anchor)
+{
+	if ((before->known && !sp_place_agree(before, anchor)) ||
+	    (after->known && !sp_place_agree(anchor, after)))
+		return SP_ANCHOR_CONTRADICTS;
+	if (is_near(before, anchor))
+		return is_as_good(before, anchor) ? SP_ANCHOR_KNOWN : SP_ANCHOR_REPLACES;
+	if (is_near(after, anchor))
+		return is_as_good(after, anchor) ? SP_ANCHOR_KNOWN : SP_ANCHOR_REPLACES;
+	return SP_ANCHOR_ADDS;
+}
+
 /// 1: nothing is gained by `anchor` while `known` is there. A known one that is worse goes.
 static int weigh(struct sp_store *store, int64_t boot, const struct sp_anchor *known,
 		 const struct sp_anchor *anchor)
 {
-	if (!known->known || llabs(anchor->mono_us - known->mono_us) > ANCHOR_EVERY_US)
+	if (!is_near(known, anchor))
 		return 0;
-	if (known->err_ms <= 2 * anchor->err_ms + GAIN_MS)
+	if (is_as_good(known, anchor))
 		return 1;
 	return SQL_DO(store->db, "DELETE FROM anchor WHERE boot = ? AND mono_us = ?", I(boot),
 		      I(known->mono_us));
@@ -198,8 +221,7 @@ int sp_anchor_add(struct sp_store *store, int64_t device, int64_t boot, const st
 {
 	struct sp_anchor before, after;
 	int result = sp_anchor_near(store, boot, anchor->mono_us, &before, &after);
-	if (result == 0 && ((before.known && !sp_place_agree(&before, anchor)) ||
-			    (after.known && !sp_place_agree(anchor, &after))))
+	if (result == 0 && sp_anchor_use(&before, &after, anchor) == SP_ANCHOR_CONTRADICTS)
 		return contest(store, device, boot, anchor, arrived_ms);
 	if (result == 0)
 		result = weigh(store, boot, &before, anchor);
@@ -254,25 +276,37 @@ static bool narrow(const struct sp_anchor *known, int64_t mono_us, int64_t *late
 	return *earliest < there_earliest - REPLACE_MS;
 }
 
+enum sp_arrival_use sp_arrival_use(const struct sp_anchor *known, const struct sp_arrival *arrival,
+				   int64_t mono_us, struct sp_anchor *out)
+{
+	int64_t latest = arrival->arrived_ms;
+	int64_t earliest = latest - SP_PLACE_TRANSIT_MS - arrival->lag_ms;
+	bool news = !known->known || narrow(known, mono_us, &latest, &earliest);
+	*out = (struct sp_anchor){true, mono_us, latest, latest - earliest};
+	if (news)
+		return SP_ARRIVAL_NEWS;
+	// Not each message is worth a write.
+	if (latest - earliest + GAIN_MS > known->err_ms + 2 * sp_place_drift_ms(mono_us - known->mono_us) &&
+	    latest + GAIN_MS > known->t_ms + (mono_us - known->mono_us) / 1000)
+		return SP_ARRIVAL_KNOWN;
+	return SP_ARRIVAL_NARROWS;
+}
+
 int sp_arrival_add(struct sp_store *store, const struct sp_arrival *arrival, int64_t device, int64_t boot,
 		   int64_t mono_us)
 {
-	struct sp_anchor known;
+	struct sp_anchor known, better;
 	bool disputed;
-	int64_t latest = arrival->arrived_ms;
-	int64_t earliest = latest - SP_PLACE_TRANSIT_MS - arrival->lag_ms;
 	int result = sp_arrival_read(store, boot, &known, &disputed);
 	if (result < 0)
 		return result;
-	bool news = !known.known || narrow(&known, mono_us, &latest, &earliest);
-	// Not each message is worth a write.
-	if (!news &&
-	    latest - earliest + GAIN_MS > known.err_ms + 2 * sp_place_drift_ms(mono_us - known.mono_us) &&
-	    latest + GAIN_MS > known.t_ms + (mono_us - known.mono_us) / 1000)
+	enum sp_arrival_use use = sp_arrival_use(&known, arrival, mono_us, &better);
+	if (use == SP_ARRIVAL_KNOWN)
 		return 0;
+	const bool news = use == SP_ARRIVAL_NEWS;
 	result = SQL_DO(
 	    store->db, "UPDATE boot SET arrival_mono_us = ?, arrival_ms = ?, arrival_err_ms = ? WHERE id = ?",
-	    I(mono_us), I(latest), I(latest - earliest), I(boot));
+	    I(better.mono_us), I(better.t_ms), I(better.err_ms), I(boot));
 	if (result == 0 && news && known.known)
 		result =
 		    SQL_DO(store->db, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One envelope into the store: is its identity free, where in time are its records, what do they
 // change. Births, stops and wills as well: they, too, say who is there and what was issued.
+#include "tools/hub/store/hot.h"
 #include "tools/hub/store/store_priv.h"
 
 #include <assert.h>
@@ -318,7 +319,9 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		   const struct sp_feed_message *message, const struct sp_feed_state *state,
 		   enum sp_verdict *verdict)
 {
-	int result = SQL_DO(store->db, "SAVEPOINT message");
+	int result = sp_hot_leave(store, arrival->device);
+	if (result == 0)
+		result = SQL_DO(store->db, "SAVEPOINT message");
 	if (result == 0)
 		result = one_message(store, arrival, message, state, verdict);
 	if (result == -EEXIST) {
@@ -343,6 +346,10 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
 		   const struct sp_feed_message *message, enum sp_verdict *verdict)
 {
+	int result = sp_hot_batch(store, arrival, message);
+	*verdict = SP_VERDICT_STORED;
+	if (result != 0)
+		return result < 0 ? result : 0;
 	return guarded(store, arrival, message, NULL, verdict);
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a transaction has to tell: acknowledgements of the streams it touched, and the people's
 // topics that changed.
+#include "tools/hub/store/hot.h"
 #include "tools/hub/store/store_priv.h"
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ static int stream_names(struct sp_store *store, int64_t stream, struct sp_store_
 static int seal_acks(struct sp_store *store, struct sp_store_news *news)
 {
 	sp_touched_sort(&store->streams);
-	news->acks = sp_alloc((store->streams.count + 1) * sizeof(*news->acks));
+	size_t most = store->streams.count + (store->hot ? store->hot->ack_count : 0);
+	news->acks = sp_alloc((most + 1) * sizeof(*news->acks));
 	for (size_t i = 0; i < store->streams.count; i++) {
 		struct sp_store_ack *ack = &news->acks[news->ack_count];
 		int result = stream_names(store, store->streams.ids[i], ack);
@@ -51,6 +53,7 @@ static int seal_acks(struct sp_store *store, struct sp_store_news *news)
 			return result;
 		news->ack_count++;
 	}
+	sp_hot_seal(store, news);
 	return 0;
 }
 
@@ -227,7 +230,9 @@ static int seal_sites(struct sp_store *store, bool all, struct sp_store_news *ne
 int sp_store_seal(struct sp_store *store, bool all_sites, struct sp_store_news *news)
 {
 	*news = (struct sp_store_news){0};
-	int result = seal_acks(store, news);
+	int result = sp_hot_flush(store);
+	if (result == 0)
+		result = seal_acks(store, news);
 	if (result == 0)
 		result = seal_sites(store, all_sites, news);
 	if (result < 0)

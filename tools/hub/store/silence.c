@@ -11,12 +11,17 @@ enum { MATCH_MS = 2000 }; ///< two records of one moment, placed one by one
 
 // ---- writing ---------------------------------------------------------------------------------------------
 
+int64_t sp_silence_alive(const struct sp_arrival *arrival, const struct sp_clock_reading *clk)
+{
+	if (clk->synced && sp_place_credible(clk->wall_ms, clk->err_ms, arrival->arrived_ms))
+		return clk->wall_ms - clk->err_ms;
+	return arrival->arrived_ms - arrival->lag_ms - SP_PLACE_TRANSIT_MS;
+}
+
 int sp_silence_heard(struct sp_store *store, const struct sp_arrival *arrival, int64_t boot,
 		     const struct sp_clock_reading *clk)
 {
-	int64_t alive_ms = arrival->arrived_ms - arrival->lag_ms - SP_PLACE_TRANSIT_MS;
-	if (clk->synced && sp_place_credible(clk->wall_ms, clk->err_ms, arrival->arrived_ms))
-		alive_ms = clk->wall_ms - clk->err_ms;
+	int64_t alive_ms = sp_silence_alive(arrival, clk);
 	return SQL_DO(store->db,
 		      "UPDATE boot SET heard_ms = ?2 WHERE id = ?1 AND coalesce(heard_ms, -1) < ?2", I(boot),
 		      I(alive_ms));

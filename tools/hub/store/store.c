@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // The store: opening, transactions, and what ingest says of itself.
+#include "tools/hub/store/hot.h"
 #include "tools/hub/store/store_priv.h"
 
 #include <fcntl.h>
@@ -19,6 +20,11 @@ enum {
 const char *sp_store_error(const struct sp_store *store)
 {
 	return sp_db_error(store->db);
+}
+
+void sp_store_set_short_way(struct sp_store *store, bool on)
+{
+	store->no_hot = !on;
 }
 
 void sp_store_set_silence(struct sp_store *store, int64_t silence_ms)
@@ -91,6 +97,7 @@ void sp_store_close(struct sp_store *store)
 {
 	if (!store)
 		return;
+	sp_hot_free(store);
 	sp_db_close(store->db);
 	free(store->streams.ids);
 	free(store->devices.ids);
@@ -112,6 +119,7 @@ int sp_store_begin(struct sp_store *store, int64_t now_ms)
 	store->ack_number_saved = store->ack_number;
 	store->register_rev_saved = store->register_rev;
 	forget_touched(store);
+	sp_hot_begin(store);
 	return sp_db_begin(store->db);
 }
 
@@ -136,6 +144,7 @@ void sp_store_rollback(struct sp_store *store)
 	store->refusals = -1;
 	forget_touched(store);
 	sp_db_rollback(store->db);
+	sp_hot_forget(store);
 }
 
 int sp_store_read_begin(struct sp_store *store, int64_t now_ms)

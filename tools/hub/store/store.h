@@ -32,6 +32,9 @@ int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mo
 void sp_store_close(struct sp_store *store);
 /// How long a board whose session no will has ended is believed without a word; 15 min unless told.
 void sp_store_set_silence(struct sp_store *store, int64_t silence_ms);
+/// Ordinary samples are stored from what is kept of their boards in the handle; on unless told. The rows are
+/// the same.
+void sp_store_set_short_way(struct sp_store *store, bool on);
 /// What the last failed call ran into, for the log.
 const char *sp_store_error(const struct sp_store *store);
 

@@ -41,6 +41,8 @@ struct sp_store {
 	int64_t marked_from_ms, marked_to_ms; ///< noted for incidents in this transaction
 	int64_t correlated_ms;                ///< when this handle last looked for incidents
 	bool correlate_old;                   ///< next it is the turn of what is long past
+	struct sp_hot *hot;                   ///< the short way (hot.h); NULL: not used yet
+	bool no_hot;                          ///< never to be used
 };
 
 // ---- what a transaction touched (touched.c) --------------------------------------------
@@ -153,6 +155,7 @@ int sp_time_place(struct sp_store *store, const struct sp_time_frame *frame, con
 int sp_time_place_in(struct sp_store *store, const struct sp_time_frame *frame, const char *boot,
 		     int64_t mono_us, int64_t not_after_ms, bool *here, struct sp_placed *out) SP_MUST_CHECK;
 /// Placed so that a better clock would place it better.
+int64_t sp_silence_alive(const struct sp_arrival *arrival, const struct sp_clock_reading *clk);
 bool sp_time_is_loose(const struct sp_placed *placed);
 /// Places the records of a boot again, and what was projected from them: those without any clock of the boot,
 /// and of those that a far one placed the ones from `from_us` to `to_us`; `all`: every one in a loose batch.
@@ -168,6 +171,22 @@ int sp_anchor_near(struct sp_store *store, int64_t boot, int64_t mono_us, struct
 /// it said before, its wall time jumped: who is right is decided, and the boot is placed again.
 int sp_anchor_add(struct sp_store *store, int64_t device, int64_t boot, const struct sp_anchor *anchor,
 		  int64_t arrived_ms) SP_MUST_CHECK;
+/// What a further anchor is worth beside the nearest ones.
+enum sp_anchor_use {
+	SP_ANCHOR_ADDS,
+	SP_ANCHOR_KNOWN,    ///< nothing is gained by it
+	SP_ANCHOR_REPLACES, ///< a worse one goes
+	SP_ANCHOR_CONTRADICTS,
+};
+enum sp_anchor_use sp_anchor_use(const struct sp_anchor *before, const struct sp_anchor *after,
+				 const struct sp_anchor *anchor);
+enum sp_arrival_use {
+	SP_ARRIVAL_KNOWN,   ///< nothing is gained by it
+	SP_ARRIVAL_NARROWS, ///< `out` is better
+	SP_ARRIVAL_NEWS,    ///< what was placed by the known one is to be placed again by `out`
+};
+enum sp_arrival_use sp_arrival_use(const struct sp_anchor *known, const struct sp_arrival *arrival,
+				   int64_t mono_us, struct sp_anchor *out);
 /// By the hub's clock when a message of that boot arrived; with whether the boot is disputed.
 int sp_arrival_read(struct sp_store *store, int64_t boot, struct sp_anchor *out,
 		    bool *disputed) SP_MUST_CHECK;
