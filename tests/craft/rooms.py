@@ -35,6 +35,7 @@ OWNERS = {
     "mqtt_protocol.h": r"agent/base/mqtt\w*\.[ch]",
     "cjson/cJSON.h": r"agent/(base|core|cli)/.*|tools/hub/.*|drivers/speed/ndt7_json\.c",
     "sqlite3.h": r"agent/core/journal/\w+\.[ch]|tools/hub/db/db_sqlite\w*\.[ch]",
+    "libpq-fe.h": r"tools/hub/db/db_postgres\w*\.[ch]",
     "zlib.h": r"agent/base/.*",
     "openssl/*": r"agent/base/(hmac|ids|seal|sign|tls|mqtt|http_login)\.c|drivers/speed/ndt7_upgrade\.c|drivers/kiosk/webhook_sign\.c",
     "libevdev/*": r"drivers/kiosk/card_reader_keys\.c",
@@ -134,6 +135,8 @@ def prove():
         ("tools/hub/ingest/ingest.c", "openssl/evp.h"),
         ("agent/base/http_client.c", "microhttpd.h"),
         ("agent/base/http_caller.c", "microhttpd.h"),
+        ("tools/hub/store/batch.c", "sqlite3.h"),
+        ("tools/hub/db/db_sqlite.c", "libpq-fe.h"),
     ]
     right = [
         ("drivers/link/carrier.c", "schoolpulse/io.h"),

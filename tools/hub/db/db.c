@@ -9,7 +9,7 @@
 
 enum sp_db_kind sp_db_kind_of(const char *where)
 {
-	static const char *const schemes[] = {"postgresql://", "postgres://"};
+	static const char *const schemes[] = {"postgresql://", "postgres://", "host=", "dbname=", "service="};
 	for (size_t i = 0; i < SP_COUNT(schemes); i++) {
 		if (strncmp(where, schemes[i], strlen(schemes[i])) == 0)
 			return SP_DB_POSTGRES;
@@ -20,7 +20,8 @@ enum sp_db_kind sp_db_kind_of(const char *where)
 int sp_db_open(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256])
 {
 	*out = NULL;
-	return sp_db_sqlite.open(out, where, mode, why);
+	const struct sp_db_ops *is = sp_db_kind_of(where) == SP_DB_POSTGRES ? &sp_db_postgres : &sp_db_sqlite;
+	return is->open(out, where, mode, why);
 }
 
 void sp_db_close(struct sp_db *db)
@@ -81,6 +82,11 @@ void sp_db_rollback(struct sp_db *db)
 struct sp_rows *sp_sql_query(struct sp_db *db, const char *sql, const struct sp_arg *args, size_t count)
 {
 	return db->is->query(db, sql, args, count);
+}
+
+struct sp_rows *sp_sql_once(struct sp_db *db, const char *sql)
+{
+	return db->is->once(db, sql);
 }
 
 int sp_rows_next(struct sp_db *db, struct sp_rows *rows)

@@ -37,9 +37,9 @@ enum sp_db_mode {
 	SP_DB_WRITE, ///< creates an SQLite file where there is none
 };
 
-/// `where`: a path, or a server's database as libpq writes it, "postgresql://…". -errno with `why` for
-/// people: -ENOENT no such file or database, -ENOTCONN the server cannot be reached, -EACCES it does not let
-/// us in.
+/// `where`: a path, or a server's database as libpq writes it, "postgresql://…" or "host=… dbname=…". -errno
+/// with `why` for people: -ENOENT no such file or database, -ENOTCONN the server cannot be reached, -EACCES
+/// it does not let us in.
 int sp_db_open(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256]) SP_MUST_CHECK;
 void sp_db_close(struct sp_db *db);
 /// Once it is known to be ours: how it is kept (SQLite's log, what a commit waits for). Until then an open
@@ -96,6 +96,8 @@ int sp_sql_do(struct sp_db *db, const char *sql, const struct sp_arg *args, size
 int sp_sql_get(struct sp_db *db, int64_t *out, const char *sql, const struct sp_arg *args,
 	       size_t count) SP_MUST_CHECK;
 struct sp_rows *sp_sql_query(struct sp_db *db, const char *sql, const struct sp_arg *args, size_t count);
+/// One statement without parameters, whatever text it is; not kept. To be read as that of SQL_QUERY.
+struct sp_rows *sp_sql_once(struct sp_db *db, const char *sql);
 /// Several statements without parameters, not kept.
 int sp_sql_script(struct sp_db *db, const char *sql) SP_MUST_CHECK;
 /// Rows that the last SQL_DO inserted, changed or deleted.

@@ -19,6 +19,7 @@ struct sp_db_ops {
 	int (*commit)(struct sp_db *db);
 	void (*rollback)(struct sp_db *db);
 	struct sp_rows *(*query)(struct sp_db *db, const char *sql, const struct sp_arg *args, size_t count);
+	struct sp_rows *(*once)(struct sp_db *db, const char *sql);
 	int (*script)(struct sp_db *db, const char *sql);
 	int64_t (*changes)(const struct sp_db *db);
 	int (*next)(struct sp_db *db, struct sp_rows *rows);
@@ -47,4 +48,4 @@ struct sp_bulk {
 	const struct sp_db_ops *is;
 };
 
-extern const struct sp_db_ops sp_db_sqlite;
+extern const struct sp_db_ops sp_db_sqlite, sp_db_postgres;

@@ -78,6 +78,17 @@ static int prepare(struct database *db, const char *sql, unsigned flags, sqlite3
 	return sqlite3_prepare_v3(db->handle, sql, -1, flags, stmt, NULL) == SQLITE_OK ? 0 : failed(db);
 }
 
+static struct rows *unkept(struct database *db, const char *sql)
+{
+	struct rows *rows = sp_alloc(sizeof(*rows));
+	rows->rows.is = &sp_db_sqlite;
+	rows->once = true;
+	if (prepare(db, sql, 0, &rows->stmt) == 0)
+		return rows;
+	free(rows);
+	return NULL;
+}
+
 /// The slot of this literal, prepared; identical literals may share an address, and so a statement.
 static struct rows *prepared(struct database *db, const char *sql)
 {
@@ -94,13 +105,7 @@ static struct rows *prepared(struct database *db, const char *sql)
 	if (!sqlite3_stmt_busy(rows->stmt))
 		return rows;
 	// Its rows are still being read, further up.
-	rows = sp_alloc(sizeof(*rows));
-	rows->rows.is = &sp_db_sqlite;
-	rows->once = true;
-	if (prepare(db, sql, 0, &rows->stmt) == 0)
-		return rows;
-	free(rows);
-	return NULL;
+	return unkept(db, sql);
 }
 
 static int bind(sqlite3_stmt *stmt, const struct sp_arg *args, size_t count)
@@ -136,6 +141,12 @@ static void leave(struct sp_rows *rows)
 	}
 	sqlite3_finalize(r->stmt);
 	free(r);
+}
+
+static struct sp_rows *once(struct sp_db *db, const char *sql)
+{
+	struct rows *rows = unkept(of(db), sql);
+	return rows ? &rows->rows : NULL;
 }
 
 static struct sp_rows *query(struct sp_db *db, const char *sql, const struct sp_arg *args, size_t count)
@@ -362,6 +373,7 @@ const struct sp_db_ops sp_db_sqlite = {
     .commit = commit,
     .rollback = rollback,
     .query = query,
+    .once = once,
     .script = script,
     .changes = changes,
     .next = next,
