@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sqlite3.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "tools/hub/db/db.h"
 
 // ---- the store ------------------------------------------------------------------------------------
 
@@ -24,11 +24,42 @@ static void open_store(struct hub *hub)
 	assert_int_equal(sp_store_commit(hub->store), 0);
 }
 
+bool hub_is_postgres(void)
+{
+	return getenv("SP_TEST_POSTGRES") != NULL;
+}
+
+static void at_server(const char *sql)
+{
+	struct sp_db *db;
+	char why[256] = "";
+	if (sp_db_open(&db, getenv("SP_TEST_POSTGRES"), SP_DB_WRITE, why) != 0)
+		fail_msg("%s", why);
+	if (sp_sql_script(db, sql) != 0)
+		fail_msg("%s: %s", sql, sp_db_error(db));
+	sp_db_close(db);
+}
+
+/// A schema of its own on the server that runs for the tests: quicker than a database.
+static void make_schema(struct hub *hub)
+{
+	static int made;
+	char sql[128];
+	snprintf(hub->schema, sizeof(hub->schema), "hub_%d_%d", (int)getpid(), ++made);
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", hub->schema);
+	at_server(sql);
+	assert_true(snprintf(hub->path, sizeof(hub->path), "%s&options=-csearch_path%%3D%s",
+			     getenv("SP_TEST_POSTGRES"), hub->schema) < (int)sizeof(hub->path));
+}
+
 void hub_open(struct hub *hub)
 {
 	*hub = (struct hub){.dir = "/tmp/sp-hub-XXXXXX", .now_ms = NOW_MS};
 	assert_non_null(mkdtemp(hub->dir));
-	snprintf(hub->path, sizeof(hub->path), "%s/hub.db", hub->dir);
+	if (hub_is_postgres())
+		make_schema(hub);
+	else
+		snprintf(hub->path, sizeof(hub->path), "%s/hub.db", hub->dir);
 	open_store(hub);
 }
 
@@ -38,10 +69,45 @@ void hub_reopen(struct hub *hub)
 	open_store(hub);
 }
 
+/// Frees it.
+static void shell(char *command)
+{
+	if (system(command) != 0)
+		fail_msg("%s", command);
+	free(command);
+}
+
+void hub_keep(struct hub *hub)
+{
+	const char *p = hub->path;
+	if (hub->schema[0])
+		shell(sp_asprintf("pg_dump -n %s -f %s/old.sql '%s'", hub->schema, hub->dir, p));
+	else
+		shell(sp_asprintf("cp %s %s.old && cp %s-wal %s.old-wal", p, p, p, p));
+}
+
+void hub_restore(struct hub *hub)
+{
+	const char *p = hub->path, *schema = hub->schema;
+	if (*schema)
+		shell(sp_asprintf(
+		    "psql -Xq -v ON_ERROR_STOP=1 -o /dev/null -c 'SET client_min_messages = error'"
+		    " -c 'DROP SCHEMA %s CASCADE' -f %s/old.sql '%s'",
+		    schema, hub->dir, p));
+	else
+		shell(sp_asprintf("rm %s; mv %s.old %s && mv %s.old-wal %s-wal; rm -f %s-shm", p, p, p, p, p,
+				  p));
+}
+
 void hub_close(struct hub *hub)
 {
 	sp_store_news_free(&hub->news);
 	sp_store_close(hub->store);
+	if (hub->schema[0]) {
+		char sql[128];
+		snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", hub->schema);
+		at_server(sql);
+	}
 	char *command = sp_asprintf("rm -rf %s", hub->dir);
 	assert_int_equal(system(command), 0);
 	free(command);
@@ -209,31 +275,28 @@ const char *acked(struct hub *hub, const char *stream)
 
 // ---- what a second connection sees ----------------------------------------------------------------------
 
-static sqlite3 *connection(struct hub *hub)
+struct sp_db *hub_connection(struct hub *hub)
 {
-	sqlite3 *db;
-	assert_int_equal(sqlite3_open(hub->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
+	struct sp_db *db;
+	char why[256] = "";
+	if (sp_db_open(&db, hub->path, SP_DB_WRITE, why) != 0)
+		fail_msg("%s", why);
 	return db;
-}
-
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	return stmt;
 }
 
 int64_t number_of(struct hub *hub, char *sql)
 {
-	sqlite3 *db = connection(hub);
-	sqlite3_stmt *stmt = prepare(db, sql);
+	struct sp_db *db = hub_connection(hub);
+	struct sp_rows *rows = sp_sql_once(db, sql);
+	int result = sp_rows_next(db, rows);
 	int64_t value = -1;
-	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
-		value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
+	if (result < 0)
+		fail_msg("%s: %s", sql, sp_db_error(db));
+	if (result == 1) {
+		value = sp_row_int(rows, 0, -1);
+		sp_rows_leave(rows);
+	}
+	sp_db_close(db);
 	free(sql);
 	return value;
 }
@@ -243,21 +306,20 @@ const char *gaps(struct hub *hub, const char *stream)
 	static const char *const kinds[] = {"open", "lost", "dropped"};
 	static char text[2048];
 	size_t used = 0;
-	sqlite3 *db = connection(hub);
-	sqlite3_stmt *stmt =
-	    prepare(db, "SELECT kind, g.first, g.last, reason FROM gap g JOIN stream s ON s.id ="
-			" g.stream WHERE s.name = ? ORDER BY g.first");
-	sqlite3_bind_text(stmt, 1, stream, -1, SQLITE_STATIC);
+	struct sp_db *db = hub_connection(hub);
+	struct sp_rows *rows = SQL_QUERY(db,
+					 "SELECT kind, g.first, g.last, reason FROM gap g JOIN stream s ON"
+					 " s.id = g.stream WHERE s.name = ? ORDER BY g.first",
+					 T(stream));
 	text[0] = '\0';
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *reason = (const char *)sqlite3_column_text(stmt, 3);
+	while (sp_rows_next(db, rows) == 1) {
+		const char *reason = sp_row_text(rows, 3);
 		used +=
-		    (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %lld-%lld%s%s", used ? ", " : "",
-				     kinds[sqlite3_column_int(stmt, 0)], sqlite3_column_int64(stmt, 1),
-				     sqlite3_column_int64(stmt, 2), *reason ? " " : "", reason);
+		    (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %" PRId64 "-%" PRId64 "%s%s",
+				     used ? ", " : "", kinds[sp_row_int(rows, 0, 0)], sp_row_int(rows, 1, -1),
+				     sp_row_int(rows, 2, -1), *reason ? " " : "", reason);
 	}
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
+	sp_db_close(db);
 	return text;
 }
 
@@ -273,10 +335,10 @@ int64_t anomalies(struct hub *hub, const char *kind, const char *stream)
 
 void execute(struct hub *hub, const char *sql)
 {
-	sqlite3 *db = connection(hub);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	sqlite3_close(db);
+	struct sp_db *db = hub_connection(hub);
+	if (sp_sql_script(db, sql) != 0)
+		fail_msg("%s: %s", sql, sp_db_error(db));
+	sp_db_close(db);
 }
 
 static bool file_holds(const char *path, const void *bytes, size_t length)
@@ -294,10 +356,38 @@ static bool file_holds(const char *path, const void *bytes, size_t length)
 	return found;
 }
 
+/// In any row of any table, as text or as bytes.
+static bool server_holds(struct hub *hub, const unsigned char *bytes, size_t length)
+{
+	struct sp_db *db = hub_connection(hub);
+	struct sp_rows *rows = SQL_QUERY(db, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND"
+					     " relnamespace = current_schema()::regnamespace");
+	struct sp_buf hex = SP_BUF(4096);
+	bool found = false;
+	for (size_t i = 0; i < length; i++)
+		sp_buf_printf(&hex, "%02x", bytes[i]);
+	while (sp_rows_next(db, rows) == 1) {
+		char *sql = sp_asprintf("SELECT EXISTS(SELECT 1 FROM %s t WHERE strpos(t::text, '%s') > 0 OR"
+					" strpos(encode(convert_to(t::text, 'UTF8'), 'hex'), '%s') > 0)",
+					sp_row_text(rows, 0), hex.data, hex.data);
+		struct sp_rows *any = sp_sql_once(db, sql);
+		if (sp_rows_next(db, any) != 1)
+			fail_msg("%s: %s", sql, sp_db_error(db));
+		found |= sp_row_int(any, 0, 0) != 0;
+		sp_rows_leave(any);
+		free(sql);
+	}
+	sp_buf_free(&hex);
+	sp_db_close(db);
+	return found;
+}
+
 bool holds(struct hub *hub, const void *bytes, size_t length)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
 	bool found = false;
+	if (hub_is_postgres())
+		return server_holds(hub, bytes, length);
 	for (size_t i = 0; i < SP_COUNT(suffixes); i++) {
 		char *path = sp_asprintf("%s%s", hub->path, suffixes[i]);
 		found |= file_holds(path, bytes, length);
@@ -323,7 +413,8 @@ void enter(struct hub *hub, const char *school, const char *device)
 	snprintf(sql, sizeof(sql),
 		 "INSERT INTO register VALUES('%s', 's', 'main', 'a', 'n', '', '', '', NULL, NULL, '', '', "
 		 "'%s', 'north');"
-		 "INSERT INTO meta VALUES('register_rev', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+		 "INSERT INTO meta VALUES('register_rev', '1') ON CONFLICT (key) DO UPDATE SET"
+		 " value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
 		 school, device);
 	execute(hub, sql);
 }

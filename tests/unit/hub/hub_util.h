@@ -12,6 +12,8 @@
 #include "agent/base/mem.h"
 #include "tools/hub/store/store.h"
 
+struct sp_db;
+
 #define HOUR_MS INT64_C(3600000)
 #define SEC_US  INT64_C(1000000)
 /// 2026-11-21 10:00:00 +07:00
@@ -29,16 +31,22 @@
 #define EPOCH    "eeeeeeeeeeeeeeeeeeeeeeeeee"
 
 struct hub {
-	char dir[64], path[128];
+	char dir[64], path[256];
+	char schema[48]; ///< on the server; "" when it is a file
 	struct sp_store *store;
 	int64_t now_ms;
 	struct sp_store_news news; ///< of the last delivery
 	bool at_once;              ///< within one transaction, since begin_many()
 };
 
+/// Of the server that SP_TEST_POSTGRES names, or SQLite in a file when it is not set.
+bool hub_is_postgres(void);
 void hub_open(struct hub *hub); ///< a fresh folder and database, with EPOCH
 void hub_close(struct hub *hub);
 void hub_reopen(struct hub *hub);
+/// A copy of the database as it is, and its return; no store is open then.
+void hub_keep(struct hub *hub);
+void hub_restore(struct hub *hub);
 
 /// One envelope. Zero means the default in brackets.
 struct envelope {
@@ -93,7 +101,9 @@ void born(struct hub *hub, struct birth birth);
 /// The acknowledgement of the last delivery for a stream, as "5" or "5 7-9 12-12"; "" when there is none.
 const char *acked(struct hub *hub, const char *stream);
 
-/// What a second connection sees: the first column of the first row; -1 when there is no row.
+/// A second connection; sp_db_close() it.
+struct sp_db *hub_connection(struct hub *hub);
+/// What it sees: the first column of the first row; -1 when there is no row.
 #define number(hub, ...) number_of((hub), sp_asprintf(__VA_ARGS__))
 int64_t number_of(struct hub *hub, char *sql); ///< frees it
 /// The gaps of a stream as "open 3-5, lost 7-9 forgotten"; a static buffer.
@@ -101,7 +111,7 @@ const char *gaps(struct hub *hub, const char *stream);
 /// How often an anomaly was seen on a stream ("" for the device).
 int64_t anomalies(struct hub *hub, const char *kind, const char *stream);
 void execute(struct hub *hub, const char *sql);
-/// Does the database file, or what stands beside it, hold these bytes?
+/// Does the database file, or what stands beside it, hold these bytes? On a server: any row.
 bool holds(struct hub *hub, const void *bytes, size_t length);
 /// Replaces the register by this CSV text.
 void register_csv(struct hub *hub, const char *csv);

@@ -115,7 +115,7 @@ static void what_was_told_again_stays_so(void **state)
 	say(4, 661, HOUR_MS, UP ",\"since_mono_us\":600000000");
 	for (int64_t i = 0; i < 3; i++) {
 		assert_int_equal(number(&hub, "SELECT count(*) FROM line_point"), 3);
-		assert_int_equal(number(&hub, "SELECT seq FROM line_point WHERE retold"), 3);
+		assert_int_equal(number(&hub, "SELECT seq FROM line_point WHERE retold = 1"), 3);
 		assert_int_equal(number(&hub, "SELECT state FROM line"), SP_LINE_UP);
 		assert_int_equal(number(&hub, "SELECT since_ms FROM line"),
 				 BEGAN_MS - (i % 2 ? 0 : HOUR_MS) + 600000);

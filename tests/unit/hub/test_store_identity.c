@@ -54,8 +54,15 @@ static void a_refused_birth_is_undone_and_counted(void **state)
 {
 	(void)state;
 	assert_int_equal(DELIVER(&hub, .last = 2), SP_VERDICT_STORED);
-	execute(&hub, "CREATE TRIGGER no BEFORE INSERT ON boot WHEN NEW.name = '" BOOT_2
-		      "' BEGIN SELECT raise(ABORT, 'refused here'); END");
+	if (hub_is_postgres())
+		execute(
+		    &hub,
+		    "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = '" BOOT_2
+		    "' THEN RAISE check_violation USING MESSAGE = 'refused here'; END IF; RETURN NEW; END $$;"
+		    "CREATE TRIGGER no BEFORE INSERT ON boot FOR EACH ROW EXECUTE FUNCTION no()");
+	else
+		execute(&hub, "CREATE TRIGGER no BEFORE INSERT ON boot WHEN NEW.name = '" BOOT_2
+			      "' BEGIN SELECT raise(ABORT, 'refused here'); END");
 	BORN(&hub, .boot = BOOT_2, .session = STREAM_3);
 	assert_int_equal(number(&hub, "SELECT count(*) FROM device WHERE session IS NULL"), 1);
 	assert_int_equal(number(&hub, "SELECT count FROM set_aside WHERE fault = 'refused' AND topic ="

@@ -113,7 +113,7 @@ static void a_clock_that_is_set_takes_back_what_it_said(void **state)
 		.err_ms = 10, .clk_boot = BOOT_3, .clk_mono_us = 7 * SEC_US);
 	placed(STREAM_1, 2, SP_PLACED_ANCHOR, began_ms - HOUR_MS + 1000, 10 + 1);
 	placed(STREAM_1, 4, SP_PLACED_ANCHOR, began_ms - HOUR_MS + 600000, 10 + 12 + 1);
-	assert_int_equal(number(&hub, "SELECT count(*) FROM anchor WHERE refuted"), 1);
+	assert_int_equal(number(&hub, "SELECT count(*) FROM anchor WHERE refuted = 1"), 1);
 }
 
 /// What arrived shows which of two words was right, whichever came last.

@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "agent/base/mem.h"
+#include "tools/hub/db/db.h"
 
 enum { BOOTS = 4, RECORDS = 1200, BATCH = 12 };
 
@@ -298,57 +297,47 @@ static void check_sharp(uint64_t seed, const struct boot *boot, const struct rec
 			 boot->stream, (int)boot->life, err_ms, most_ms);
 }
 
-static int check_records(uint64_t seed, sqlite3 *db)
+static int check_records(uint64_t seed, struct sp_db *db)
 {
-	sqlite3_stmt *stmt;
 	int checked = 0;
-	assert_int_equal(
-	    sqlite3_prepare_v2(db,
-			       "SELECT s.name, e.seq, e.t_ms, coalesce(e.err_ms, -1), e.placed FROM "
-			       "event e JOIN stream s ON s.id = e.stream",
-			       -1, &stmt, NULL),
-	    SQLITE_OK);
-	for (; sqlite3_step(stmt) == SQLITE_ROW; checked++) {
-		const struct boot *boot = boot_of((const char *)sqlite3_column_text(stmt, 0));
-		const struct record *record = &boot->records[sqlite3_column_int64(stmt, 1) - 1];
-		int64_t t_ms = sqlite3_column_int64(stmt, 2), err_ms = sqlite3_column_int64(stmt, 3);
+	struct sp_rows *rows =
+	    SQL_QUERY(db, "SELECT s.name, e.seq, e.t_ms, coalesce(e.err_ms, -1), e.placed FROM "
+			  "event e JOIN stream s ON s.id = e.stream");
+	for (; sp_rows_next(db, rows) == 1; checked++) {
+		const struct boot *boot = boot_of(sp_row_text(rows, 0));
+		const struct record *record = &boot->records[sp_row_int(rows, 1, -1) - 1];
+		int64_t t_ms = sp_row_int(rows, 2, -1), err_ms = sp_row_int(rows, 3, -1);
 		check_time(seed, "a record", boot, record->true_ms, t_ms, err_ms,
-			   sqlite3_column_int(stmt, 4));
+			   (int)sp_row_int(rows, 4, -1));
 		check_sharp(seed, boot, record, err_ms);
 	}
-	sqlite3_finalize(stmt);
 	return checked;
 }
 
-static void check_outages(uint64_t seed, sqlite3 *db)
+static void check_outages(uint64_t seed, struct sp_db *db)
 {
-	sqlite3_stmt *stmt;
-	assert_int_equal(
-	    sqlite3_prepare_v2(db,
-			       "SELECT name, start_ms, coalesce(start_err_ms, -1), start_placed, end_ms,"
-			       " coalesce(end_err_ms, -1) FROM outage",
-			       -1, &stmt, NULL),
-	    SQLITE_OK);
+	struct sp_rows *rows =
+	    SQL_QUERY(db, "SELECT name, start_ms, coalesce(start_err_ms, -1), start_placed, end_ms,"
+			  " coalesce(end_err_ms, -1) FROM outage");
 	int seen = 0;
-	for (; sqlite3_step(stmt) == SQLITE_ROW; seen++) {
-		int outage = atoi((const char *)sqlite3_column_text(stmt, 0));
+	for (; sp_rows_next(db, rows) == 1; seen++) {
+		int outage = atoi(sp_row_text(rows, 0));
 		for (int b = 0; b < m.boot_count; b++) {
 			for (int64_t i = 0; i < m.boots[b].count; i++) {
 				const struct record *record = &m.boots[b].records[i];
 				if ((!record->open && !record->close) || record->outage != outage)
 					continue;
 				check_time(seed, "an outage's start", &m.boots[record->start_boot],
-					   record->start_ms, sqlite3_column_int64(stmt, 1),
-					   sqlite3_column_int64(stmt, 2), sqlite3_column_int(stmt, 3));
+					   record->start_ms, sp_row_int(rows, 1, -1), sp_row_int(rows, 2, -1),
+					   (int)sp_row_int(rows, 3, -1));
 				// Of an end only the error is kept: bounds may lie on one side of it.
-				if (record->close && sqlite3_column_int64(stmt, 5) >= 0)
+				if (record->close && sp_row_int(rows, 5, -1) >= 0)
 					check_time(seed, "an outage's end", &m.boots[b], record->true_ms,
-						   sqlite3_column_int64(stmt, 4),
-						   sqlite3_column_int64(stmt, 5) + 1, SP_PLACED_ANCHOR);
+						   sp_row_int(rows, 4, -1), sp_row_int(rows, 5, -1) + 1,
+						   SP_PLACED_ANCHOR);
 			}
 		}
 	}
-	sqlite3_finalize(stmt);
 	assert_int_equal(seen, m.outages);
 }
 
@@ -366,10 +355,9 @@ static void what_is_stated_holds_true_time(void **state)
 	const char *only = getenv("SEED"), *lives = getenv("LIVES");
 	uint64_t from = only ? strtoull(only, NULL, 10) : 1;
 	uint64_t to = only ? from : lives ? strtoull(lives, NULL, 10) : 20; // 20: it runs in QEMU, too
-	sqlite3 *db;
 	int checked = 0;
 	hub_open(&hub);
-	assert_int_equal(sqlite3_open(hub.path, &db), SQLITE_OK);
+	struct sp_db *db = hub_connection(&hub);
 	for (uint64_t seed = from; seed <= to; seed++) {
 		hub.now_ms = NOW_MS;
 		begin_many(&hub);
@@ -379,7 +367,7 @@ static void what_is_stated_holds_true_time(void **state)
 		check_outages(seed, db);
 		empty();
 	}
-	sqlite3_close(db);
+	sp_db_close(db);
 	hub_close(&hub);
 	print_message("%d records\n", checked);
 	assert_true(only || lives || checked > 10000);

@@ -13,11 +13,19 @@ enum {
 };
 
 /// Type numbers of pg_type.dat, which never change.
-enum { SP_PG_BYTEA = 17, SP_PG_INT8 = 20, SP_PG_INT4 = 23, SP_PG_TEXT = 25, SP_PG_FLOAT8 = 701 };
+enum {
+	SP_PG_BOOL = 16,
+	SP_PG_BYTEA = 17,
+	SP_PG_INT8 = 20,
+	SP_PG_INT4 = 23,
+	SP_PG_TEXT = 25,
+	SP_PG_FLOAT8 = 701
+};
 
 /// One call site's statement.
 struct sp_pg_statement {
-	const char *sql; ///< the literal's address is the key
+	const char *sql;   ///< the literal's address is the key,
+	uint64_t types[2]; ///< together with what was bound: two bits each
 	char name[16];
 	unsigned session; ///< in which it was prepared
 };

@@ -69,14 +69,21 @@ static void bind(struct values *v, const struct sp_arg *args, size_t count)
 
 // ---- statements --------------------------------------------------------------------------------
 
-static struct sp_pg_statement *statement_of(struct sp_pg *db, const char *sql)
+/// Identical literals may share an address, and yet be called with other types.
+static struct sp_pg_statement *statement_of(struct sp_pg *db, const char *sql, const struct sp_arg *args,
+					    size_t count)
 {
+	uint64_t types[2] = {0};
+	for (size_t i = 0; i < count; i++)
+		types[i / 32] |= (uint64_t)args[i].type << (2 * (i % 32));
 	size_t slot = ((uintptr_t)sql >> 3) * 0x9E3779B1U % SP_PG_SLOTS;
-	while (db->statements[slot].sql && db->statements[slot].sql != sql)
+	while (db->statements[slot].sql && (db->statements[slot].sql != sql ||
+					    memcmp(db->statements[slot].types, types, sizeof(types)) != 0))
 		slot = (slot + 1) % SP_PG_SLOTS;
 	struct sp_pg_statement *statement = &db->statements[slot];
 	if (!statement->sql) {
 		statement->sql = sql;
+		memcpy(statement->types, types, sizeof(types));
 		snprintf(statement->name, sizeof(statement->name), "s%zu", slot);
 	}
 	return statement;
@@ -126,7 +133,7 @@ struct sp_rows *sp_pg_query(struct sp_db *db, const char *sql, const struct sp_a
 	pg->last = pg->lost ? -ENOTCONN : -EINVAL;
 	if (count > SP_PG_PARAMS_MAX || pg->lost)
 		return NULL;
-	struct sp_pg_statement *statement = statement_of(pg, sql);
+	struct sp_pg_statement *statement = statement_of(pg, sql, args, count);
 	if (prepare(pg, statement, args, count) < 0)
 		return NULL;
 	v = sp_alloc(sizeof(*v));
@@ -182,8 +189,9 @@ const char *sp_pg_text(const struct sp_rows *rows, int column)
 /// A truth is told as t or f.
 int64_t sp_pg_integer(const struct sp_rows *rows, int column)
 {
+	const struct rows *r = (const struct rows *)rows;
 	const char *text = sp_pg_text(rows, column);
-	return *text == 't' ? 1 : strtoll(text, NULL, 10);
+	return PQftype(r->answer, column) == SP_PG_BOOL ? *text == 't' : strtoll(text, NULL, 10);
 }
 
 double sp_pg_real(const struct sp_rows *rows, int column)

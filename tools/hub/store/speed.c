@@ -38,7 +38,7 @@ static int refresh_line(struct sp_store *store, int64_t line)
 {
 	return SQL_DO(
 	    store->db,
-	    "WITH last AS (SELECT t.direction, t.t_ms, t.goodput_bps / 1e6 AS mbps FROM line l JOIN"
+	    "WITH last AS (SELECT t.direction, t.t_ms, t.goodput_bps / 1e6 AS mbps FROM line l CROSS JOIN"
 	    " (SELECT 0 AS direction UNION ALL SELECT 1) d JOIN speedtest t ON t.device = l.device AND"
 	    " t.line = l.name AND t.direction = d.direction AND t.validity = 0 AND t.scope = 1 AND t.t_ms ="
 	    " (SELECT max(x.t_ms) FROM speedtest x WHERE x.device = l.device AND x.line = l.name AND"
