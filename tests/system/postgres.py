@@ -23,7 +23,7 @@ import tempfile
 import time
 
 SKIPPED = 77
-# Nothing but what a test needs; fsync stays on, since what a commit promises is under test.
+# Nothing but what a test needs; fsync stays on where a test is about what a commit promises.
 SETTINGS = {
     "listen_addresses": "", "max_connections": "60", "shared_buffers": "64MB", "fsync": "on",
     "max_wal_size": "512MB", "max_locks_per_transaction": "256", "log_min_messages": "warning",
@@ -148,9 +148,10 @@ def main(words):
         print("skipped: PostgreSQL's server programs are not installed (Debian: postgresql)")
         return SKIPPED if verb in ("use", "run") else 0
     if verb == "run":
-        with Cluster() as cluster:
+        with Cluster(settings={"fsync": "off"}) as cluster:
             return run(program, cluster.uri())
-    cluster = Cluster(folder)
+    # Unit tests cut no power: what the disk does would only cost time.
+    cluster = Cluster(folder, {"fsync": "off"})
     if verb == "start":
         cluster.remove()  # of a run that was killed
         cluster.__enter__()
