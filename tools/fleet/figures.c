@@ -126,6 +126,8 @@ void sp_figures_json(const struct sp_figures *f, const struct sp_figures_more *m
 	latency_json("bulk", &f->bulk, out);
 	fputc(',', out);
 	latency_json("backlog", &f->backlog, out);
+	fputc(',', out);
+	latency_json("steady", &f->steady, out);
 	fprintf(out, "},\"cpu_seconds\":%.2f,\"memory_bytes\":%" PRId64 "}\n", cpu,
 		(int64_t)usage.ru_maxrss * 1024);
 }

@@ -24,6 +24,7 @@ struct sp_figures {
 	int64_t acknowledged; ///< batches
 	int64_t sent_bytes, received_bytes;
 	struct sp_latency facts, bulk, backlog; ///< of what was made live, and of what was old
+	struct sp_latency steady;               ///< of what was sent between the warm-up and the lives' end
 };
 
 struct sp_figures_more {

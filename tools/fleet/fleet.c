@@ -342,6 +342,7 @@ int sp_fleet_init(struct sp_fleet *fleet, struct sp_fleet_config *config, const 
 				   .began_us = now.mono_us,
 				   .frontier_ms = config->life.start_ms + WEEK_MS};
 	int result = fleet->epoll < 0 ? -errno : 0;
+	config->talk.warm_us = now.mono_us + config->warm_ms * 1000;
 	for (size_t i = 0; i < fleet->count; i++) {
 		struct sp_member *m = &fleet->members[i];
 		int64_t first_us = now.mono_us + (int64_t)i * 1000000 / config->connect_rate;

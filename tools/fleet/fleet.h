@@ -24,7 +24,7 @@ struct sp_fleet_config {
 	const char *host; ///< as the broker's certificate bears it
 	const char *ca_file, *certs;
 	int64_t connect_rate;
-	int64_t settle_ms, progress_ms;
+	int64_t settle_ms, progress_ms, warm_ms;
 	const volatile sig_atomic_t *stop;
 };
 

@@ -26,6 +26,7 @@ struct sp_batch {
 	bool taken;  ///< the broker has answered
 	bool spoilt; ///< the broker refused it
 	bool again;  ///< a replay: settled before
+	bool steady; ///< first sent after the warm-up, before the end
 	bool old;    ///< made while the board's life lay behind the present
 };
 

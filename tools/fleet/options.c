@@ -38,6 +38,7 @@ static const struct row {
     {"to", "TIME", MOMENT, AT(to_ms), 0, 0},
     {"for", "TIME", SPAN, AT(for_ms), 0, 366 * DAY},
     {"settle", "TIME", SPAN, AT(fleet.settle_ms), 0, DAY},
+    {"warm-up", "TIME", SPAN, AT(fleet.warm_ms), 0, DAY},
     {"commit", "TIME", SPAN, AT(fleet.life.commit_ms), 100, DAY},
     {"minute", "TIME", SPAN, AT(fleet.life.minute_ms), 0, DAY},
     {"events", "N", COUNT, AT(fleet.life.events), 0, 900},

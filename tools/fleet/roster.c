@@ -7,31 +7,33 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/base/csv.h"
 #include "agent/base/ids.h"
 #include "agent/base/mem.h"
+#include "tools/fleet/roster_areas.h"
 
 enum { FACTS_MAX = 1000000 };
 
 static const struct column {
-	const char *name, *alias;
+	const char *name, *aliases[2];
 	bool number;
 	size_t offset;
 } columns[] = {
-    {"device", "board", false, offsetof(struct sp_roster_board, device)},
-    {"shard", NULL, false, offsetof(struct sp_roster_board, shard)},
-    {"area", NULL, false, offsetof(struct sp_roster_board, area)},
-    {"school", NULL, false, offsetof(struct sp_roster_board, school)},
-    {"school_name", NULL, false, offsetof(struct sp_roster_board, school_name)},
-    {"kind", "school_kind", false, offsetof(struct sp_roster_board, kind)},
-    {"site", NULL, false, offsetof(struct sp_roster_board, site)},
-    {"line", NULL, false, offsetof(struct sp_roster_board, line)},
-    {"provider", NULL, false, offsetof(struct sp_roster_board, provider)},
-    {"contract", "plan", false, offsetof(struct sp_roster_board, plan)},
-    {"zone", NULL, false, offsetof(struct sp_roster_board, zone)},
-    {"down_mbps", NULL, true, offsetof(struct sp_roster_board, down_mbps)},
-    {"up_mbps", NULL, true, offsetof(struct sp_roster_board, up_mbps)},
+    {"device", {"thiết bị"}, false, offsetof(struct sp_roster_board, device)},
+    {"shard", {"phân mảnh"}, false, offsetof(struct sp_roster_board, shard)},
+    {"area", {"khu vực"}, false, offsetof(struct sp_roster_board, area)},
+    {"school", {"mã trường"}, false, offsetof(struct sp_roster_board, school)},
+    {"school_name", {"tên trường"}, false, offsetof(struct sp_roster_board, school_name)},
+    {"school_kind", {"loại trường"}, false, offsetof(struct sp_roster_board, kind)},
+    {"site", {"mã điểm trường"}, false, offsetof(struct sp_roster_board, site)},
+    {"line", {"đường truyền"}, false, offsetof(struct sp_roster_board, line)},
+    {"provider", {"nhà mạng"}, false, offsetof(struct sp_roster_board, provider)},
+    {"plan", {"contract", "gói cước"}, false, offsetof(struct sp_roster_board, plan)},
+    {"zone", {"vùng"}, false, offsetof(struct sp_roster_board, zone)},
+    {"down_mbps", {"tải xuống"}, true, offsetof(struct sp_roster_board, down_mbps)},
+    {"up_mbps", {"tải lên"}, true, offsetof(struct sp_roster_board, up_mbps)},
 };
 #define COLUMNS SP_COUNT(columns)
 
@@ -40,7 +42,9 @@ struct reading {
 	struct sp_roster *roster, *facts;
 	struct sp_config_errors *errors;
 	const char *file;
+	struct sp_roster_areas areas;
 	int place[COLUMNS];
+	struct sp_roster_trees trees; ///< columns "area:TREE" of this file
 };
 
 static char **text_of(struct sp_roster_board *board, size_t column)
@@ -81,16 +85,26 @@ static struct sp_roster_board *add(struct sp_roster *roster)
 
 // ---- one file -------------------------------------------------------------------------------------------
 
+static bool named(const struct column *column, const char *cell)
+{
+	if (strcasecmp(cell, column->name) == 0)
+		return true;
+	for (size_t i = 0; i < SP_COUNT(column->aliases); i++)
+		if (column->aliases[i] && strcasecmp(cell, column->aliases[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool find_columns(struct reading *r, const struct sp_csv_row *header)
 {
 	for (size_t c = 0; c < COLUMNS; c++) {
 		r->place[c] = -1;
 		for (size_t i = 0; i < header->count; i++) {
-			const char *cell = header->cells[i], *alias = columns[c].alias;
-			if (strcmp(cell, columns[c].name) == 0 || (alias && strcmp(cell, alias) == 0))
+			if (named(&columns[c], header->cells[i]))
 				r->place[c] = (int)i;
 		}
 	}
+	sp_roster_trees_find(&r->trees, header);
 	return r->place[0] >= 0 || r->place[3] >= 0; // of boards, or of schools
 }
 
@@ -115,6 +129,10 @@ static void fill(const struct reading *r, struct sp_roster_board *board, const s
 			*number_of(board, c) = number(cell);
 		else
 			*text_of(board, c) = sp_strdup(cell);
+	}
+	if (r->trees.count > 0) {
+		free(board->area);
+		board->area = sp_roster_trees_read(&r->trees, row);
 	}
 }
 
@@ -163,6 +181,10 @@ static void take_file(struct reading *r, const char *text, size_t length)
 		return;
 	}
 	int result = sp_csv_next(&csv, &row, why);
+	if (result == 1 && sp_roster_areas_take(&r->areas, &csv, &row)) {
+		sp_csv_end(&csv);
+		return;
+	}
 	bool known = result == 1 && find_columns(r, &row);
 	while (known && (result = sp_csv_next(&csv, &row, why)) != 0) {
 		if (result == 1)
@@ -228,23 +250,36 @@ static void learn(struct sp_roster_board *board, const struct sp_roster_board *f
 	}
 }
 
-static void join(struct sp_roster *roster, struct sp_roster *facts)
+/// What is said of a board's school; first of its own site and line, which may differ from the rest.
+static void learn_all(struct sp_roster_board *board, const struct sp_roster *facts)
+{
+	size_t low = 0, high = facts->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(facts->boards[middle].school, board->school) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (int general = 0; general < 2; general++) {
+		for (size_t i = low; i < facts->count && strcmp(facts->boards[i].school, board->school) == 0;
+		     i++) {
+			const struct sp_roster_board *fact = &facts->boards[i];
+			bool of_school = !fact->site[0] && !fact->line[0];
+			if (of_school == (general == 1) && about(fact, board))
+				learn(board, fact);
+		}
+	}
+}
+
+static void join(struct sp_roster *roster, struct sp_roster *facts, const struct sp_roster_areas *areas)
 {
 	if (facts->count > 0)
 		qsort(facts->boards, facts->count, sizeof(*facts->boards), compare_schools);
 	for (size_t i = 0; i < roster->count; i++) {
 		struct sp_roster_board *board = &roster->boards[i];
-		size_t low = 0, high = facts->count;
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-			if (strcmp(facts->boards[middle].school, board->school) < 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		for (; low < facts->count && strcmp(facts->boards[low].school, board->school) == 0; low++)
-			if (about(&facts->boards[low], board))
-				learn(board, &facts->boards[low]);
+		learn_all(board, facts);
+		sp_roster_areas_name(areas, &board->area);
 		if (!board->line[0]) {
 			free(board->line);
 			board->line = sp_strdup("main");
@@ -292,7 +327,8 @@ static int is_csv(const struct dirent *entry)
 static int finish(struct reading *r, size_t errors_before)
 {
 	drop_repeats(r->roster);
-	join(r->roster, r->facts);
+	join(r->roster, r->facts, &r->areas);
+	sp_roster_areas_free(&r->areas);
 	if (r->roster->count == 0)
 		sp_config_error(r->errors, r->file, 0, "names no board");
 	sp_roster_free(r->facts);

@@ -12,7 +12,8 @@ enum { SP_ROSTER_FILE_MAX = 64 * 1024 * 1024, SP_ROSTER_BOARDS_MAX = 200000 };
 
 struct sp_roster_board {
 	char *device, *shard;
-	char *area, *school, *school_name, *kind, *site, *line;
+	char *area; ///< paths from the top down, one for each tree, a line each
+	char *school, *school_name, *kind, *site, *line;
 	char *provider, *plan, *zone;
 	double down_mbps, up_mbps; ///< bought; 0: not known
 };

@@ -89,21 +89,32 @@ bool sp_who_read(struct sp_tokens *tokens, struct sp_statement *statement)
 
 // ---- meeting --------------------------------------------------------------------------------------------
 
-/// The area itself or one above it: "Lào Cai" of "Lào Cai/Sa Pa".
-static bool area_fits(const char *pattern, const char *area)
+/// One path itself or what lies above it: "Lào Cai" of "Lào Cai/Sa Pa".
+static bool path_fits(const char *pattern, const char *path, size_t length)
 {
-	size_t length = strlen(area);
-	bool fits = fnmatch(pattern, area, 0) == 0;
-	while (!fits && length > 0) {
-		while (length > 0 && area[length - 1] != '/')
+	bool fits = false;
+	while (!fits) {
+		char *area = sp_strndup(path, length);
+		fits = fnmatch(pattern, area, 0) == 0;
+		free(area);
+		while (length > 0 && path[length - 1] != '/')
 			length--;
 		if (length == 0)
 			break;
-		char *above = sp_strndup(area, --length);
-		fits = fnmatch(pattern, above, 0) == 0;
-		free(above);
+		length--;
 	}
 	return fits;
+}
+
+/// In any of the trees.
+static bool area_fits(const char *pattern, const char *areas)
+{
+	for (size_t length; *areas; areas += length + (areas[length] == '\n')) {
+		length = strcspn(areas, "\n");
+		if (path_fits(pattern, areas, length))
+			return true;
+	}
+	return false;
 }
 
 static bool share_meets(const struct sp_who *who, const struct sp_statement *statement,

@@ -198,6 +198,8 @@ static void settled(void *arg, const struct sp_batch *batch)
 				     : batch->cls == SP_RECORD_FACTS ? &f->facts
 								     : &f->bulk;
 	sp_latency_add(latency, talk->ack_us - batch->first_sent_us);
+	if (batch->steady)
+		sp_latency_add(&f->steady, talk->ack_us - batch->first_sent_us);
 }
 
 static void ack_says(struct sp_talk *talk, const struct sp_talk_now *now, const struct sp_packet *packet)

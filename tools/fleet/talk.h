@@ -20,6 +20,7 @@ struct sp_talk_config {
 	int64_t keepalive_ms, will_delay_ms, session_expiry_ms;
 	int64_t resend_min_ms, resend_max_ms;
 	int64_t backlog_rate; ///< bulk batches of the past a second; 0: any
+	int64_t warm_us;      ///< until when it is warming up (monotonic)
 	bool past;            ///< the boards' time is over: no script acts on sessions
 };
 

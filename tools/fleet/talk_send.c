@@ -107,8 +107,10 @@ static void send_batch(struct sp_talk *talk, const struct sp_talk_now *now, stru
 	f->events += batch->last - batch->first + 1;
 	f->resent += batch->first_sent_us != 0;
 	f->replayed += batch->again && !batch->first_sent_us;
-	if (!batch->first_sent_us)
+	if (!batch->first_sent_us) {
 		batch->first_sent_us = now->mono_us;
+		batch->steady = !talk->life.over && now->mono_us >= talk->config->warm_us;
+	}
 	batch->due_us = now->mono_us + resend_after_us(talk);
 	batch->taken = false;
 	if (batch->cls == SP_RECORD_BULK)
