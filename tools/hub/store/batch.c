@@ -313,6 +313,12 @@ static int one_message(struct sp_store *store, const struct sp_arrival *arrival,
 	return sp_store_set_aside(store, "foreign", arrival->device, arrival->shard, why);
 }
 
+static int undo(struct sp_store *store)
+{
+	store->marked_from_ms = store->marked_to_ms = 0; // what was noted in it is gone, too
+	return SQL_DO(store->db, "ROLLBACK TO message");
+}
+
 /// All of a message or nothing. What the tables refuse is refused for ever: one hostile message must
 /// not hold up the others.
 static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
@@ -328,14 +334,13 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		char why[256];
 		snprintf(why, sizeof(why), "%.255s", sp_db_error(store->db));
 		*verdict = SP_VERDICT_CONFLICT;
-		result = SQL_DO(store->db, "ROLLBACK TO message");
-		store->marked_from_ms = store->marked_to_ms = 0; // what was noted in it is gone, too
+		result = undo(store);
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,
 						    message ? message->envelope.stream : "state", why);
 	} else if (result == -EDQUOT) {
 		*verdict = SP_VERDICT_REFUSED;
-		result = SQL_DO(store->db, "ROLLBACK TO message");
+		result = undo(store);
 		if (result == 0)
 			result = sp_limit_refused(store, arrival->device,
 						  message ? message->envelope.stream : "state");
