@@ -53,8 +53,8 @@ static bool add(char *to, size_t *length, size_t room, const char *text)
 	size_t more = strlen(text);
 	if (*length + more > room)
 		return false;
-	memcpy(to + *length, text, more);
-	*length += more;
+	while (*text)
+		to[(*length)++] = *text++;
 	return true;
 }
 

@@ -3,10 +3,13 @@
 // Rows with their labels spelt once, and the families that are made of them.
 #include "tools/hub/ops/snapshot.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "tools/hub/ops/affected.h"
 
 enum {
 	TEXTS_MAX = 512 * 1024 * 1024, ///< bytes of all labels
@@ -31,6 +34,7 @@ struct sp_snapshot {
 	struct sp_store_status status;
 	int64_t lines[SP_LINE_STATES], unregistered;
 	struct sp_store_gauges gauges;
+	struct sp_affected *affected;
 	struct sp_buf texts, label;
 	struct row *rows;
 	size_t count, room;
@@ -83,7 +87,11 @@ static void add_row(struct sp_snapshot *snapshot, const struct sp_line_view *lin
 	sp_expo_label(label, "cause", line->cause);
 	sp_expo_label(label, "whose", line->whose);
 	sp_expo_label(label, "presence", line->presence);
-	sp_expo_label(label, "incident", "");
+	int64_t incident = sp_affected_by(snapshot->affected, line->device, line->line);
+	char id[24] = "";
+	if (incident > 0)
+		snprintf(id, sizeof(id), "%" PRId64, incident);
+	sp_expo_label(label, "incident", id);
 	row->condition = keep_label(snapshot);
 }
 
@@ -109,6 +117,8 @@ int sp_snapshot_new(struct sp_snapshot **out, struct sp_store *store, bool sites
 					 .sites = sites};
 	int result = sp_store_status(store, &snapshot->status);
 	if (result == 0)
+		result = sp_affected_read(&snapshot->affected, store);
+	if (result == 0)
 		result = sp_store_lines(store, add_line, snapshot);
 	if (result == 0)
 		result = sp_store_gauges(store, &snapshot->gauges);
@@ -133,6 +143,7 @@ void sp_snapshot_release(struct sp_snapshot *snapshot)
 {
 	if (!snapshot || --snapshot->holders > 0)
 		return;
+	sp_affected_free(snapshot->affected);
 	sp_buf_free(&snapshot->texts);
 	free(snapshot->rows);
 	free(snapshot);
@@ -197,6 +208,7 @@ void sp_snapshot_hub(const struct sp_snapshot *snapshot, struct sp_buf *out, enu
 	      gauges->bytes);
 	sp_expo_head(out, format, &pulse);
 	sp_expo_ms(out, &pulse, "", snapshot->status.ingest_ms);
+	sp_affected_expose(snapshot->affected, out, format);
 }
 
 // ---- lines ------------------------------------------------------------------------------------------
