@@ -6,13 +6,13 @@ import gzip
 import json
 import os
 import pathlib
-import pwd
 import random
 import shutil
 import socket
 import subprocess
 import urllib.request
 
+import postgres
 import support
 
 FRONTEND = pathlib.Path("/usr/share/zabbix")
@@ -24,9 +24,9 @@ ListenPort={port}
 LogType=console
 PidFile={dir}/zabbix_server.pid
 SocketDir={dir}
-DBHost={dir}
+DBHost={database}
 DBName=zabbix
-DBUser={user}
+DBUser=postgres
 StartPollers=1
 StartPollersUnreachable=1
 StartPreprocessors=1
@@ -43,10 +43,10 @@ CacheUpdateFrequency=1
 FRONTEND_CONFIG = """\
 <?php
 $DB['TYPE'] = 'POSTGRESQL';
-$DB['SERVER'] = '{dir}';
+$DB['SERVER'] = '{database}';
 $DB['PORT'] = '0';
 $DB['DATABASE'] = 'zabbix';
-$DB['USER'] = '{user}';
+$DB['USER'] = 'postgres';
 $DB['PASSWORD'] = $DB['SCHEMA'] = '';
 $DB['ENCRYPTION'] = $DB['VERIFY_HOST'] = false;
 $DB['KEY_FILE'] = $DB['CERT_FILE'] = $DB['CA_FILE'] = $DB['CIPHER_LIST'] = '';
@@ -64,12 +64,7 @@ def missing():
     for path in ("/usr/sbin/zabbix_server", "/usr/bin/php", FRONTEND / "api_jsonrpc.php", SCHEMA / "schema.sql.gz"):
         if not pathlib.Path(path).exists():
             return f"{path} is not here: tools/deps --for zabbix"
-    return None if postgres() else "no PostgreSQL here: tools/deps --for zabbix"
-
-
-def postgres():
-    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
+    return None if postgres.binaries() else "no PostgreSQL here: tools/deps --for zabbix"
 
 
 def low_port():
@@ -89,53 +84,40 @@ class Zabbix:
     def __init__(self, directory):
         self.directory = directory
         directory.mkdir()
-        # Neither PostgreSQL nor Zabbix's server runs as root.
-        self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        self.cluster = postgres.Cluster(settings={"fsync": "off"})
         self.port, self.web_port, self.auth = low_port(), None, None
-        self.database = self.server = self.web = None
-        if os.geteuid() == 0:
+        self.server = self.web = None
+        if self.cluster.user:
             directory.parent.chmod(0o755)
-            shutil.chown(directory, self.user)
-
-    def as_user(self, *command):
-        drop = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
-        return [*(drop if os.geteuid() == 0 else []), *map(str, command)]
+            os.chown(directory, self.cluster.uid, self.cluster.gid)
 
     def start(self):
-        self.start_database()
+        self.cluster.make()
+        self.cluster.start()
         self.fill_database()
         config = self.directory / "server.conf"
-        config.write_text(SERVER.format(dir=self.directory, port=self.port, user=self.user))
-        self.server = support.Process(self.as_user("/usr/sbin/zabbix_server", "-f", "-c", config),
+        config.write_text(SERVER.format(dir=self.directory, port=self.port, database=self.cluster.folder))
+        self.server = support.Process([*self.cluster.user, "/usr/sbin/zabbix_server", "-f", "-c", config],
                                       self.directory.parent / "zabbix-server.log")
         self.server.wait_for(r"server #0 started")
         self.start_frontend()
 
-    def start_database(self):
-        data = self.directory / "data"
-        subprocess.run(self.as_user(postgres() / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
-                                    "-N"), check=True, capture_output=True)
-        self.database = support.Process(
-            self.as_user(postgres() / "postgres", "-D", data, "-k", self.directory, "-c", "listen_addresses=",
-                         "-c", "fsync=off"), self.directory.parent / "zabbix-postgres.log")
-        self.database.wait_for("ready to accept connections")
-
-    def psql(self, database, **options):
-        return subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.directory, "-U", self.user, database],
-                              check=True, capture_output=True, **options)
+    def psql(self, database, text):
+        subprocess.run([self.cluster.bin / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.folder, "-U",
+                        "postgres", database], check=True, capture_output=True, input=text)
 
     def fill_database(self):
-        self.psql("postgres", input=b"CREATE DATABASE zabbix")
+        self.cluster.database("zabbix")
         parts = [gzip.decompress((SCHEMA / f"{part}.sql.gz").read_bytes()) for part in ("schema", "images", "data")]
         # Neither its example host nor its welcome is asked for.
-        self.psql("zabbix", input=b"\n".join(parts) + b"\nUPDATE hosts SET status = 1 WHERE status = 0;")
+        self.psql("zabbix", b"\n".join(parts) + b"\nUPDATE hosts SET status = 1 WHERE status = 0;")
 
     def start_frontend(self):
         """The frontend is PHP alone, and PHP brings a web server. Debian's copy reads its configuration at one place."""
         root = self.directory.parent / "zabbix-web"
         shutil.copytree(FRONTEND, root, symlinks=False, ignore_dangling_symlinks=True)
         config = root / "zabbix.conf.php"
-        config.write_text(FRONTEND_CONFIG.format(dir=self.directory, user=self.user, port=self.port))
+        config.write_text(FRONTEND_CONFIG.format(database=self.cluster.folder, port=self.port))
         place = root / "include/classes/core/CConfigFile.php"
         text = place.read_text()
         assert "'/etc/zabbix/zabbix.conf.php'" in text
@@ -163,6 +145,7 @@ class Zabbix:
         assert self.call("configuration.import", format="yaml", rules=rules, source=path.read_text(encoding="utf-8"))
 
     def stop(self):
-        for process in (self.web, self.server, self.database):
+        for process in (self.web, self.server):
             if process:
                 process.stop()
+        self.cluster.remove()

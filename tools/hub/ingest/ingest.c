@@ -14,6 +14,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/ops/counters.h"
 
 void sp_inbound_free(struct sp_queue_node *node)
@@ -39,6 +40,9 @@ void sp_outbound_free(struct sp_queue_node *node)
 /// Two ingests on one SQLite file would acknowledge under two epochs and answer each other's births.
 static int lock(struct sp_ingest *ingest, char why[256])
 {
+	// A server has no file to be locked.
+	if (sp_db_kind_of(ingest->config->hub.db) != SP_DB_SQLITE)
+		return 0;
 	char *path = sp_asprintf("%s.ingest", ingest->config->hub.db);
 	ingest->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	int result = ingest->lock_fd < 0 ? -errno : 0;
