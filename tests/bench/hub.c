@@ -312,10 +312,11 @@ static double quicker(double one, double other)
 	return other > 0 && other < one ? other : one;
 }
 
+static int number;
+
 /// WHERE has %d for the number of a database that is not used yet.
 static char *fresh(const char *where)
 {
-	static int number;
 	const char *place = strstr(where, "%d");
 	if (!place)
 		die(where, "has no %d");
@@ -325,6 +326,7 @@ static char *fresh(const char *where)
 static void compare(const char *where, const struct payload *payloads, struct inbound **decoded)
 {
 	double bare = 0, stored = 0, beside = 0;
+	number = 0;
 	for (int run = 0; run < RUNS; run++) {
 		char *file = fresh(where);
 		bare = quicker(run_bare(file, decoded), bare);
