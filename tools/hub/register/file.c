@@ -412,6 +412,7 @@ static int add(struct sp_register_set *set, struct sp_register_file *file, int k
 	int result = sp_register_parse(&flat, file->name, text, length, &file->errors);
 	if (result == 0)
 		sp_register_flat_rows(set, r.number, &flat);
+	file->rows = flat.count;
 	sp_register_free(&flat);
 	return result;
 }

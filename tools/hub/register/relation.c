@@ -221,6 +221,8 @@ static void diff_group(const struct group *g, struct sp_rel_changes *out)
 	}
 	for (size_t i = 0; i < g->wanted_count; i++) {
 		const struct sp_rel_row *row = &g->wanted[i], *was;
+		if (row->to <= g->since)
+			matches++; // of the past: it was checked that it is stored
 		if (row->to <= g->since || matched(g, row, g->stored, g->stored_count))
 			continue;
 		come++;
