@@ -148,7 +148,15 @@ static void a_running_day_never_takes_a_number_back(void **state)
 #define MONDAY  INT64_C(20780) // 2026-11-23
 #define HOUR_MS INT64_C(3600000)
 
-static struct sp_timetable timetable;
+static struct sp_schedule_week used;
+
+static const struct sp_schedule *week(const char *text)
+{
+	struct sp_timetable timetable;
+	assert_int_equal(sp_timetable_parse(&timetable, text), 0);
+	sp_schedule_of_week(&used, &timetable);
+	return &used.schedule;
+}
 
 static struct sp_segment at(int64_t on, double from_hour, double to_hour, enum sp_line_state state)
 {
@@ -159,32 +167,31 @@ static struct sp_segment at(int64_t on, double from_hour, double to_hour, enum s
 static void school_time_alone_counts(void **state)
 {
 	(void)state;
-	assert_int_equal(sp_timetable_parse(&timetable, "mon-fri 07:00-11:00, 13:30-16:30"), 0);
+	const struct sp_schedule *schedule = week("mon-fri 07:00-11:00, 13:30-16:30");
 	const struct sp_segment segments[] = {
 	    at(MONDAY, 0, 8, SP_LINE_UP), at(MONDAY, 8, 9, SP_LINE_DOWN), at(MONDAY, 9, 10, SP_LINE_DEGRADED),
 	    at(MONDAY, 10, 13, SP_LINE_UNKNOWN), at(MONDAY, 13, 24, SP_LINE_UP)};
 	struct sp_uptime up =
-	    sp_uptime_of(segments, 5, &timetable, sp_local_day_ms(MONDAY), sp_local_day_ms(MONDAY + 1));
+	    sp_uptime_of(segments, 5, schedule, sp_local_day_ms(MONDAY), sp_local_day_ms(MONDAY + 1));
 	assert_int_equal(up.scheduled_ms, 7 * HOUR_MS);
 	assert_int_equal(up.up_ms, 5 * HOUR_MS); // 7-8, 9-10, 13:30-16:30
 	assert_int_equal(up.down_ms, HOUR_MS);
 	assert_int_equal(up.unknown_ms, HOUR_MS);
-	up = sp_uptime_of(segments, 5, &timetable, sp_local_day_ms(MONDAY - 1), sp_local_day_ms(MONDAY));
+	up = sp_uptime_of(segments, 5, schedule, sp_local_day_ms(MONDAY - 1), sp_local_day_ms(MONDAY));
 	assert_int_equal(up.scheduled_ms, 0);
 	// What nobody tells of is not known.
-	up =
-	    sp_uptime_of(NULL, 0, &timetable, sp_local_day_ms(MONDAY), sp_local_day_ms(MONDAY) + 8 * HOUR_MS);
+	up = sp_uptime_of(NULL, 0, schedule, sp_local_day_ms(MONDAY), sp_local_day_ms(MONDAY) + 8 * HOUR_MS);
 	assert_int_equal(up.unknown_ms, HOUR_MS);
 }
 
 static void the_first_bell_of_a_day(void **state)
 {
 	(void)state;
-	assert_int_equal(sp_timetable_parse(&timetable, "t2-t6 13h30-16h30, 7h00-11h00; t7 8h00-9h00"), 0);
-	assert_int_equal(sp_timetable_begin(&timetable, MONDAY), 420);
-	assert_int_equal(sp_timetable_begin(&timetable, MONDAY + 5), 480);
-	assert_int_equal(sp_timetable_begin(&timetable, MONDAY + 6), -1);
-	assert_int_equal(sp_timetable_begin(&timetable, MONDAY - 7 * 5000), 420);
+	const struct sp_schedule *schedule = week("t2-t6 13h30-16h30, 7h00-11h00; t7 8h00-9h00");
+	assert_int_equal(sp_schedule_begin(schedule, MONDAY), 420);
+	assert_int_equal(sp_schedule_begin(schedule, MONDAY + 5), 480);
+	assert_int_equal(sp_schedule_begin(schedule, MONDAY + 6), -1);
+	assert_int_equal(sp_schedule_begin(schedule, MONDAY - 7 * 5000), 420);
 }
 
 /// Ten school days: so many on which the kiosk was up, and down; of the others nobody knows.
@@ -195,7 +202,7 @@ static struct sp_automation_view automated(int up_days, int down_days, int64_t k
 	struct sp_automation_view view = {.kiosks = kiosks};
 	struct sp_automation *automation = sp_automation_new(MONDAY, 14);
 	int64_t now_ms = sp_local_day_ms(MONDAY + 14);
-	assert_int_equal(sp_timetable_parse(&timetable, "mon-fri 07:00-11:00"), 0);
+	const struct sp_schedule *schedule = week("mon-fri 07:00-11:00");
 	for (int64_t i = 0, n = 0; i < 14; i++) {
 		if (i % 7 > 4)
 			continue;
@@ -205,9 +212,9 @@ static struct sp_automation_view automated(int up_days, int down_days, int64_t k
 		n++;
 		segments[count++] = at(MONDAY + i, 0, 24, state);
 	}
-	sp_automation_timetable(automation, &timetable, now_ms);
+	sp_automation_schedule(automation, schedule, now_ms);
 	if (kiosks)
-		sp_automation_kiosk(automation, segments, count, &timetable, now_ms);
+		sp_automation_kiosk(automation, segments, count, schedule, now_ms);
 	sp_automation_judge(automation, &view);
 	sp_automation_free(automation);
 	return view;

@@ -14,24 +14,29 @@
 #define SUNDAY_MS   (SATURDAY_MS + 24 * HOUR_MS)
 #define MONDAY_MS   (SATURDAY_MS + 48 * HOUR_MS)
 
-static struct sp_timetable week(const char *text)
+/// Until the next call but three.
+static const struct sp_schedule *week(const char *text)
 {
+	static struct sp_schedule_week weeks[4];
+	static unsigned at;
 	struct sp_timetable timetable;
 	assert_int_equal(sp_timetable_parse(&timetable, text), 0);
-	return timetable;
+	struct sp_schedule_week *kept = &weeks[at++ % 4];
+	sp_schedule_of_week(kept, &timetable);
+	return &kept->schedule;
 }
 
 static bool in_use(const char *text, int64_t t_ms)
 {
-	struct sp_timetable timetable = week(text);
-	return sp_timetable_touches(&timetable, t_ms, t_ms, 0);
+	const struct sp_schedule *timetable = week(text);
+	return sp_schedule_touches(timetable, t_ms, t_ms, 0);
 }
 
 static void timetables_are_read(void **state)
 {
 	(void)state;
 	static const char school[] = "mon-fri 07:00-17:00; sat 07:00-11:30";
-	assert_int_equal(week(school).count, 6);
+	assert_int_equal(week(school)->use_count, 1);
 	assert_false(in_use(school, SATURDAY_MS + 7 * HOUR_MS - 1));
 	assert_true(in_use(school, SATURDAY_MS + 7 * HOUR_MS));
 	assert_true(in_use(school, SATURDAY_MS + 11 * HOUR_MS));
@@ -44,7 +49,7 @@ static void timetables_are_read(void **state)
 	assert_true(in_use("T2-T6 7h00-11h30, 13h30-17h00; T7,CN 8:00-9:00", SUNDAY_MS + 8 * HOUR_MS));
 	assert_false(in_use("T2-T6 7h00-11h30, 13h30-17h00", MONDAY_MS + 12 * HOUR_MS));
 	assert_true(in_use("  MON-SUN 00:00-24:00 ; ", SUNDAY_MS));
-	assert_int_equal(week("").count, 0);
+	assert_false(sp_schedule_known(week(""), NOW_MS));
 	assert_false(in_use("", NOW_MS));
 }
 
@@ -86,17 +91,17 @@ static void what_is_no_timetable_is_refused(void **state)
 static void a_long_time_touches_what_lies_within(void **state)
 {
 	(void)state;
-	struct sp_timetable timetable = week("mon-fri 07:00-17:00");
-	assert_false(sp_timetable_touches(&timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 6 * HOUR_MS, 0));
-	assert_true(sp_timetable_touches(&timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 8 * HOUR_MS, 0));
-	assert_false(sp_timetable_touches(&timetable, FRIDAY_MS + 17 * HOUR_MS,
-					  MONDAY_MS + 7 * HOUR_MS + 9 * MINUTE_MS, 10 * MINUTE_MS));
+	const struct sp_schedule *timetable = week("mon-fri 07:00-17:00");
+	assert_false(sp_schedule_touches(timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 6 * HOUR_MS, 0));
+	assert_true(sp_schedule_touches(timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 8 * HOUR_MS, 0));
+	assert_false(sp_schedule_touches(timetable, FRIDAY_MS + 17 * HOUR_MS,
+					 MONDAY_MS + 7 * HOUR_MS + 9 * MINUTE_MS, 10 * MINUTE_MS));
 	assert_true(
-	    sp_timetable_touches(&timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 30 * 24 * HOUR_MS, 0));
-	assert_true(sp_timetable_touches(&timetable, 0, INT64_MAX / 2, 0));
+	    sp_schedule_touches(timetable, FRIDAY_MS + 17 * HOUR_MS, MONDAY_MS + 30 * 24 * HOUR_MS, 0));
+	assert_true(sp_schedule_touches(timetable, 0, INT64_MAX / 2, 0));
 	// A stretch shorter than its grace is none.
 	timetable = week("mon 07:00-07:15");
-	assert_false(sp_timetable_touches(&timetable, 0, INT64_MAX / 2, 10 * MINUTE_MS));
+	assert_false(sp_schedule_touches(timetable, 0, INT64_MAX / 2, 10 * MINUTE_MS));
 }
 
 // ---- since when -----------------------------------------------------------------------------------------
@@ -150,9 +155,9 @@ static void the_start_is_narrowed_by_all_that_was_heard(void **state)
 
 static bool off(int64_t from_ms, int64_t to_ms)
 {
-	struct sp_timetable timetable = week("mon-fri 07:00-17:00; sat 07:00-11:30");
+	const struct sp_schedule *timetable = week("mon-fri 07:00-17:00; sat 07:00-11:30");
 	struct sp_silence_start start = {from_ms, to_ms};
-	return sp_silence_switched_off(&start, &timetable);
+	return sp_silence_switched_off(&start, timetable);
 }
 
 static void power_lost_after_school_is_switched_off(void **state)
@@ -167,26 +172,26 @@ static void power_lost_after_school_is_switched_off(void **state)
 	assert_true(off(SUNDAY_MS + 10 * HOUR_MS, SUNDAY_MS + 11 * HOUR_MS));
 	assert_false(off(FRIDAY_MS + 18 * HOUR_MS, MONDAY_MS + 9 * HOUR_MS));
 	assert_false(off(-1, -1));
-	struct sp_timetable none = week("");
+	const struct sp_schedule *none = week("");
 	struct sp_silence_start start = {five + HOUR_MS, five + HOUR_MS};
-	assert_false(sp_silence_switched_off(&start, &none)); // without a timetable nobody knows
-	assert_null(sp_silence_side(&start, &none));
+	assert_false(sp_silence_switched_off(&start, none)); // without a timetable nobody knows
+	assert_null(sp_silence_side(&start, none));
 }
 
 static void while_it_is_away_only_a_presumption(void **state)
 {
 	(void)state;
-	struct sp_timetable timetable = week("mon-fri 07:00-17:00");
+	const struct sp_schedule *timetable = week("mon-fri 07:00-17:00");
 	struct sp_silence_start evening = {FRIDAY_MS + 17 * HOUR_MS, FRIDAY_MS + 17 * HOUR_MS + 90000};
-	assert_string_equal(sp_silence_side(&evening, &timetable), "outside");
-	assert_true(sp_silence_presumed_off(&evening, &timetable, SUNDAY_MS));
-	assert_true(sp_silence_presumed_off(&evening, &timetable, MONDAY_MS + 7 * HOUR_MS + 9 * MINUTE_MS));
+	assert_string_equal(sp_silence_side(&evening, timetable), "outside");
+	assert_true(sp_silence_presumed_off(&evening, timetable, SUNDAY_MS));
+	assert_true(sp_silence_presumed_off(&evening, timetable, MONDAY_MS + 7 * HOUR_MS + 9 * MINUTE_MS));
 	// School has begun, and the board is not there.
-	assert_false(sp_silence_presumed_off(&evening, &timetable, MONDAY_MS + 7 * HOUR_MS + 10 * MINUTE_MS));
-	assert_false(sp_silence_presumed_off(&evening, &timetable, MONDAY_MS + 20 * HOUR_MS));
+	assert_false(sp_silence_presumed_off(&evening, timetable, MONDAY_MS + 7 * HOUR_MS + 10 * MINUTE_MS));
+	assert_false(sp_silence_presumed_off(&evening, timetable, MONDAY_MS + 20 * HOUR_MS));
 	struct sp_silence_start noon = {FRIDAY_MS + 12 * HOUR_MS, FRIDAY_MS + 12 * HOUR_MS};
-	assert_string_equal(sp_silence_side(&noon, &timetable), "inside");
-	assert_false(sp_silence_presumed_off(&noon, &timetable, FRIDAY_MS + 20 * HOUR_MS));
+	assert_string_equal(sp_silence_side(&noon, timetable), "inside");
+	assert_false(sp_silence_presumed_off(&noon, timetable, FRIDAY_MS + 20 * HOUR_MS));
 }
 
 int main(void)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 static struct hub hub;
-static struct sp_config_errors errors;
 
 static int set_up(void **state)
 {
@@ -25,17 +24,23 @@ static int tear_down(void **state)
 }
 
 /// NOW_MS is Saturday, 10:00 at UTC+7. Board board-1, line "main".
-static void register_with(const char *timetable)
+static void register_since(int64_t from_ms, const char *timetable)
 {
 	char text[512];
-	struct sp_register reg;
-	struct sp_store_import import;
+	struct sp_register_set set = {0};
+	struct sp_register_result done;
+	const struct sp_register_options options = {.from_ms = from_ms};
 	snprintf(text, sizeof(text),
 		 "school,school_name,site,line,device,shard,timetable\n1,A,chinh,main,board-1,north,\"%s\"\n",
 		 timetable);
-	assert_int_equal(sp_register_parse(&reg, "r.csv", text, strlen(text), &errors), 0);
-	assert_int_equal(sp_store_import(hub.store, &reg, false, NOW_MS, &import), 0);
-	sp_register_free(&reg);
+	assert_int_equal(sp_register_add(&set, "r.csv", -1, text, strlen(text)), 0);
+	assert_int_equal(sp_store_register(hub.store, &set, &options, NOW_MS, &done), 0);
+	sp_register_set_free(&set);
+}
+
+static void register_with(const char *timetable)
+{
+	register_since(-1, timetable);
 }
 
 /// One envelope of facts in `boot`, whose monotonic clock was 0 at `zero_ms`; `at_ms` is the time of its only
@@ -253,11 +258,14 @@ static void power_lost_after_school_is_no_outage(void **state)
 	assert_string_equal(seen.cause, "switched_off");
 	assert_int_equal(outages().count, 0);
 	assert_string_equal(day(EVENING - 1000, EVENING + 10000), "up 1 none, unknown 11 switched_off");
-	// Another timetable, and it is one: nothing was decided for ever.
+	// Another timetable holds from now on: what was is not judged by it.
 	register_with("mon-fri 07:00-21:00");
+	assert_string_equal(silences().cause, "switched_off");
+	// Unless it is said since when: then it is one, since nothing was decided for ever.
+	register_since(EVENING - 24 * HOUR_MS, "mon-fri 07:00-21:00");
 	assert_string_equal(silences().cause, "power");
 	assert_int_equal(outages().count, 1);
-	register_with("");
+	register_since(EVENING - 24 * HOUR_MS, "");
 	assert_int_equal(outages().count, 1);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Kiosks against the timetable.
+// Kiosks against school time.
 #include "tools/hub/figures/automation.h"
 
 #include <stdlib.h>
@@ -37,13 +37,14 @@ static void add(struct sp_uptime *out, enum sp_line_state state, int64_t ms)
 }
 
 struct sp_uptime sp_uptime_of(const struct sp_segment *segments, size_t count,
-			      const struct sp_timetable *timetable, int64_t from_ms, int64_t to_ms)
+			      const struct sp_schedule *schedule, int64_t from_ms, int64_t to_ms)
 {
 	struct sp_uptime out = {0};
-	int64_t from, to, at = from_ms;
-	while (at < to_ms && sp_timetable_next(timetable, at, &from, &to) && from < to_ms) {
-		from = from > at ? from : at;
-		to = to < to_ms ? to : to_ms;
+	struct sp_stretch next;
+	int64_t at = from_ms;
+	while (at < to_ms && sp_schedule_next(schedule, at, to_ms, &next)) {
+		int64_t from = next.from_ms > at ? next.from_ms : at;
+		int64_t to = next.to_ms < to_ms ? next.to_ms : to_ms;
 		out.scheduled_ms += to - from;
 		for (size_t i = 0; i < count && segments[i].from_ms < to; i++)
 			add(&out, segments[i].state,
@@ -72,26 +73,26 @@ void sp_automation_free(struct sp_automation *automation)
 	free(automation);
 }
 
-void sp_automation_timetable(struct sp_automation *automation, const struct sp_timetable *timetable,
-			     int64_t now_ms)
+void sp_automation_schedule(struct sp_automation *automation, const struct sp_schedule *schedule,
+			    int64_t now_ms)
 {
 	for (int64_t i = 0; i < automation->days; i++) {
 		int64_t day = automation->from_day + i;
-		int begin = sp_timetable_begin(timetable, day);
+		int begin = sp_schedule_begin(schedule, day);
 		if (begin >= 0 && sp_local_day_ms(day) + begin * INT64_C(60000) < now_ms)
 			automation->list[i].school_day = true;
 	}
 }
 
 void sp_automation_kiosk(struct sp_automation *automation, const struct sp_segment *segments, size_t count,
-			 const struct sp_timetable *timetable, int64_t now_ms)
+			 const struct sp_schedule *schedule, int64_t now_ms)
 {
 	size_t first = 0;
 	for (int64_t i = 0; i < automation->days; i++) {
 		int64_t from_ms = sp_local_day_ms(automation->from_day + i), to_ms = from_ms + SP_DAY_MS;
 		while (first < count && segments[first].to_ms <= from_ms)
 			first++;
-		struct sp_uptime up = sp_uptime_of(segments + first, count - first, timetable, from_ms,
+		struct sp_uptime up = sp_uptime_of(segments + first, count - first, schedule, from_ms,
 						   to_ms < now_ms ? to_ms : now_ms);
 		if (up.scheduled_ms <= 0)
 			continue;

@@ -11,7 +11,7 @@
 #include "tools/hub/facts/fact_attendance.h"
 #include "tools/hub/time/local_time.h"
 #include "tools/hub/store/store_priv.h"
-#include "tools/hub/time/timetable.h"
+#include "tools/hub/register/schedule.h"
 
 enum {
 	WINDOW_MINUTES = 120, ///< around the beginning of lessons: counts do not tell who came first when
@@ -22,25 +22,24 @@ struct reading {
 	struct sp_store *store;
 	const struct sp_attendance_filter *filter;
 	char school[65];
-	struct sp_timetable timetables[16]; ///< of its sites
-	size_t timetable_count;
+	const struct sp_schedule *schedules[16]; ///< of its sites
+	size_t schedule_count;
 	int64_t boards[BOARDS_MAX]; ///< on the day that is being read
 	size_t board_count;
 	struct sp_attendance_raw *raw;
 	struct sp_attendance_day *figures;
 };
 
-static int read_timetables(struct reading *r)
+static int read_schedules(struct reading *r)
 {
 	struct sp_rows *rows = SQL_QUERY(
-	    r->store->db, "SELECT DISTINCT timetable FROM register WHERE school = ? AND timetable <> ''",
-	    T(r->school));
+	    r->store->db, "SELECT DISTINCT site FROM register WHERE school = ? ORDER BY 1", T(r->school));
 	int result;
-	r->timetable_count = 0;
+	r->schedule_count = 0;
 	while ((result = sp_rows_next(r->store->db, rows)) == 1) {
-		if (r->timetable_count < SP_COUNT(r->timetables) &&
-		    sp_timetable_parse(&r->timetables[r->timetable_count], sp_row_text(rows, 0)) == 0)
-			r->timetable_count++;
+		if (r->schedule_count < SP_COUNT(r->schedules))
+			r->schedules[r->schedule_count++] =
+			    sp_schedule_at(r->store, r->school, sp_row_text(rows, 0));
 	}
 	return result;
 }
@@ -49,8 +48,8 @@ static int read_timetables(struct reading *r)
 static int begin_of(const struct reading *r, int64_t day)
 {
 	int begin = -1;
-	for (size_t i = 0; i < r->timetable_count; i++) {
-		int minute = sp_timetable_begin(&r->timetables[i], day);
+	for (size_t i = 0; i < r->schedule_count; i++) {
+		int minute = sp_schedule_begin(r->schedules[i], day);
 		if (minute >= 0 && (begin < 0 || minute < begin))
 			begin = minute;
 	}
@@ -222,7 +221,7 @@ static int read_day(struct reading *r, int64_t day)
 static int read_school(struct reading *r, const char *area, const char *name,
 		       void (*row)(void *arg, const struct sp_attendance_view *day), void *arg)
 {
-	int result = read_timetables(r);
+	int result = read_schedules(r);
 	for (int64_t day = r->filter->from_day; result == 0 && day < r->filter->to_day; day++) {
 		result = read_day(r, day);
 		if (result == 0 && r->raw->basis != SP_ATTENDANCE_NOTHING)

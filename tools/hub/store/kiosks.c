@@ -142,21 +142,25 @@ static int gap_of(struct kiosks *k, const struct sp_line_view *line, int64_t dev
 }
 
 static int read_gaps(struct kiosks *k, const struct sp_line_view *line, const struct sp_watch *watch,
-		     const struct sp_segment *segments, size_t count, const struct sp_timetable *timetable,
+		     const struct sp_segment *segments, size_t count, const struct sp_schedule *schedule,
 		     int64_t since_ms, struct gaps *out)
 {
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct sp_segment *segment = &segments[i];
-		int64_t at = segment->from_ms > since_ms ? segment->from_ms : since_ms, from, to;
+		int64_t at = segment->from_ms > since_ms ? segment->from_ms : since_ms;
+		struct sp_stretch next;
 		if (segment->state == SP_LINE_UP || segment->state == SP_LINE_DEGRADED)
 			continue;
-		if (timetable->count == 0)
+		if (!sp_schedule_known(schedule, at)) {
 			result = gap_of(k, line, watch->device, segment, at, segment->to_ms, out);
-		while (result == 0 && at < segment->to_ms && sp_timetable_next(timetable, at, &from, &to) &&
-		       from < segment->to_ms) {
-			result = gap_of(k, line, watch->device, segment, from > at ? from : at, to, out);
-			at = to;
+			at = segment->to_ms;
+		}
+		while (result == 0 && at < segment->to_ms &&
+		       sp_schedule_next(schedule, at, segment->to_ms, &next)) {
+			result = gap_of(k, line, watch->device, segment,
+					next.from_ms > at ? next.from_ms : at, next.to_ms, out);
+			at = next.to_ms;
 		}
 	}
 	for (size_t i = 0; i < out->count; i++)
@@ -197,17 +201,17 @@ static void show_reasons(struct sp_segment *segments, size_t count)
 }
 
 static int tell(struct kiosks *k, const struct sp_line_view *line, struct sp_watch *watch, int64_t kiosk,
-		int64_t first_ms, const struct sp_timetable *timetable, struct sp_kiosk_view *view)
+		int64_t first_ms, const struct sp_schedule *schedule, struct sp_kiosk_view *view)
 {
 	struct gaps gaps = {0};
 	size_t count;
 	struct sp_segment *segments = sp_watch_segments(watch, &count);
 	int64_t since_ms = first_ms > watch->from_ms ? first_ms : watch->from_ms;
-	struct sp_uptime up = sp_uptime_of(segments, count, timetable, since_ms, watch->to_ms);
+	struct sp_uptime up = sp_uptime_of(segments, count, schedule, since_ms, watch->to_ms);
 	int result = read_totals(k->store, kiosk, watch, view);
 	if (result == 0)
-		result = read_gaps(k, line, watch, segments, count, timetable, since_ms, &gaps);
-	sp_automation_kiosk(k->automation, segments, count, timetable, k->store->now_ms);
+		result = read_gaps(k, line, watch, segments, count, schedule, since_ms, &gaps);
+	sp_automation_kiosk(k->automation, segments, count, schedule, k->store->now_ms);
 	show_reasons(segments, count);
 	view->scheduled_ms = up.scheduled_ms;
 	view->up_ms = up.up_ms;
@@ -272,7 +276,7 @@ static int gone(struct sp_store *store, int64_t device, const char *name, int64_
 
 /// Every kiosk of one board.
 static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view *line,
-		    const struct sp_timetable *timetable)
+		    const struct sp_schedule *schedule)
 {
 	struct sp_store *store = k->store;
 	struct sp_rows *rows = SQL_QUERY(
@@ -306,7 +310,7 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 			result = sp_watch_read(store, &watch, line);
 		if (result == 0)
 			result = tell(k, line, &watch, sp_row_int(rows, 0, 0), sp_row_int(rows, 2, 0),
-				      timetable, &view);
+				      schedule, &view);
 		sp_watch_free(&watch);
 		if (result < 0) {
 			sp_rows_leave(rows);
@@ -334,13 +338,12 @@ static int of_school(struct kiosks *k, const char *school)
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_line_view line;
-		struct sp_timetable timetable;
 		int64_t device = sp_row_int(rows, SP_LINE_COLUMN_DEVICE, 0);
 		sp_line_view(store, rows, &line);
-		(void)!sp_timetable_parse(&timetable, sp_row_text(rows, SP_LINE_COLUMN_TIMETABLE));
-		sp_automation_timetable(k->automation, &timetable, store->now_ms);
+		const struct sp_schedule *schedule = sp_schedule_at(store, line.school, line.site);
+		sp_automation_schedule(k->automation, schedule, store->now_ms);
 		if (device)
-			result = of_board(k, device, &line, &timetable);
+			result = of_board(k, device, &line, schedule);
 		if (result < 0) {
 			sp_rows_leave(rows);
 			return result;

@@ -79,14 +79,17 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 
 /// The columns that view() reads. An outage that was open at the last sign of life: the session may have
 /// ended by it.
+#define PLACE(column)                                                                                   \
+	"(SELECT p." column " FROM placement p WHERE p.device = d.name AND"                             \
+	" p.from_ms <= coalesce(s.last_ms, s.end_ms, 0) AND p.to_ms > coalesce(s.last_ms, s.end_ms, 0)" \
+	" ORDER BY p.board_line LIMIT 1)"
 #define COLUMNS                                                                                             \
 	"s.reason, s.evidence, s.last_ms, s.last_err_ms, s.width_ms, b.heard_ms, b.lost_ms, s.end_ms,"      \
 	" s.end_err_ms, EXISTS(SELECT 1 FROM outage o WHERE o.device = s.device AND o.start_ms < s.last_ms" \
 	" AND coalesce(o.end_ms, s.last_ms) >= s.last_ms), d.name,"                                         \
-	" (SELECT r.school FROM register r WHERE r.device = d.name LIMIT 1),"                               \
-	" (SELECT r.site FROM register r WHERE r.device = d.name LIMIT 1),"                                 \
-	" (SELECT r.timetable FROM register r WHERE r.device = d.name LIMIT 1), s.device"                   \
-	" FROM silence s JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
+	" " PLACE("school") ", " PLACE(                                                                     \
+	    "site") ", s.device"                                                                            \
+		    " FROM silence s JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
 
 static void blame(const char *reason, bool switched_off, struct sp_silence_view *out)
 {
@@ -107,7 +110,7 @@ static void blame(const char *reason, bool switched_off, struct sp_silence_view 
 	}
 }
 
-static void view(const struct sp_rows *rows, struct sp_silence_view *out)
+static void view(struct sp_store *store, const struct sp_rows *rows, struct sp_silence_view *out)
 {
 	const struct sp_silence_evidence evidence = {.last_ms = sp_row_int(rows, 2, -1),
 						     .last_err_ms = sp_row_int(rows, 3, -1),
@@ -117,7 +120,6 @@ static void view(const struct sp_rows *rows, struct sp_silence_view *out)
 						     .end_ms = sp_row_int(rows, 7, -1),
 						     .line_was_down = sp_row_int(rows, 9, 0) != 0};
 	struct sp_silence_start start = sp_silence_start(&evidence);
-	struct sp_timetable timetable;
 	*out = (struct sp_silence_view){.reason = sp_row_text(rows, 0),
 					.evidence = sp_row_text(rows, 1),
 					.device = sp_row_text(rows, 10),
@@ -128,9 +130,9 @@ static void view(const struct sp_rows *rows, struct sp_silence_view *out)
 					.start_to_ms = start.to_ms,
 					.end_ms = evidence.end_ms,
 					.end_err_ms = sp_row_int(rows, 8, -1)};
-	(void)!sp_timetable_parse(&timetable, sp_row_text(rows, 13)); // checked before the register took it
+	const struct sp_schedule *schedule = sp_schedule_at(store, out->school, out->site);
 	bool power = strcmp(out->reason, "power") == 0;
-	blame(out->reason, power && sp_silence_switched_off(&start, &timetable), out);
+	blame(out->reason, power && sp_silence_switched_off(&start, schedule), out);
 }
 
 int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms, struct sp_silence_view *out)
@@ -142,7 +144,7 @@ int sp_silence_at(struct sp_store *store, int64_t device, int64_t start_ms, stru
 	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	view(rows, out);
+	view(store, rows, out);
 	sp_rows_leave(rows); // what is read from here on are numbers and constant words
 	return out->last_ms >= 0 && out->last_ms - MATCH_MS <= start_ms;
 }
@@ -158,7 +160,7 @@ int sp_silences_between(struct sp_store *store, int64_t device, int64_t from_ms,
 	    I(device), I(from_ms), I(to_ms));
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		view(rows, &silence);
+		view(store, rows, &silence);
 		if (silence.start_from_ms >= 0)
 			row(arg, &silence);
 	}
@@ -176,8 +178,8 @@ int sp_silences_ended(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 	    I(from_ms), I(to_ms));
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		view(rows, &silence);
-		row(arg, sp_row_int(rows, 14, 0), &silence);
+		view(store, rows, &silence);
+		row(arg, sp_row_int(rows, 13, 0), &silence);
 	}
 	return result;
 }
@@ -193,7 +195,7 @@ int sp_store_silences(struct sp_store *store, const char *device, int64_t limit,
 	    T(device), I(limit));
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		view(rows, &silence);
+		view(store, rows, &silence);
 		row(arg, &silence);
 	}
 	return result;

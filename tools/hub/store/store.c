@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store: opening, transactions, and what ingest says of itself.
 #include "tools/hub/store/hot.h"
+#include "tools/hub/register/calendar.h"
 #include "tools/hub/store/store_priv.h"
 
 #include <fcntl.h>
@@ -99,6 +100,7 @@ void sp_store_close(struct sp_store *store)
 		return;
 	sp_hot_free(store);
 	sp_db_close(store->db);
+	sp_calendar_free(store->calendar);
 	free(store->streams.ids);
 	free(store->devices.ids);
 	free(store);
@@ -118,6 +120,7 @@ int sp_store_begin(struct sp_store *store, int64_t now_ms)
 	store->now_ms = now_ms;
 	store->ack_number_saved = store->ack_number;
 	store->register_rev_saved = store->register_rev;
+	store->calendar_checked = false;
 	forget_touched(store);
 	sp_hot_begin(store);
 	return sp_db_begin(store->db);
@@ -150,6 +153,7 @@ void sp_store_rollback(struct sp_store *store)
 int sp_store_read_begin(struct sp_store *store, int64_t now_ms)
 {
 	store->now_ms = now_ms;
+	store->calendar_checked = false;
 	return sp_db_read_begin(store->db);
 }
 

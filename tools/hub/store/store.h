@@ -57,7 +57,11 @@ struct sp_register_result {
 int sp_store_register(struct sp_store *store, struct sp_register_set *set,
 		      const struct sp_register_options *options, int64_t now_ms,
 		      struct sp_register_result *out) SP_MUST_CHECK;
-/// The same of one small register. All or nothing; with `dry` nothing. What is not in `reg` leaves the
+struct sp_calendar;
+/// The schedules of all sites with their history (register/calendar.h), for 41,000 sites a few tens of MB.
+/// The store's, valid within this transaction: it is kept until an import changes the register.
+int sp_store_calendar(struct sp_store *store, const struct sp_calendar **out) SP_MUST_CHECK;
+/// An import of one small register. All or nothing; with `dry` nothing. What is not in `reg` leaves the
 /// register; its data stay. What changed holds from `now_ms` on.
 int sp_store_import(struct sp_store *store, const struct sp_register *reg, bool dry, int64_t now_ms,
 		    struct sp_store_import *out) SP_MUST_CHECK;

@@ -43,7 +43,15 @@ struct sp_store {
 	bool correlate_old;                   ///< next it is the turn of what is long past
 	struct sp_hot *hot;                   ///< the short way (hot.h); NULL: not used yet
 	bool no_hot;                          ///< never to be used
+	struct sp_calendar *calendar;         ///< of that revision of the register; NULL: not read yet
+	int64_t calendar_rev;
+	bool calendar_checked; ///< in this transaction
 };
+
+// ---- when sites are in use (register_calendar.c) ---------------------------------------
+
+/// A site's schedule, an empty one where there is none; valid within this transaction.
+const struct sp_schedule *sp_schedule_at(struct sp_store *store, const char *school, const char *site);
 
 // ---- what a transaction touched (touched.c) --------------------------------------------
 
@@ -352,7 +360,7 @@ enum {
 /// Lines of the register, and those heard of no registered line.
 struct sp_rows *sp_lines_registered(struct sp_store *store);
 struct sp_rows *sp_lines_heard(struct sp_store *store);
-void sp_line_view(const struct sp_store *store, const struct sp_rows *rows, struct sp_line_view *out);
+void sp_line_view(struct sp_store *store, const struct sp_rows *rows, struct sp_line_view *out);
 /// Said to be online, but not heard for too long: it may have died while the broker could not tell.
 /// -1: never heard.
 bool sp_is_silent(const struct sp_store *store, int64_t last_heard_ms, int64_t now_ms);

@@ -27,10 +27,10 @@ static void silence(struct sp_line_view *view)
 }
 
 /// It did not say that it stops: was it the hour to be switched off?
-static void absence(const struct sp_store *store, const struct sp_rows *rows, int64_t presence,
+static void absence(struct sp_store *store, const struct sp_rows *rows, int64_t presence,
 		    struct sp_line_view *view)
 {
-	struct sp_timetable timetable;
+	const struct sp_schedule *schedule = sp_schedule_at(store, view->school, view->site);
 	struct sp_silence_start lost = {view->last_heard_ms, view->last_heard_ms + store->silence_ms};
 	if (presence == SP_PRESENCE_LOST)
 		lost.to_ms = sp_row_int(rows, SP_LINE_COLUMN_PRESENCE_MS, lost.to_ms);
@@ -39,16 +39,14 @@ static void absence(const struct sp_store *store, const struct sp_rows *rows, in
 	if (lost.to_ms < lost.from_ms)
 		lost.to_ms = lost.from_ms;
 	view->lost_ms = lost.to_ms;
-	// It was checked before it came into the register.
-	(void)!sp_timetable_parse(&timetable, sp_row_text(rows, SP_LINE_COLUMN_TIMETABLE));
-	view->timetable = sp_silence_side(&lost, &timetable);
-	if (!sp_silence_presumed_off(&lost, &timetable, store->now_ms))
+	view->timetable = sp_silence_side(&lost, schedule);
+	if (!sp_silence_presumed_off(&lost, schedule, store->now_ms))
 		return;
 	view->cause = "switched_off";
 	view->whose = "school";
 }
 
-void sp_line_view(const struct sp_store *store, const struct sp_rows *rows, struct sp_line_view *out)
+void sp_line_view(struct sp_store *store, const struct sp_rows *rows, struct sp_line_view *out)
 {
 	int64_t presence = sp_row_int(rows, 10, SP_PRESENCE_NEVER), heard_ms = sp_row_int(rows, 11, -1);
 	*out = (struct sp_line_view){.area = sp_row_text(rows, 0),

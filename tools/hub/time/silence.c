@@ -36,22 +36,22 @@ struct sp_silence_start sp_silence_start(const struct sp_silence_evidence *e)
 	return start;
 }
 
-bool sp_silence_switched_off(const struct sp_silence_start *start, const struct sp_timetable *timetable)
+bool sp_silence_switched_off(const struct sp_silence_start *start, const struct sp_schedule *schedule)
 {
-	return timetable->count > 0 && start->from_ms >= 0 &&
-	       !sp_timetable_touches(timetable, start->from_ms, start->to_ms, SP_SILENCE_GRACE_MS);
+	return start->from_ms >= 0 && sp_schedule_known(schedule, start->to_ms) &&
+	       !sp_schedule_touches(schedule, start->from_ms, start->to_ms, SP_SILENCE_GRACE_MS);
 }
 
-const char *sp_silence_side(const struct sp_silence_start *lost, const struct sp_timetable *timetable)
+const char *sp_silence_side(const struct sp_silence_start *lost, const struct sp_schedule *schedule)
 {
-	if (timetable->count == 0 || lost->from_ms < 0)
+	if (lost->from_ms < 0 || !sp_schedule_known(schedule, lost->to_ms))
 		return NULL;
-	return sp_silence_switched_off(lost, timetable) ? "outside" : "inside";
+	return sp_silence_switched_off(lost, schedule) ? "outside" : "inside";
 }
 
-bool sp_silence_presumed_off(const struct sp_silence_start *lost, const struct sp_timetable *timetable,
+bool sp_silence_presumed_off(const struct sp_silence_start *lost, const struct sp_schedule *schedule,
 			     int64_t now_ms)
 {
-	return sp_silence_switched_off(lost, timetable) &&
-	       !sp_timetable_touches(timetable, lost->from_ms, now_ms, SP_SILENCE_GRACE_MS);
+	return sp_silence_switched_off(lost, schedule) &&
+	       !sp_schedule_touches(schedule, lost->from_ms, now_ms, SP_SILENCE_GRACE_MS);
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tools/hub/time/timetable.h"
+#include "tools/hub/register/schedule.h"
 
 enum {
 	/// At either edge of a timetable: who loses power then has been switched off.
@@ -30,12 +30,12 @@ struct sp_silence_start {
 };
 struct sp_silence_start sp_silence_start(const struct sp_silence_evidence *evidence);
 
-/// Power that was lost at a time of the week at which nobody needs it.
-bool sp_silence_switched_off(const struct sp_silence_start *start, const struct sp_timetable *timetable);
+/// Power that was lost at a time at which nobody needs it.
+bool sp_silence_switched_off(const struct sp_silence_start *start, const struct sp_schedule *schedule);
 
-/// A board that is away now: the time at which contact was lost lay "inside" or "outside" of the timetable;
+/// A board that is away now: the time at which contact was lost lay "inside" or "outside" of school time;
 /// NULL without one.
-const char *sp_silence_side(const struct sp_silence_start *lost, const struct sp_timetable *timetable);
-/// It was lost outside, and the timetable has not called for it since.
-bool sp_silence_presumed_off(const struct sp_silence_start *lost, const struct sp_timetable *timetable,
+const char *sp_silence_side(const struct sp_silence_start *lost, const struct sp_schedule *schedule);
+/// It was lost outside, and no school time has called for it since.
+bool sp_silence_presumed_off(const struct sp_silence_start *lost, const struct sp_schedule *schedule,
 			     int64_t now_ms);

@@ -7,17 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tools/hub/time/local_time.h"
-
 enum {
 	DAYS = 7,
 	DAY_MINUTES = 24 * 60,
 	TEXT_MAX = 256,
 };
-#define WEEK_MS   (7 * SP_DAY_MS)
-#define MINUTE_MS INT64_C(60000)
-/// 1970-01-05, a Monday, at UTC.
-#define MONDAY_MS (4 * SP_DAY_MS)
 
 static void skip_space(const char **at)
 {
@@ -128,60 +122,4 @@ int sp_timetable_parse(struct sp_timetable *out, const char *text)
 		return 0;
 	out->count = 0;
 	return -EINVAL;
-}
-
-bool sp_timetable_touches(const struct sp_timetable *timetable, int64_t from_ms, int64_t to_ms,
-			  int64_t grace_ms)
-{
-	int64_t from = from_ms + SP_LOCAL_OFFSET_MS - MONDAY_MS, to = to_ms + SP_LOCAL_OFFSET_MS - MONDAY_MS;
-	for (unsigned i = 0; i < timetable->count; i++) {
-		int64_t begin = timetable->stretches[i].from * MINUTE_MS + grace_ms;
-		int64_t end = timetable->stretches[i].to * MINUTE_MS - grace_ms;
-		if (begin >= end)
-			continue;
-		// The first of its weekly returns that ends after `from`.
-		int64_t weeks = (from - end) / WEEK_MS;
-		while (end + weeks * WEEK_MS <= from)
-			weeks++;
-		while (end + (weeks - 1) * WEEK_MS > from)
-			weeks--;
-		if (begin + weeks * WEEK_MS <= to)
-			return true;
-	}
-	return false;
-}
-
-int sp_timetable_begin(const struct sp_timetable *timetable, int64_t day)
-{
-	// 1970-01-01 was a Thursday.
-	int64_t weekday = ((day + 3) % DAYS + DAYS) % DAYS;
-	int begin = -1;
-	for (unsigned i = 0; i < timetable->count; i++) {
-		int minute = timetable->stretches[i].from - (int)weekday * DAY_MINUTES;
-		if (minute >= 0 && minute < DAY_MINUTES && (begin < 0 || minute < begin))
-			begin = minute;
-	}
-	return begin;
-}
-
-bool sp_timetable_next(const struct sp_timetable *timetable, int64_t at_ms, int64_t *from_ms, int64_t *to_ms)
-{
-	int64_t at = at_ms + SP_LOCAL_OFFSET_MS - MONDAY_MS;
-	bool found = false;
-	for (unsigned i = 0; i < timetable->count; i++) {
-		int64_t begin = timetable->stretches[i].from * MINUTE_MS;
-		int64_t end = timetable->stretches[i].to * MINUTE_MS;
-		int64_t weeks = (at - end) / WEEK_MS;
-		while (end + weeks * WEEK_MS <= at)
-			weeks++;
-		while (end + (weeks - 1) * WEEK_MS > at)
-			weeks--;
-		int64_t from = begin + weeks * WEEK_MS - SP_LOCAL_OFFSET_MS + MONDAY_MS;
-		if (found && from >= *from_ms)
-			continue;
-		*from_ms = from;
-		*to_ms = end + weeks * WEEK_MS - SP_LOCAL_OFFSET_MS + MONDAY_MS;
-		found = true;
-	}
-	return found;
 }

@@ -22,11 +22,3 @@ struct sp_timetable {
 
 /// "" is none. -EINVAL when the text is no timetable.
 int sp_timetable_parse(struct sp_timetable *out, const char *text) SP_MUST_CHECK;
-/// When lessons begin on that day (since 1970-01-01), in minutes from midnight; -1: there are none.
-int sp_timetable_begin(const struct sp_timetable *timetable, int64_t day);
-/// The first stretch that ends after `at_ms`; false without any.
-bool sp_timetable_next(const struct sp_timetable *timetable, int64_t at_ms, int64_t *from_ms, int64_t *to_ms);
-/// Is any moment of from_ms…to_ms (both included) within it? Each stretch counts without `grace_ms` at either
-/// end: bells and main switches do not agree to the minute.
-bool sp_timetable_touches(const struct sp_timetable *timetable, int64_t from_ms, int64_t to_ms,
-			  int64_t grace_ms);
