@@ -139,31 +139,34 @@ static bool told(const struct sp_inc_scene *scene, size_t count, int64_t device,
 	return false;
 }
 
-/// Absences that the timetable explains are of the main switch; it may have been turned meanwhile.
-static bool switched_off(const char *text, int64_t heard_ms, int64_t lost_ms)
+/// Absences that the schedule of its site explains are of the main switch; it may have been turned meanwhile.
+static bool switched_off(struct sp_store *store, const char *school, const char *site, int64_t heard_ms,
+			 int64_t lost_ms)
 {
-	struct sp_timetable timetable;
 	const struct sp_silence_start start = {heard_ms, lost_ms};
-	(void)!sp_timetable_parse(&timetable, text); // checked before the register took it
-	return sp_silence_switched_off(&start, &timetable);
+	return sp_silence_switched_off(&start, sp_schedule_at(store, school, site));
 }
+
+#define PLACE(column)                                                                     \
+	"(SELECT p." column " FROM placement p WHERE p.device = d.name AND p.from_ms <= " \
+	"a.lost_ms AND p.to_ms > a.lost_ms ORDER BY p.board_line LIMIT 1)"
 
 static int read_absences(struct sp_store *store, struct sp_inc_scene *scene, int64_t from_ms, int64_t to_ms)
 {
 	size_t count = scene->scene.loss_count;
-	struct sp_rows *rows = SQL_QUERY(
-	    store->db,
-	    "SELECT a.device, a.heard_ms, a.lost_ms, a.back_ms, (SELECT r.timetable FROM register r WHERE"
-	    " r.device = d.name LIMIT 1) FROM absence a JOIN device d ON d.id = a.device WHERE a.lost_ms >= ?"
-	    " AND a.lost_ms < ? ORDER BY a.device, a.lost_ms",
-	    I(from_ms - scene->scene.rules->longest_ms), I(to_ms + TOLD_MS));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT a.device, a.heard_ms, a.lost_ms, a.back_ms, " PLACE("school") ", " PLACE(
+			  "site") " FROM absence a JOIN device d ON d.id = a.device WHERE a.lost_ms >= ?"
+				  " AND a.lost_ms < ? ORDER BY a.device, a.lost_ms",
+		      I(from_ms - scene->scene.rules->longest_ms), I(to_ms + TOLD_MS));
 	if (count > 1)
 		qsort(scene->losses, count, sizeof(*scene->losses), by_line);
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		int64_t device = sp_row_int(rows, 0, 0), heard_ms = sp_row_int(rows, 1, 0);
 		int64_t lost_ms = sp_row_int(rows, 2, 0), back_ms = sp_row_int(rows, 3, INT64_MAX);
-		bool off = switched_off(sp_row_text(rows, 4), heard_ms, lost_ms);
+		bool off = switched_off(store, sp_row_text(rows, 4), sp_row_text(rows, 5), heard_ms, lost_ms);
 		if (!told(scene, count, device, lost_ms, back_ms))
 			add_all(scene, device, NULL, off ? SP_LOSS_OTHER : SP_LOSS_UNTOLD, heard_ms, lost_ms,
 				back_ms);
