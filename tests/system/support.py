@@ -18,7 +18,7 @@ PATIENCE = 60
 
 
 def program(name):
-    for directory in ("agent", "agent/cli", "tools/hub", "tools/anchor"):
+    for directory in ("agent", "agent/cli", "tools/hub", "tools/anchor", "tools/fleet"):
         path = BUILD / directory / name
         if path.is_file():
             return str(path)

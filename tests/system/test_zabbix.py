@@ -3,7 +3,10 @@
 """The template for Zabbix with Debian's zabbix-server: it is imported, finds the lines, gets their values, raises its
 alert when a line goes down, and takes it back. Runs with SP_ZABBIX=1 (tools/test --zabbix): it takes a minute."""
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -21,14 +24,18 @@ school,school_name,area,site,line,provider,contract,down_mbps,up_mbps,device,sha
 """
 
 
-@pytest.fixture
-def watch(run_dir):
+@pytest.fixture(scope="module")
+def watch():
     why = zabbix.missing()
     assert not why, why
-    watch = zabbix.Zabbix(run_dir / "zabbix")
-    watch.start()
-    yield watch
-    watch.stop()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="sp-zabbix-"))
+    watch = zabbix.Zabbix(directory / "zabbix")
+    try:
+        watch.start()
+        yield watch
+    finally:
+        watch.stop()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Weather(board.Agent):
@@ -43,15 +50,27 @@ class Weather(board.Agent):
             board.AGENT = text
 
 
+class FleetsHub(board.Hub):
+    """On the shard on which the fleet's own boards speak."""
+
+    def launch(self):
+        text = board.HUB
+        board.HUB = text.replace("shards = test", "shards = default")
+        try:
+            super().launch()
+        finally:
+            board.HUB = text
+
+
 class Host:
     """The hub as Zabbix sees it."""
 
-    def __init__(self, watch, url):
+    def __init__(self, watch, name, url):
         watch.import_template(TEMPLATE)
         self.watch = watch
         template = watch.call("template.get", filter={"host": "SchoolPulse hub"})[0]["templateid"]
         group = watch.call("hostgroup.get", limit=1)[0]["groupid"]
-        self.id = watch.call("host.create", host="hub", groups=[{"groupid": group}],
+        self.id = watch.call("host.create", host=name, groups=[{"groupid": group}],
                              templates=[{"templateid": template}],
                              macros=[{"macro": "{$SCHOOLPULSE.URL}", "value": url},
                                      {"macro": "{$SCHOOLPULSE.INTERVAL}", "value": "1s"}])["hostids"][0]
@@ -86,7 +105,7 @@ def test_a_line_goes_down_and_comes_back(run_dir, broker, watch):
                    check=True, capture_output=True)
     agent = Weather(run_dir, broker.port)
     agent.start()
-    host = Host(watch, f"http://127.0.0.1:{hub.http}")
+    host = Host(watch, "hub", f"http://127.0.0.1:{hub.http}")
 
     # Values of the hub, and lines that were found by themselves.
     host.wait_for("schoolpulse.store.readable", "1")
@@ -116,4 +135,30 @@ def test_a_line_goes_down_and_comes_back(run_dir, broker, watch):
     host.wait_for("schoolpulse.line.state[79000501,chinh,main]", "1")
     support.wait_until(lambda: host.alerts() == [], "the alert to be taken back")
     agent.stop()
+    hub.stop()
+
+
+def test_a_regional_incident_is_one_alert(run_dir, broker, watch):
+    """Nine boards of one provider fall silent together, fifteen of others do not."""
+    register, script = run_dir / "register.csv", run_dir / "fault.script"
+    fleet = support.program("schoolpulse-fleet")
+    subprocess.run([fleet, "--boards", "24", "--write-register", register], check=True, capture_output=True)
+    script.write_text('provider "Nhà mạng A" at +20s for 80s : line down isp_core\n', encoding="utf-8")
+    hub = FleetsHub(run_dir, broker.port)
+    hub.start()
+    subprocess.run([support.program("schoolpulse-hub"), "--config", run_dir / "hub.conf", "import", register],
+                   check=True, capture_output=True)
+    boards = support.Process([fleet, "--register", register, "--script", script, "--broker", f"127.0.0.1:{broker.port}",
+                              "--for", "10min", "--commit", "1s"], run_dir / "fleet.log")
+    host = Host(watch, "province", f"http://127.0.0.1:{hub.http}")
+    host.wait_for("schoolpulse.lines[up]", "24")
+    host.wait_for("schoolpulse.lines[unknown]", "9")
+    alerts = support.wait_until(host.alerts, "the alert", every=0.5)
+    assert alerts == ["Sự cố khu vực (regional incident) provider: Nhà mạng A – 9"]
+    # They are back: nothing is left over.
+    host.wait_for("schoolpulse.lines[up]", "24")
+    support.wait_until(lambda: host.alerts() == [], "the alert to be taken back", every=0.5)
+    names = {event["name"] for event in watch.call("event.get", hostids=host.id, value="1", source="0")}
+    assert names == set(alerts), "others were raised meanwhile"
+    boards.stop()
     hub.stop()
