@@ -123,7 +123,7 @@ def test_prometheus_reads_the_same_as_the_store_holds(stage):
         support.wait_until(counted, f"{stored} events to be counted")
         assert watcher.value('schoolpulse_ingest_publish_to_commit_seconds_count') > 5
         assert watcher.value('histogram_quantile(0.5, schoolpulse_ingest_publish_to_commit_seconds_bucket)') < 30
-        assert watcher.value('schoolpulse_ingest_connected{shard="test"}') == 1
+        assert watcher.value('schoolpulse_ingest_connected{shard="test",session="facts"}') == 1
         assert watcher.value('schoolpulse_ingest_store_failing') == 0
         # Each job tells its own: the page counts nothing, and ingest has no lines.
         assert not watcher.query('schoolpulse_ingest_commits_total{job="page"}')

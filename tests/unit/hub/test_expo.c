@@ -134,9 +134,12 @@ static void what_was_counted_is_told(void **state)
 	sp_count_commit(4000, 5000);
 	sp_count_store_error();
 	sp_count_queue(7, 700);
-	sp_count_connected("lao-cai", true);
-	sp_count_connected("lao-cai", true);
-	sp_count_connected("lao-cai", false);
+	sp_count_connected("lao-cai", false, true);
+	sp_count_connected("lao-cai", false, true);
+	sp_count_connected("lao-cai", false, false);
+	sp_count_connected("lao-cai", true, true);
+	sp_count_batch(4, 7, -1);
+	sp_count_lease("ha-noi", false);
 	sp_count_lease("ha-noi", true);
 	sp_counters_expose(&out, SP_EXPO_OPENMETRICS);
 	static const char *const lines[] = {
@@ -154,9 +157,11 @@ static void what_was_counted_is_told(void **state)
 	    "\nschoolpulse_ingest_store_failing 1\n",
 	    "\nschoolpulse_ingest_queue_bytes 700\n",
 	    "\nschoolpulse_ingest_last_commit_timestamp_seconds 5.000\n",
-	    "\nschoolpulse_ingest_connected{shard=\"lao-cai\"} 0\n",
-	    "\nschoolpulse_ingest_connects_total{shard=\"lao-cai\"} 1\n",
-	    "\nschoolpulse_ingest_connection_losses_total{shard=\"lao-cai\"} 1\n",
+	    "\nschoolpulse_ingest_connected{shard=\"lao-cai\",session=\"facts\"} 0\n",
+	    "\nschoolpulse_ingest_connects_total{shard=\"lao-cai\",session=\"facts\"} 1\n",
+	    "\nschoolpulse_ingest_connection_losses_total{shard=\"lao-cai\",session=\"facts\"} 1\n",
+	    "\nschoolpulse_ingest_connected{shard=\"lao-cai\",session=\"samples\"} 1\n",
+	    "\nschoolpulse_ingest_events_total{verdict=\"foreign\"} 7\n",
 	    "\nschoolpulse_ingest_lease{shard=\"ha-noi\"} 1\n",
 	};
 	for (size_t i = 0; i < SP_COUNT(lines); i++) {

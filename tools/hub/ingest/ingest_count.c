@@ -7,6 +7,9 @@
 
 _Static_assert(SP_VERDICT_FOREIGN + 1 == SP_COUNT_VERDICTS, "each verdict has its counter");
 
+_Static_assert(SP_VERDICT_REFUSED == 3 && SP_VERDICT_FOREIGN == SP_COUNT_VERDICTS - 1,
+	       "counters.c has the words");
+
 static enum sp_count_message class_of(enum sp_record_class cls)
 {
 	switch (cls) {

@@ -120,7 +120,7 @@ static void count_connected(struct sp_session *session, bool connected)
 	if (session->counted != connected)
 		atomic_fetch_add(&session->ingest->connected, connected ? 1 : -1);
 	session->counted = connected;
-	sp_count_connected(session->shard, connected);
+	sp_count_connected(session->shard, session->role == SP_SESSION_BULK, connected);
 }
 
 /// Full jitter: boards come back spread out, and so do hubs.

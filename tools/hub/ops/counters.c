@@ -42,15 +42,19 @@ static struct histogram delays = {
     .bounds = {0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86400, 604800},
 };
 
-struct shard {
-	char name[33];
-	bool connected;
-	int lease; ///< -1: nobody said
+struct session {
+	char shard[33];
+	bool samples, connected;
 	int64_t connects, losses;
 };
+struct lease {
+	char shard[33];
+	bool held;
+};
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct shard shards[SP_COUNT_SHARDS];
-static size_t shard_count;
+static struct session sessions[SP_COUNT_SESSIONS];
+static struct lease leases[SP_COUNT_SHARDS];
+static size_t session_count, lease_count;
 
 // ---- counting ---------------------------------------------------------------------------------------
 
@@ -128,38 +132,43 @@ void sp_count_acks(int64_t sent)
 }
 
 /// Under the lock. NULL: too many.
-static struct shard *shard_of(const char *name)
+static struct session *session_of(const char *shard, bool samples)
 {
-	for (size_t i = 0; i < shard_count; i++) {
-		if (strcmp(shards[i].name, name) == 0)
-			return &shards[i];
+	for (size_t i = 0; i < session_count; i++) {
+		if (strcmp(sessions[i].shard, shard) == 0 && sessions[i].samples == samples)
+			return &sessions[i];
 	}
-	if (shard_count == SP_COUNT_SHARDS)
+	if (session_count == SP_COUNT_SESSIONS)
 		return NULL;
-	struct shard *shard = &shards[shard_count++];
-	*shard = (struct shard){.lease = -1};
-	snprintf(shard->name, sizeof(shard->name), "%s", name);
-	return shard;
+	struct session *session = &sessions[session_count++];
+	*session = (struct session){.samples = samples};
+	snprintf(session->shard, sizeof(session->shard), "%s", shard);
+	return session;
 }
 
-void sp_count_connected(const char *name, bool connected)
+void sp_count_connected(const char *shard, bool samples, bool connected)
 {
 	pthread_mutex_lock(&mutex);
-	struct shard *shard = shard_of(name);
-	if (shard && shard->connected != connected) {
-		shard->connected = connected;
-		shard->connects += connected;
-		shard->losses += !connected;
+	struct session *session = session_of(shard, samples);
+	if (session && session->connected != connected) {
+		session->connected = connected;
+		session->connects += connected;
+		session->losses += !connected;
 	}
 	pthread_mutex_unlock(&mutex);
 }
 
-void sp_count_lease(const char *name, bool held)
+void sp_count_lease(const char *shard, bool held)
 {
+	size_t i = 0;
 	pthread_mutex_lock(&mutex);
-	struct shard *shard = shard_of(name);
-	if (shard)
-		shard->lease = held;
+	while (i < lease_count && strcmp(leases[i].shard, shard) != 0)
+		i++;
+	if (i < SP_COUNT_SHARDS) {
+		snprintf(leases[i].shard, sizeof(leases[i].shard), "%s", shard);
+		leases[i].held = held;
+		lease_count += i == lease_count;
+	}
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -218,57 +227,64 @@ static void expose_faults(struct sp_buf *out, enum sp_expo_format format)
 	}
 }
 
-static int64_t connected_of(const struct shard *shard)
+static int64_t connected_of(const struct session *session)
 {
-	return shard->connected;
+	return session->connected;
 }
 
-static int64_t connects_of(const struct shard *shard)
+static int64_t connects_of(const struct session *session)
 {
-	return shard->connects;
+	return session->connects;
 }
 
-static int64_t losses_of(const struct shard *shard)
+static int64_t losses_of(const struct session *session)
 {
-	return shard->losses;
-}
-
-static int64_t lease_of(const struct shard *shard)
-{
-	return shard->lease;
+	return session->losses;
 }
 
 static const struct {
 	struct sp_expo_family family;
-	int64_t (*value)(const struct shard *shard);
-} of_shards[] = {
+	int64_t (*value)(const struct session *session);
+} of_sessions[] = {
     {{SP_EXPO_GAUGE, "schoolpulse_ingest_connected", NULL, "1 while the shard's session is up."},
      connected_of},
     {{SP_EXPO_COUNTER, "schoolpulse_ingest_connects", NULL, "Sessions that came up."}, connects_of},
     {{SP_EXPO_COUNTER, "schoolpulse_ingest_connection_losses", NULL, "Sessions that were lost."}, losses_of},
-    {{SP_EXPO_GAUGE, "schoolpulse_ingest_lease", NULL,
-      "1 while this process may write the shard; nothing where there are no leases."},
-     lease_of},
 };
 
-static void expose_shards(struct sp_buf *out, enum sp_expo_format format)
+static void expose_sessions(struct sp_buf *out, enum sp_expo_format format)
 {
-	struct shard copy[SP_COUNT_SHARDS];
+	struct session copy[SP_COUNT_SESSIONS];
 	pthread_mutex_lock(&mutex);
-	size_t count = shard_count;
-	memcpy(copy, shards, sizeof(copy));
+	size_t count = session_count;
+	memcpy(copy, sessions, sizeof(copy));
 	pthread_mutex_unlock(&mutex);
-	for (size_t k = 0; k < SP_COUNT(of_shards); k++) {
-		sp_expo_head(out, format, &of_shards[k].family);
+	for (size_t k = 0; k < SP_COUNT(of_sessions); k++) {
+		sp_expo_head(out, format, &of_sessions[k].family);
 		for (size_t i = 0; i < count; i++) {
 			struct sp_buf labels = SP_BUF(256);
-			int64_t value = of_shards[k].value(&copy[i]);
-			sp_expo_label(&labels, "shard", copy[i].name);
-			if (value >= 0)
-				sp_expo_int(out, &of_shards[k].family, labels.data, value);
+			sp_expo_label(&labels, "shard", copy[i].shard);
+			sp_expo_label(&labels, "session", copy[i].samples ? "samples" : "facts");
+			sp_expo_int(out, &of_sessions[k].family, labels.data, of_sessions[k].value(&copy[i]));
 			sp_buf_free(&labels);
 		}
 	}
+}
+
+static void expose_leases(struct sp_buf *out, enum sp_expo_format format)
+{
+	static const struct sp_expo_family family = {
+	    SP_EXPO_GAUGE, "schoolpulse_ingest_lease", NULL,
+	    "1 while this process may write the shard; nothing where there are no leases."};
+	sp_expo_head(out, format, &family);
+	pthread_mutex_lock(&mutex);
+	for (size_t i = 0; i < lease_count; i++) {
+		struct sp_buf labels = SP_BUF(256);
+		sp_expo_label(&labels, "shard", leases[i].shard);
+		sp_expo_int(out, &family, labels.data, leases[i].held);
+		sp_buf_free(&labels);
+	}
+	pthread_mutex_unlock(&mutex);
 }
 
 static void expose_events(struct sp_buf *out, enum sp_expo_format format)
@@ -319,5 +335,6 @@ void sp_counters_expose(struct sp_buf *out, enum sp_expo_format format)
 	sp_expo_ms(out, &last, "", counted.last_commit_ms);
 	expose_histogram(out, format, &duration, &durations);
 	expose_histogram(out, format, &delay, &delays);
-	expose_shards(out, format);
+	expose_sessions(out, format);
+	expose_leases(out, format);
 }

@@ -18,7 +18,7 @@ enum sp_count_message {
 	SP_COUNT_ASIDE, ///< could not be read
 	SP_COUNT_MESSAGES,
 };
-enum { SP_COUNT_VERDICTS = 5, SP_COUNT_FAULTS = 16, SP_COUNT_SHARDS = 64 };
+enum { SP_COUNT_VERDICTS = 5, SP_COUNT_FAULTS = 16, SP_COUNT_SESSIONS = 128, SP_COUNT_SHARDS = 64 };
 
 /// From when on is counted, and by whom: once, before threads.
 void sp_counters_start(int64_t now_ms);
@@ -40,8 +40,8 @@ void sp_count_commit(int64_t duration_us, int64_t now_ms);
 void sp_count_store_error(void);
 void sp_count_queue(int64_t messages, int64_t bytes);
 void sp_count_acks(int64_t sent);
-/// The session of a shard connected, or lost its connection.
-void sp_count_connected(const char *shard, bool connected);
+/// A shard's session for facts or for samples connected, or lost its connection.
+void sp_count_connected(const char *shard, bool samples, bool connected);
 /// This process may write the shard, or may no longer.
 void sp_count_lease(const char *shard, bool held);
 
