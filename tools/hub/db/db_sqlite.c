@@ -252,9 +252,11 @@ static int settle(struct sp_db *db)
 {
 	if (!of(db)->writing)
 		return script(db, "PRAGMA query_only = 1; PRAGMA cache_size = -32768");
-	return script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			  "PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0;"
-			  "PRAGMA secure_delete = ON");
+	// Before there is a table: a file that can give room back.
+	return script(
+	    db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		"PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0;"
+		"PRAGMA secure_delete = ON");
 }
 
 static int table(struct sp_db *db, const char *name)

@@ -19,18 +19,18 @@ enum {
 
 // ---- whose turn it is --------------------------------------------------------------------------------
 
-/// 1: it is ours. A lease from the future is of a clock that was wrong.
-static int lease(struct sp_store *store, int64_t now_ms)
+int sp_task_lease(struct sp_store *store, const char *task, int64_t now_ms)
 {
-	int result = SQL_DO(store->db,
-			    "UPDATE task_lease SET holder = ?1, until_ms = ?2 WHERE task = 'incident' AND"
-			    " (holder = ?1 OR until_ms < ?3 OR until_ms > ?4)",
-			    T(store->epoch), I(now_ms + LEASE_MS), I(now_ms), I(now_ms + 2 * LEASE_MS));
+	// A lease from the future is of a clock that was wrong.
+	int result =
+	    SQL_DO(store->db,
+		   "UPDATE task_lease SET holder = ?1, until_ms = ?2 WHERE task = ?5 AND"
+		   " (holder = ?1 OR until_ms < ?3 OR until_ms > ?4)",
+		   T(store->epoch), I(now_ms + LEASE_MS), I(now_ms), I(now_ms + 2 * LEASE_MS), T(task));
 	if (result < 0 || sp_sql_changes(store->db) > 0)
 		return result < 0 ? result : 1;
-	result =
-	    SQL_DO(store->db, "INSERT INTO task_lease VALUES('incident', ?, ?) ON CONFLICT (task) DO NOTHING",
-		   T(store->epoch), I(now_ms + LEASE_MS));
+	result = SQL_DO(store->db, "INSERT INTO task_lease VALUES(?, ?, ?) ON CONFLICT (task) DO NOTHING",
+			T(task), T(store->epoch), I(now_ms + LEASE_MS));
 	return result < 0 ? result : sp_sql_changes(store->db) > 0;
 }
 
@@ -178,7 +178,7 @@ int sp_incident_step(struct sp_store *store, const struct sp_incident_rules *rul
 	if (result < 0)
 		return result;
 	marks = sp_alloc(sizeof(*marks));
-	result = lease(store, now_ms);
+	result = sp_task_lease(store, "incident", now_ms);
 	if (result == 1) {
 		// News go first, and what is long past in between: neither waits for the other.
 		result = read_marks(store, rules, store->correlate_old, marks);

@@ -316,8 +316,19 @@ static int project(struct sp_store *store, const struct sp_time_frame *frame, co
 	return 0;
 }
 
+/// Its hour is another one: both are summed up anew.
+static int project_sample(struct sp_store *store, const struct sp_record *record)
+{
+	if (record->was_ms < 0)
+		return 0;
+	return SQL_DO(store->db, "INSERT INTO summary_moved(device, t_ms) VALUES(?1, ?2), (?1, ?3)",
+		      I(record->device), I(record->was_ms), I(record->when.t_ms));
+}
+
 int sp_project(struct sp_store *store, const struct sp_time_frame *frame, const struct sp_record *record)
 {
+	if (strcmp(record->type, "samples") == 0 || strcmp(record->type, "minute") == 0)
+		return project_sample(store, record);
 	int result = project(store, frame, record);
 	// Of a record placed anew this was noted when it came.
 	return result == -EDQUOT ? 2 : result;

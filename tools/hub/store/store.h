@@ -139,10 +139,16 @@ void sp_store_set_limits(struct sp_store *store, const struct sp_store_limits *l
 
 /// Events of kiosks that are older when they come are not taken; 400 unless told.
 void sp_store_set_attendance_days(struct sp_store *store, int64_t days);
+/// How many days samples are kept as what; 0: for ever.
+struct sp_retention {
+	int64_t raw_days; ///< never 0
+	int64_t minute_days, hour_days, day_days;
+};
 struct sp_upkeep_rules {
 	int64_t attendance_days;                   ///< how long events of kiosks are held
 	int64_t extract_days;                      ///< and what was put together for a request
 	const struct sp_incident_rules *incidents; ///< NULL: nobody looks for them here
+	const struct sp_retention *retention;      ///< NULL: samples stay as they are
 };
 /// Outside of a transaction: a small step of what must go. 1: there is more to do, 0, or -errno.
 int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,

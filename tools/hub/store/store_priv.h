@@ -40,6 +40,7 @@ struct sp_store {
 	struct sp_touched streams, devices;
 	int64_t marked_from_ms, marked_to_ms; ///< noted for incidents in this transaction
 	int64_t correlated_ms;                ///< when this handle last looked for incidents
+	int64_t retained_ms;                  ///< when there was last nothing to sum up or drop
 	bool correlate_old;                   ///< next it is the turn of what is long past
 	struct sp_hot *hot;                   ///< the short way (hot.h); NULL: not used yet
 	bool no_hot;                          ///< never to be used
@@ -317,6 +318,15 @@ int sp_incident_step(struct sp_store *store, const struct sp_incident_rules *rul
 int sp_silences_ended(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 		      void (*row)(void *arg, int64_t device, const struct sp_silence_view *silence),
 		      void *arg) SP_MUST_CHECK;
+
+/// In a transaction: 1 when this process does this task for all that share the database, for a minute more.
+int sp_task_lease(struct sp_store *store, const char *task, int64_t now_ms) SP_MUST_CHECK;
+
+// ---- retention (retain.c) -------------------------------------------------------------------
+
+/// In transactions of its own: a small step of summing samples up, of dropping what is too old, of giving
+/// room back. 1: there is more to do.
+int sp_retain_step(struct sp_store *store, const struct sp_retention *keep, int64_t now_ms) SP_MUST_CHECK;
 
 // ---- a stretch of time of one board (day.c) -------------------------------------------------
 

@@ -154,6 +154,8 @@ int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
 {
 	int64_t since_ms = now_ms - store->upkeep_ms;
 	int result = rules->incidents ? sp_incident_step(store, rules->incidents, now_ms) : 0;
+	if (result == 0 && rules->retention)
+		result = sp_retain_step(store, rules->retention, now_ms);
 	if (result != 0)
 		return result;
 	result = scrub(store, now_ms); // 1: a reader is in the way; that holds nothing else up
