@@ -113,10 +113,21 @@ static const struct sp_option incident_options[] = {
     {.key = NULL},
 };
 
-static const char *const sections[] = {"hub", "mqtt", "http", "metrics", "evidence", "limits", "incident"};
-static const struct sp_option *const tables[] = {hub_options,     mqtt_options,     http_options,
-						 metrics_options, evidence_options, limits_options,
-						 incident_options};
+static const struct sp_option retention_options[] = {
+    {"raw_days", SP_OPTION_INT, "35", 2, 3650, AT(retention.raw_days), NULL,
+     "Samples are kept as they came for so many days"},
+    {"minute_days", SP_OPTION_INT, "100", 0, 3650, AT(retention.minute_days), NULL,
+     "Summed up by the minute they are kept for so many days; 0: for ever"},
+    {"hour_days", SP_OPTION_INT, "730", 0, 36500, AT(retention.hour_days), NULL, "By the hour; 0: for ever"},
+    {"day_days", SP_OPTION_INT, "0", 0, 36500, AT(retention.day_days), NULL, "By the day; 0: for ever"},
+    {.key = NULL},
+};
+
+static const char *const sections[] = {"hub",      "mqtt",   "http",     "metrics",
+				       "evidence", "limits", "incident", "retention"};
+static const struct sp_option *const tables[] = {hub_options,      mqtt_options,     http_options,
+						 metrics_options,  evidence_options, limits_options,
+						 incident_options, retention_options};
 
 static unsigned line_of(const struct sp_config *config, const char *section, const char *key)
 {

@@ -8,6 +8,7 @@
 #include "agent/base/config.h"
 #include "tools/hub/figures/evidence.h"
 #include "tools/hub/incident/correlate.h"
+#include "tools/hub/store/store.h"
 #include "tools/hub/store/limit.h"
 
 struct sp_hub_config {
@@ -43,6 +44,7 @@ struct sp_hub_config {
 	struct {
 		int64_t boards, share_percent, losses_per_day, rolling_ms, again_ms;
 	} incident;
+	struct sp_retention retention;
 	struct sp_store_limits limits;
 };
 

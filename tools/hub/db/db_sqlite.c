@@ -242,6 +242,9 @@ static int open_file(struct sp_db **out, const char *where, enum sp_db_mode mode
 		return result;
 	}
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	// Of a file without a table: one that gives room back in steps. On others it has no effect.
+	if (db->writing)
+		(void)!sqlite3_exec(db->handle, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
 	sqlite3_extended_result_codes(db->handle, 0);
 	*out = &db->db;
 	return 0;
@@ -252,11 +255,9 @@ static int settle(struct sp_db *db)
 {
 	if (!of(db)->writing)
 		return script(db, "PRAGMA query_only = 1; PRAGMA cache_size = -32768");
-	// Before there is a table: a file that can give room back.
-	return script(
-	    db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		"PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0;"
-		"PRAGMA secure_delete = ON");
+	return script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			  "PRAGMA cache_size = -65536; PRAGMA foreign_keys = 0;"
+			  "PRAGMA secure_delete = ON");
 }
 
 static int table(struct sp_db *db, const char *name)

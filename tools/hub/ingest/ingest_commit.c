@@ -297,7 +297,8 @@ static void upkeep(struct sp_ingest *ingest)
 	const struct sp_incident_rules incidents = sp_hub_incident_rules(ingest->config);
 	const struct sp_upkeep_rules rules = {.attendance_days = ingest->config->hub.attendance_days,
 					      .extract_days = ingest->config->hub.extract_days,
-					      .incidents = &incidents};
+					      .incidents = &incidents,
+					      .retention = &ingest->config->retention};
 	if (!ingest->store)
 		return;
 	int result = sp_store_upkeep(ingest->store, &rules, sp_clock_now().wall_ms);

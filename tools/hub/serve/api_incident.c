@@ -99,3 +99,25 @@ int sp_api_incidents(struct sp_store *store, const struct sp_incident_filter *fi
 	sp_out_close(out, '}');
 	return result;
 }
+
+// ---- samples ------------------------------------------------------------------------------------------
+
+static void sample_row(void *arg, const struct sp_sample_view *sample)
+{
+	struct sp_buf *out = arg;
+	sp_out_open(out, NULL, '{');
+	sp_out_int(out, "t_ms", sample->t_ms);
+	sp_out_text_or_null(out, "instance", sample->instance);
+	sp_out_raw(out, "data", sample->data);
+	sp_out_close(out, '}');
+}
+
+int sp_api_samples(struct sp_store *store, const struct sp_sample_filter *filter, struct sp_buf *out)
+{
+	sp_out_open(out, NULL, '{');
+	sp_out_open(out, "samples", '[');
+	int result = sp_store_samples(store, filter, sample_row, out);
+	sp_out_close(out, ']');
+	sp_out_close(out, '}');
+	return result;
+}

@@ -304,6 +304,7 @@ static void refuse_method(struct sp_http_call *call, void *arg)
 static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/overview", get_overview},
     {"GET", "/api/v1/incidents", sp_serve_incidents},
+    {"GET", "/api/v1/samples", sp_serve_samples},
     {"GET", "/api/v1/outages", get_outages},
     {"GET", "/api/v1/silences", get_silences},
     {"GET", "/api/v1/day", get_day},

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// HTTP: regional incidents.
+// HTTP: regional incidents, and summed up samples.
 #include <string.h>
 
 #include "tools/hub/serve/api.h"
@@ -28,4 +28,25 @@ void sp_serve_incidents(struct sp_http_call *call, void *arg)
 	filter.id = id > 0 ? id : -1;
 	if (sp_view_begin(&view, arg, call) && !sp_view_unchanged(&view))
 		sp_view_end(&view, sp_api_incidents(view.serve->store, &filter, members, &out), &out);
+}
+
+void sp_serve_samples(struct sp_http_call *call, void *arg)
+{
+	struct sp_view view;
+	struct sp_buf out = SP_BUF(SP_API_MAX);
+	struct sp_period asked;
+	const char *level = sp_call_query(call, "level");
+	struct sp_sample_filter filter = {.device = sp_call_query(call, "device"),
+					  .instance = sp_call_query(call, "instance")};
+	if (!sp_call_period(call, &asked) ||
+	    !sp_call_number(call, "limit", SP_CALL_LIMIT_MAX, 50000, &filter.limit))
+		return;
+	if (!filter.device || !sp_sample_level(level ? level : "hour", &filter.level)) {
+		sp_call_error(call, 400, "of which device, and level minute, hour or day?");
+		return;
+	}
+	filter.from_ms = asked.from_ms;
+	filter.to_ms = asked.to_ms;
+	if (sp_view_begin(&view, arg, call))
+		sp_view_end(&view, sp_api_samples(view.serve->store, &filter, &out), &out);
 }

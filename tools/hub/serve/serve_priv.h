@@ -51,6 +51,7 @@ void sp_serve_kiosks(struct sp_http_call *call, void *arg);
 // ---- serve_incident.c -------------------------------------------------------------------------------------
 
 void sp_serve_incidents(struct sp_http_call *call, void *arg);
+void sp_serve_samples(struct sp_http_call *call, void *arg);
 
 // ---- serve_speed.c ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ enum {
 	IDLE_MS = 60000,    ///< between looks for what is too old
 	STREAMS = 200,      ///< looked at in one step
 	SHRINK_PAGES = 500, ///< given back in one step: 2 MB
-	SPARE_PAGES = 2000, ///< free ones that are left for what comes
+	SPARE_PAGES = 500,  ///< free ones that are left for what comes
 };
 
 // ---- rows -----------------------------------------------------------------------------------------
@@ -30,15 +30,19 @@ static int drop_rows(struct sp_store *store, int64_t stream, int64_t device, int
 		     int64_t *rows)
 {
 	struct sp_sums minutes = {0};
-	int64_t last = -1;
+	int64_t last = -1, newest = 0;
+	// The newest row of all stays: its number must not be given to another one.
+	int result = SQL_GET(store->db, &newest, "SELECT max(id) FROM event WHERE id > ?", I(-1));
+	if (result < 0)
+		return result;
 	struct sp_rows *query = SQL_QUERY(store->db,
 					  "SELECT seq, t_ms, id, type, instance, data FROM event WHERE "
 					  "stream = ? AND seq > 1 ORDER BY seq LIMIT ?",
 					  I(stream), I(STEP_ROWS));
-	int result;
 	while ((result = sp_rows_next(store->db, query)) == 1) {
 		int64_t t_ms = sp_row_int(query, 1, 0);
-		if (t_ms >= before_ms || sp_row_int(query, 2, 0) > upto) {
+		int64_t id = sp_row_int(query, 2, 0);
+		if (t_ms >= before_ms || id > upto || id >= newest) {
 			sp_rows_leave(query);
 			result = 0;
 			break;
@@ -62,19 +66,20 @@ static int drop_rows(struct sp_store *store, int64_t stream, int64_t device, int
 /// One stream after the other, and again from the first one an hour later. 1: there is more.
 static int drop(struct sp_store *store, const struct sp_retention *keep, int64_t now_ms)
 {
-	int64_t cursor = 0, upto = 0, raw_ms = 0, stream = 0, device = 0, rows = 0;
+	int64_t cursor = -1, upto = 0, raw_ms = 0, stream = 0, device = 0, rows = 0;
 	int64_t before_ms = sp_level_start(SP_LEVEL_HOUR, now_ms - keep->raw_days * SP_DAY_MS);
 	int result = sp_store_meta_get(store, "retain_stream", &cursor);
 	if (result == 0)
 		result = sp_store_meta_get(store, "summary_event", &upto);
 	if (result == 0)
 		result = sp_store_meta_get(store, "summary_raw_ms", &raw_ms);
-	if (result == 0 && cursor == 0) {
+	if (result == 0 && cursor < 0) {
 		if (raw_ms >= before_ms)
 			return 0; // this hour's round is over
 		// From now on what comes for these hours is added to what stands there.
 		result = sp_store_meta_set(store, "summary_raw_ms", before_ms);
 		raw_ms = before_ms;
+		cursor = 0;
 	}
 	for (int i = 0; result == 0 && rows == 0 && i < STREAMS; i++) {
 		struct sp_rows *next = SQL_QUERY(store->db,
@@ -83,7 +88,7 @@ static int drop(struct sp_store *store, const struct sp_retention *keep, int64_t
 						 I(cursor), I(SP_RECORD_BULK), I(raw_ms));
 		result = sp_rows_next(store->db, next);
 		if (result != 1) {
-			cursor = 0;
+			cursor = -1;
 			break;
 		}
 		stream = sp_row_int(next, 0, 0);
@@ -95,7 +100,7 @@ static int drop(struct sp_store *store, const struct sp_retention *keep, int64_t
 	}
 	if (result == 0)
 		result = sp_store_meta_set(store, "retain_stream", cursor);
-	return result < 0 ? result : cursor > 0 || rows > 0;
+	return result < 0 ? result : cursor >= 0 || rows > 0;
 }
 
 // ---- summaries -------------------------------------------------------------------------------------

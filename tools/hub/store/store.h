@@ -326,6 +326,22 @@ struct sp_fact_view {
 int sp_store_facts(struct sp_store *store, const char *device, bool all_classes, int64_t after, int64_t limit,
 		   void (*row)(void *arg, const struct sp_fact_view *fact), void *arg) SP_MUST_CHECK;
 
+/// Samples summed up: of one board.
+struct sp_sample_filter {
+	int level;                     ///< as sp_sample_level() says
+	const char *device, *instance; ///< instance NULL: all
+	int64_t from_ms, to_ms, limit;
+};
+struct sp_sample_view {
+	int64_t t_ms;                ///< of the beginning
+	const char *instance, *data; ///< JSON object, as figures/summary.h
+};
+/// "minute", "hour" or "day".
+bool sp_sample_level(const char *name, int *out);
+/// In order of time.
+int sp_store_samples(struct sp_store *store, const struct sp_sample_filter *filter,
+		     void (*row)(void *arg, const struct sp_sample_view *sample), void *arg) SP_MUST_CHECK;
+
 struct sp_anomaly_view {
 	const char *kind, *device, *stream, *detail;
 	int64_t first_ms, last_ms, count;
