@@ -208,11 +208,12 @@ static void ingest_goes_on_and_the_file_shrinks(void **state)
 	const struct sp_upkeep_rules rules = {.attendance_days = 400, .extract_days = 30, .retention = &keep};
 	int64_t largest = 0, seq = 1, facts = 0;
 	(void)state;
-	for (int day = 0; day < 25; day++, seq += 1440)
+	for (int day = 0; day < 8; day++, seq += 1440)
 		for (int part = 0; part < 8; part++)
 			minutes(STREAM_1, seq + part * 180, 180, NOW_MS + day * DAY_MS + part * 3 * HOUR_MS,
 				NOW_MS + (day + 1) * DAY_MS, 0.01);
-	largest = number(&hub, "SELECT page_count FROM pragma_page_count");
+	if (!hub_is_postgres())
+		largest = number(&hub, "SELECT page_count FROM pragma_page_count");
 	int more = 1, steps = 0;
 	while (more) {
 		more = sp_store_upkeep(hub.store, &rules, NOW_MS + 200 * DAY_MS);
@@ -224,10 +225,12 @@ static void ingest_goes_on_and_the_file_shrinks(void **state)
 		steps++;
 	}
 	assert_int_equal(facts, steps);
-	assert_true(steps > 36); // 36,000 rows, a thousand in each at most
+	assert_true(steps > 11); // 11,519 rows, a thousand in each at most
 	assert_int_equal(rows_read(true) - rows_read(false), 1);
+	if (hub_is_postgres())
+		return; // its files are the server's
 	assert_true(number(&hub, "SELECT page_count FROM pragma_page_count") < largest);
-	assert_true(number(&hub, "SELECT freelist_count FROM pragma_freelist_count") <= 500);
+	assert_true(number(&hub, "SELECT freelist_count FROM pragma_freelist_count") <= 250);
 }
 
 static void sums_do_not_depend_on_order(void **state)

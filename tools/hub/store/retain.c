@@ -14,8 +14,8 @@ enum {
 	STEP_ROWS = 1000,
 	IDLE_MS = 60000,    ///< between looks for what is too old
 	STREAMS = 200,      ///< looked at in one step
-	SHRINK_PAGES = 500, ///< given back in one step: 2 MB
-	SPARE_PAGES = 500,  ///< free ones that are left for what comes
+	SHRINK_PAGES = 250, ///< given back in one step: 1 MB
+	SPARE_PAGES = 250,  ///< free ones that are left for what comes
 };
 
 // ---- rows -----------------------------------------------------------------------------------------
