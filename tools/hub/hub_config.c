@@ -24,6 +24,8 @@ static const struct sp_option hub_options[] = {
      "Boards spread their returns over this time"},
     {"silence", SP_OPTION_DURATION, "15min", 1 * 60 * SECOND, DAY, AT(hub.silence_ms), NULL,
      "A board not heard for longer is not believed to be watching"},
+    {"lease", SP_OPTION_DURATION, "10s", 1 * SECOND, 10 * 60 * SECOND, AT(hub.lease_ms), NULL,
+     "On PostgreSQL: a shard whose ingest was not heard for so long is taken over by another one"},
     {"attendance_days", SP_OPTION_INT, "400", 1, 3650, AT(hub.attendance_days), NULL,
      "Events of kiosks are held for so many days; boards keep the keys of their school years as long"},
     {"extract_days", SP_OPTION_INT, "30", 1, 365, AT(hub.extract_days), NULL,

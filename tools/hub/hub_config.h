@@ -19,6 +19,7 @@ struct sp_hub_config {
 		int64_t reconnect_window_ms;
 		int64_t attendance_days; ///< how long events of kiosks are held
 		int64_t extract_days;    ///< and what was put together for a person's request
+		int64_t lease_ms;        ///< a shard whose ingest does not renew it for so long is taken over
 		int64_t silence_ms;      ///< a board that says nothing for longer is not watching
 	} hub;
 	struct {

@@ -99,6 +99,7 @@ static void release(struct sp_ingest *ingest)
 	for (size_t i = 0; i < ingest->session_count; i++)
 		sp_session_free(&ingest->sessions[i]);
 	free(ingest->sessions);
+	free(ingest->leases);
 	for (int i = 0; i < SP_LANES; i++)
 		sp_queue_free(ingest->in[i].queue, sp_inbound_free);
 	sp_store_close(ingest->store);
@@ -159,6 +160,7 @@ int sp_ingest_start(struct sp_ingest **out, const struct sp_hub_config *config, 
 		ingest->in[i].queue = sp_queue_new(SP_INGEST_QUEUE_MAX, wake_committer, ingest);
 	pthread_mutex_init(&ingest->epoch_lock, NULL);
 	sp_id_new(ingest->epoch);
+	sp_leases_init(ingest);
 	int result = lock(ingest, why);
 	if (result == 0)
 		result = open_store(ingest, &away_since_ms, why);
@@ -201,5 +203,6 @@ void sp_ingest_stop(struct sp_ingest *ingest)
 		if (ingest->sessions[i].started)
 			pthread_join(ingest->sessions[i].thread, NULL);
 	}
+	sp_leases_release(ingest);
 	release(ingest);
 }

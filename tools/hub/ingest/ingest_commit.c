@@ -57,10 +57,19 @@ static struct sp_inbound *wait_next(struct sp_ingest *ingest, size_t taken, int6
 	return in;
 }
 
+/// How long it may wait when nothing comes: shards are sought and renewed, and old things deleted, in
+/// between.
+static int64_t idle_us(const struct sp_ingest *ingest)
+{
+	if (ingest->upkeep_more)
+		return UPKEEP_US;
+	return ingest->leased ? SP_INGEST_LEASE_US : PULSE_US;
+}
+
 /// Until the group is full or its first message has waited long enough; an empty one is a pulse.
 static void gather(struct sp_ingest *ingest, struct group *group)
 {
-	int64_t until = sp_clock_mono_us() + (ingest->upkeep_more ? UPKEEP_US : PULSE_US);
+	int64_t until = sp_clock_mono_us() + idle_us(ingest);
 	while (group->count < SP_INGEST_GROUP_MAX && group->events < SP_INGEST_GROUP_EVENTS && !group->stop) {
 		struct sp_inbound *in = wait_next(ingest, group->count, until);
 		if (!in)
@@ -78,6 +87,9 @@ static int apply_one(struct sp_ingest *ingest, struct sp_inbound *in)
 {
 	const struct sp_arrival arrival = {in->shard, in->device, in->arrived_ms, in->lag_ms, in->retained};
 	int result;
+	// Its new holder hears it, too, or hears it again.
+	if (in->lease && !atomic_load(&in->lease->held))
+		return 0;
 	switch (in->kind) {
 	case SP_INBOUND_BATCH:
 		result = sp_store_batch(ingest->store, &arrival, &in->message, &in->verdict);
@@ -114,7 +126,10 @@ static const char *pulse_of(const struct sp_ingest *ingest, const struct group *
 {
 	if (group->stop)
 		return "stopped";
-	return (size_t)atomic_load(&ingest->connected) == ingest->session_count ? "running" : "disconnected";
+	size_t wanted = 0;
+	for (size_t i = 0; i < ingest->session_count; i++)
+		wanted += atomic_load(&ingest->sessions[i].lease->held);
+	return (size_t)atomic_load(&ingest->connected) >= wanted ? "running" : "disconnected";
 }
 
 /// What was acknowledged from the database that is gone is not in the one that is there now: a new
@@ -153,13 +168,15 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 	if (result == 0 && !ingest->epoch_written)
 		result = sp_store_epoch(ingest->store, ingest->epoch);
 	if (result == 0)
-		result = sp_store_pulse(ingest->store, pulse_of(ingest, group));
+		result = sp_leases_renew(ingest, pulse_of(ingest, group));
 	for (size_t i = 0; result == 0 && i < group->count; i++)
 		result = apply_one(ingest, group->items[i]);
 	if (result == 0)
 		result = sp_store_seal(ingest->store, group->all_sites, news);
 	if (result == 0 && (result = sp_store_commit(ingest->store)) < 0)
 		sp_store_news_free(news);
+	if (result == 0)
+		ingest->renewed_us = sp_clock_mono_us();
 	if (result == 0)
 		ingest->epoch_written = true;
 	else
@@ -299,7 +316,7 @@ static void upkeep(struct sp_ingest *ingest)
 					      .extract_days = ingest->config->hub.extract_days,
 					      .incidents = &incidents,
 					      .retention = &ingest->config->retention};
-	if (!ingest->store)
+	if (!ingest->store || !sp_leases_upkeep(ingest))
 		return;
 	int result = sp_store_upkeep(ingest->store, &rules, sp_clock_now().wall_ms);
 	if (result < 0 && result != -ESTALE) // the next commit opens it again
@@ -314,7 +331,11 @@ void *sp_committer_run(void *arg)
 	bool going = true;
 	while (going) {
 		*group = (struct group){0};
+		if (sp_leases_seek(ingest) < 0)
+			sp_count_store_error();
 		gather(ingest, group);
+		if (group->count == 0 && sp_leases_fresh(ingest))
+			continue;
 		going = commit(ingest, group) && !group->stop;
 		dispose(ingest, group);
 		upkeep(ingest);

@@ -9,6 +9,7 @@
 #include "agent/base/mqtt.h"
 #include "agent/base/queue.h"
 #include "tools/hub/ingest/ingest.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/store/store.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
 	SP_INGEST_GROUP_EVENTS = 20000,         ///< and records
 	SP_INGEST_GROUP_US = 100 * 1000,        ///< how long the first of them may wait
 	SP_INGEST_OUT_MAX = 20000,              ///< acknowledgements that wait for the broker, per shard
+	SP_INGEST_LEASES_MAX = 65,              ///< shards, and the lease of upkeep
+	SP_INGEST_LEASE_US = 250 * 1000,        ///< between looks at shards that others serve
 	SP_INGEST_DRAIN_MS = 60 * 1000,         ///< after a return, messages may be from before it
 };
 
@@ -42,6 +45,7 @@ struct sp_inbound {
 	struct sp_queue_node node; ///< first
 	enum sp_inbound_kind kind;
 	char shard[33], device[33];
+	const struct sp_shard_lease *lease; ///< of the shard
 	int64_t arrived_ms, lag_ms;
 	bool retained;
 	size_t weight; ///< bytes, roughly
@@ -66,8 +70,17 @@ enum sp_session_role {
 	SP_SESSION_ALL, ///< both, where the broker lets the hub have one session only
 };
 
+/// A shard that this ingest may serve.
+struct sp_shard_lease {
+	const char *shard;
+	_Atomic bool held;
+	struct sp_lease seen; ///< as it was when it was looked at last, and since when it is like that
+	int64_t since_us;
+};
+
 struct sp_session {
 	struct sp_ingest *ingest;
+	struct sp_shard_lease *lease;
 	const char *shard;
 	enum sp_session_role role;
 	pthread_t thread;
@@ -109,7 +122,27 @@ struct sp_ingest {
 	pthread_mutex_t epoch_lock; ///< of `epoch`, which the commit thread may change
 	struct sp_session *sessions;
 	size_t session_count;
+	bool leased; ///< there may be others over this database
+	char holder[SP_ID_LENGTH + 1];
+	struct sp_shard_lease *leases; ///< of each shard, and of upkeep
+	int64_t renewed_us;            ///< when the own ones were committed last
+	int64_t sought_us;             ///< when others' leases were last looked at
+	size_t lease_count;
 };
+
+// Leases (ingest_lease.c), on the commit thread but for the first.
+void sp_leases_init(struct sp_ingest *ingest);
+struct sp_shard_lease *sp_lease_of(struct sp_ingest *ingest, const char *shard);
+size_t sp_leases_held(const struct sp_ingest *ingest);
+bool sp_leases_upkeep(const struct sp_ingest *ingest);
+/// Takes what is free. Between transactions.
+int sp_leases_seek(struct sp_ingest *ingest) SP_MUST_CHECK;
+/// Within a transaction, before anything else: this ingest lives, and these are its shards until COMMIT.
+int sp_leases_renew(struct sp_ingest *ingest, const char *state) SP_MUST_CHECK;
+/// Shards are sought more often than there is anything to say of one's own.
+bool sp_leases_fresh(const struct sp_ingest *ingest);
+/// When the sessions have ended.
+void sp_leases_release(struct sp_ingest *ingest);
 
 void *sp_session_run(void *arg); ///< the session
 /// Prepares everything but the thread. -errno with `why`.

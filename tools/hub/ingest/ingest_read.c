@@ -14,6 +14,7 @@ struct sp_inbound *sp_session_inbound(struct sp_session *session, enum sp_inboun
 {
 	struct sp_inbound *in = sp_alloc(sizeof(*in));
 	in->kind = kind;
+	in->lease = session->lease;
 	in->arrived_ms = sp_clock_now().wall_ms;
 	snprintf(in->shard, sizeof(in->shard), "%s", session->shard);
 	// In a session that goes on, the broker first delivers what came while the hub was away.

@@ -256,6 +256,22 @@ static void pause_reading(struct sp_session *session)
 		sp_debug("ingest", "wake: %s", strerror(errno));
 }
 
+/// Another ingest serves the shard. Its word that the hub is there must stay the last one, so no will.
+static void stand_by(struct sp_session *session)
+{
+	uint64_t count;
+	struct pollfd p = {.fd = session->wake_fd, .events = POLLIN};
+	if (session->trying || sp_mqtt_connected(session->mqtt)) {
+		sp_mqtt_disconnect(session->mqtt, false);
+		count_connected(session, false);
+		drop_outbound(session);
+	}
+	session->trying = session->arrived = false;
+	session->next_attempt_us = 0;
+	if (poll(&p, 1, TURN_US / 1000) > 0 && read(session->wake_fd, &count, sizeof(count)) < 0)
+		sp_debug("ingest", "wake: %s", strerror(errno));
+}
+
 static void finish(struct sp_session *session)
 {
 	int64_t until = sp_clock_mono_us() + FINISH_US;
@@ -289,6 +305,10 @@ void *sp_session_run(void *arg)
 {
 	struct sp_session *session = arg;
 	while (!atomic_load(&session->ingest->finishing)) {
+		if (!atomic_load(&session->lease->held)) {
+			stand_by(session);
+			continue;
+		}
 		if (must_pause(session)) {
 			pause_reading(session);
 			flush(session);
@@ -342,6 +362,7 @@ int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const 
 	session->ingest = ingest;
 	session->shard = shard;
 	session->role = role;
+	session->lease = sp_lease_of(ingest, shard);
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	session->out = sp_queue_new(SP_INGEST_OUT_MAX, wake, session);
 	session->online = hub_state(ingest, true, &session->online_length);

@@ -7,6 +7,9 @@
 static const char identities[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) {KEYED};"
 
+    "CREATE TABLE lease(shard TEXT PRIMARY KEY, holder TEXT NOT NULL, token BIGINT NOT NULL,"
+    " until_ms BIGINT NOT NULL, state TEXT NOT NULL, state_ms BIGINT NOT NULL) {KEYED};"
+
     "CREATE TABLE device(id {ID}, name TEXT NOT NULL UNIQUE, shard TEXT NOT NULL,"
     " first_heard_ms BIGINT NOT NULL, last_heard_ms BIGINT,"
     " presence INTEGER NOT NULL DEFAULT 0, presence_ms BIGINT, session TEXT, boot TEXT, version TEXT,"
@@ -193,6 +196,7 @@ static const char *const down[] = {
     "DROP TABLE anchor;"
     "DROP TABLE boot;"
     "DROP TABLE device;"
+    "DROP TABLE lease;"
     "DROP TABLE meta;",
     NULL,
 };

@@ -155,7 +155,8 @@ static int seal_all(struct sp_store *store, struct sp_store_news *news)
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		struct sp_line_view view;
 		sp_line_view(store, rows, &view);
-		site_of(add_site(news), &view);
+		if (sp_store_serves(store, view.shard))
+			site_of(add_site(news), &view);
 	}
 	for (size_t i = before; result >= 0 && i < news->site_count; i++)
 		result = changed(store, &news->sites[i]);
@@ -172,6 +173,8 @@ static int seal_gone(struct sp_store *store, struct sp_store_news *news)
 	size_t before = news->site_count;
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		if (!sp_store_serves(store, sp_row_text(rows, 3)))
+			continue;
 		struct sp_store_site *site = add_site(news);
 		snprintf(site->school, sizeof(site->school), "%s", sp_row_text(rows, 0));
 		snprintf(site->site, sizeof(site->site), "%s", sp_row_text(rows, 1));
@@ -197,14 +200,17 @@ static int touch_silent(struct sp_store *store)
 	bool minute = store->now_ms / HEARD_EVERY_MS != store->silence_sought_ms / HEARD_EVERY_MS;
 	struct sp_rows *rows = SQL_QUERY(
 	    store->db,
-	    "SELECT d.id FROM published p JOIN register r ON r.school = p.school AND r.site = p.site AND"
+	    "SELECT d.id, p.shard FROM published p JOIN register r ON r.school = p.school AND r.site = "
+	    "p.site AND"
 	    " r.line = p.line JOIN device d ON d.name = r.device WHERE (p.presence = 'online' OR p.state <> "
 	    "?1 OR (?3 <> 0 AND p.cause = 'switched_off'))"
 	    " AND (coalesce(d.last_heard_ms, -1) < ?2 OR (?3 <> 0 AND p.cause = 'switched_off'))",
 	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms), I(minute));
 	int result;
-	while ((result = sp_rows_next(store->db, rows)) == 1)
-		sp_touch(&store->devices, sp_row_int(rows, 0, 0));
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		if (sp_store_serves(store, sp_row_text(rows, 1)))
+			sp_touch(&store->devices, sp_row_int(rows, 0, 0));
+	}
 	if (result == 0)
 		store->silence_sought_ms = store->now_ms;
 	return result;

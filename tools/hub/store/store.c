@@ -150,6 +150,13 @@ void sp_store_rollback(struct sp_store *store)
 	sp_hot_forget(store);
 }
 
+void sp_store_forget(struct sp_store *store)
+{
+	store->refusals = -1;
+	store->register_rev = 0;
+	sp_hot_forget(store);
+}
+
 int sp_store_read_begin(struct sp_store *store, int64_t now_ms)
 {
 	store->now_ms = now_ms;
@@ -200,6 +207,8 @@ int sp_store_status(struct sp_store *store, struct sp_store_status *out)
 		else if (strcmp(key, "epoch") == 0)
 			snprintf(out->epoch, sizeof(out->epoch), "%s", sp_row_text(rows, 1));
 	}
+	if (result == 0)
+		result = sp_lease_status(store, out);
 	if (result < 0)
 		return result;
 	result = SQL_GET(

@@ -102,6 +102,26 @@ int sp_store_set_aside(struct sp_store *store, const char *fault, const char *de
 /// Ingest is alive; `state`: "running" (connected) or "disconnected".
 int sp_store_pulse(struct sp_store *store, const char *state) SP_MUST_CHECK;
 
+/// Which ingest serves a shard; `until_ms` is for people, and changes with each renewal. 0: released.
+struct sp_lease {
+	char holder[SP_ID_LENGTH + 1];
+	int64_t token, until_ms; ///< token 0: there is no such lease yet
+};
+int sp_store_lease_look(struct sp_store *store, const char *shard, struct sp_lease *out) SP_MUST_CHECK;
+/// 1: it is `holder`'s now; 0: it is not any more as it was `seen`.
+int sp_store_lease_take(struct sp_store *store, const char *shard, const char *holder,
+			const struct sp_lease *seen, int64_t until_ms) SP_MUST_CHECK;
+/// How many `holder` has; they are its own until COMMIT or rollback.
+int sp_store_lease_renew(struct sp_store *store, const char *holder, const char *state,
+			 int64_t until_ms) SP_MUST_CHECK;
+int sp_store_lease_release(struct sp_store *store, const char *holder) SP_MUST_CHECK;
+/// People's topics of other shards are left to others.
+void sp_store_set_shards(struct sp_store *store, bool (*serves)(const void *arg, const char *shard),
+			 const void *arg);
+/// Nothing of what is kept in the handle is believed any more. Between transactions, or before anything was
+/// stored in one.
+void sp_store_forget(struct sp_store *store);
+
 struct sp_store_ack {
 	char shard[33], device[33];
 	struct sp_feed_ack ack;

@@ -46,7 +46,9 @@ struct sp_store {
 	bool no_hot;                          ///< never to be used
 	struct sp_calendar *calendar;         ///< of that revision of the register; NULL: not read yet
 	int64_t calendar_rev;
-	bool calendar_checked; ///< in this transaction
+	bool calendar_checked;                              ///< in this transaction
+	bool (*serves)(const void *arg, const char *shard); ///< NULL: all shards
+	const void *serves_arg;
 };
 
 // ---- when sites are in use (register_calendar.c) ---------------------------------------
@@ -61,6 +63,10 @@ void sp_touched_sort(struct sp_touched *touched);
 
 int sp_store_meta_get(struct sp_store *store, const char *key, int64_t *out) SP_MUST_CHECK;
 int sp_store_meta_set(struct sp_store *store, const char *key, int64_t value) SP_MUST_CHECK;
+
+bool sp_store_serves(const struct sp_store *store, const char *shard);
+/// As leases say, where there are any.
+int sp_lease_status(struct sp_store *store, struct sp_store_status *out) SP_MUST_CHECK;
 
 // ---- schema (schema.c) --------------------------------------------------------------
 
