@@ -211,8 +211,10 @@ static int contest(struct sp_store *store, int64_t device, int64_t boot, const s
 		result = SQL_DO(store->db, "UPDATE boot SET disputes = disputes + 1 WHERE id = ?", I(boot));
 	// All of it, also what seemed to be placed well.
 	if (result == 0)
-		result =
-		    SQL_DO(store->db, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
+		result = SQL_DO(store->db,
+				"UPDATE batch SET loose = last - first + 1 WHERE boot = ?1 AND stream IN "
+				"(SELECT id FROM stream WHERE device = ?2)",
+				I(boot), I(device));
 	return result < 0 ? result : sp_time_again(store, device, boot, arrived_ms, 0, 0, true);
 }
 
@@ -308,8 +310,10 @@ int sp_arrival_add(struct sp_store *store, const struct sp_arrival *arrival, int
 	    store->db, "UPDATE boot SET arrival_mono_us = ?, arrival_ms = ?, arrival_err_ms = ? WHERE id = ?",
 	    I(better.mono_us), I(better.t_ms), I(better.err_ms), I(boot));
 	if (result == 0 && news && known.known)
-		result =
-		    SQL_DO(store->db, "UPDATE batch SET loose = last - first + 1 WHERE boot = ?", I(boot));
+		result = SQL_DO(store->db,
+				"UPDATE batch SET loose = last - first + 1 WHERE boot = ?1 AND stream IN "
+				"(SELECT id FROM stream WHERE device = ?2)",
+				I(boot), I(device));
 	return result < 0 || !news ? result
 				   : sp_time_again(store, device, boot, arrival->arrived_ms, 0, -1, false);
 }

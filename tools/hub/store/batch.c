@@ -86,6 +86,8 @@ static int store_event(struct sp_store *store, const struct sp_arrival *arrival,
 	int result = sp_time_place(store, frame, &own, event->mono_us, when);
 	char *kept = sp_attendance_kept(event->type, event->data);
 	if (result == 0)
+		result = sp_event_room(store, arrival->arrived_ms);
+	if (result == 0)
 		result = SQL_GET(
 		    store->db, &id,
 		    "INSERT INTO event(stream, seq, type, instance, mono_us, t_ms, err_ms, placed,"
@@ -316,6 +318,7 @@ static int one_message(struct sp_store *store, const struct sp_arrival *arrival,
 static int undo(struct sp_store *store)
 {
 	store->marked_from_ms = store->marked_to_ms = 0; // what was noted in it is gone, too
+	sp_event_forget(store, true);                    // and a partition, a claim
 	return SQL_DO(store->db, "ROLLBACK TO message");
 }
 

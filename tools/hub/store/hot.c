@@ -181,6 +181,8 @@ static int add_rows(struct taking *t)
 	const struct sp_feed_envelope *e = &t->message->envelope;
 	const struct sp_hot_board *board = t->board;
 	int result = open_bulk(t->store);
+	if (result == 0)
+		result = sp_event_room(t->store, t->arrival->arrived_ms);
 	for (size_t i = 0; result == 0 && i < t->message->count; i++) {
 		const struct sp_feed_event *event = &t->message->events[i];
 		const struct sp_placed *when = &hot->placed[i];

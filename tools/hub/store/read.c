@@ -141,6 +141,9 @@ int sp_store_facts(struct sp_store *store, const char *device, bool all_classes,
 {
 	// Events of kiosks are shown as counts, never one by one.
 	const int64_t other = all_classes ? SP_RECORD_BULK : SP_RECORD_FACTS;
+	int result = store->reading ? 0 : sp_event_horizon(store);
+	if (result < 0)
+		return result;
 	struct sp_rows *rows =
 	    device
 		? SQL_QUERY(
@@ -148,16 +151,16 @@ int sp_store_facts(struct sp_store *store, const char *device, bool all_classes,
 		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
 		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM device d JOIN stream s ON"
 		      " s.device = d.id JOIN event e ON e.stream = s.id LEFT JOIN boot b ON b.id = s.boot"
-		      " WHERE d.name = ? AND s.class IN (?, ?) AND e.id > ? ORDER BY e.id LIMIT ?",
-		      T(device), I(SP_RECORD_FACTS), I(other), I(after), I(limit))
+		      " WHERE d.name = ? AND s.class IN (?, ?) AND e.id > ? AND e.id <= ? ORDER BY e.id "
+		      "LIMIT ?",
+		      T(device), I(SP_RECORD_FACTS), I(other), I(after), I(store->event_horizon), I(limit))
 		: SQL_QUERY(
 		      store->db,
 		      "SELECT e.id, d.name, s.class, s.name, b.name, e.type, e.instance, e.seq, e.mono_us,"
 		      " e.arrived_ms, e.t_ms, e.err_ms, e.placed, e.data FROM event e JOIN stream s ON"
 		      " s.id = +e.stream JOIN device d ON d.id = s.device LEFT JOIN boot b ON b.id = s.boot"
-		      " WHERE s.class IN (?, ?) AND e.id > ? ORDER BY e.id LIMIT ?",
-		      I(SP_RECORD_FACTS), I(other), I(after), I(limit));
-	int result;
+		      " WHERE s.class IN (?, ?) AND e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
+		      I(SP_RECORD_FACTS), I(other), I(after), I(store->event_horizon), I(limit));
 	while ((result = sp_rows_next(store->db, rows)) == 1)
 		row(arg, &(struct sp_fact_view){
 			     .id = sp_row_int(rows, 0, 0),

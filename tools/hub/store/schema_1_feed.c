@@ -35,11 +35,6 @@ static const char records[] =
     " PRIMARY KEY(stream, first)) {KEYED};"
     "CREATE INDEX batch_loose ON batch(boot) WHERE loose > 0;"
 
-    "CREATE TABLE event(id {ID}, stream BIGINT NOT NULL, seq BIGINT NOT NULL,"
-    " type TEXT NOT NULL, instance TEXT NOT NULL, mono_us BIGINT NOT NULL, t_ms BIGINT NOT NULL,"
-    " err_ms BIGINT, placed INTEGER NOT NULL, arrived_ms BIGINT NOT NULL, data TEXT NOT NULL,"
-    " UNIQUE(stream, seq));"
-
     "CREATE TABLE gap(stream BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,"
     " kind INTEGER NOT NULL, reason TEXT NOT NULL, at_ms BIGINT NOT NULL,"
     " PRIMARY KEY(stream, first)) {KEYED};"
@@ -201,9 +196,12 @@ static const char *const down[] = {
     NULL,
 };
 
-/// 256 random bits, that stand between a pseudonym and its rows.
-static int make_secret(struct sp_store *store)
+/// The table of events, and 256 random bits that stand between a pseudonym and its rows.
+static int make_rest(struct sp_store *store)
 {
+	int result = sp_event_make(store);
+	if (result < 0)
+		return result;
 	char secret[2][SP_ID_LENGTH + 1];
 	sp_id_new(secret[0]);
 	sp_id_new(secret[1]);
@@ -216,5 +214,5 @@ const struct sp_schema_step sp_schema_1_feed = {
     .name = "feed",
     .up = up,
     .down = down,
-    .fill = make_secret,
+    .fill = make_rest,
 };

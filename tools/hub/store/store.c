@@ -135,8 +135,10 @@ int sp_store_commit(struct sp_store *store)
 		    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'rev'");
 	if (result == 0)
 		result = sp_db_commit(store->db);
-	if (result == 0)
+	if (result == 0) {
 		forget_touched(store);
+		sp_event_forget(store, false);
+	}
 	return result;
 }
 
@@ -147,6 +149,7 @@ void sp_store_rollback(struct sp_store *store)
 	store->refusals = -1;
 	forget_touched(store);
 	sp_db_rollback(store->db);
+	sp_event_forget(store, true);
 	sp_hot_forget(store);
 }
 
@@ -161,11 +164,21 @@ int sp_store_read_begin(struct sp_store *store, int64_t now_ms)
 {
 	store->now_ms = now_ms;
 	store->calendar_checked = false;
-	return sp_db_read_begin(store->db);
+	int result = sp_event_horizon(store);
+	// A server that was away: a transaction finds it again.
+	if (result == -ENOTCONN && (result = sp_db_read_begin(store->db)) == 0) {
+		sp_db_rollback(store->db);
+		result = sp_event_horizon(store);
+	}
+	if (result == 0)
+		result = sp_db_read_begin(store->db);
+	store->reading = result == 0;
+	return result;
 }
 
 void sp_store_read_end(struct sp_store *store)
 {
+	store->reading = false;
 	sp_db_rollback(store->db);
 }
 

@@ -37,6 +37,10 @@ struct sp_store {
 	char epoch[SP_ID_LENGTH + 1];
 	int64_t ack_number, register_rev;
 	int64_t ack_number_saved, register_rev_saved; ///< as before this transaction
+	int64_t event_from_ms, event_to_ms;           ///< a month of which the partition is there
+	int64_t event_horizon; ///< facts up to here are all that there will ever be; of read_begin
+	bool event_claimed;    ///< in this transaction
+	bool reading;          ///< between read_begin and read_end
 	struct sp_touched streams, devices;
 	int64_t marked_from_ms, marked_to_ms; ///< noted for incidents in this transaction
 	int64_t correlated_ms;                ///< when this handle last looked for incidents
@@ -92,6 +96,18 @@ extern const struct sp_schema_step sp_schema_1_feed, sp_schema_2_register, sp_sc
 int sp_schema_version(void);
 /// In a transaction: of this program's version, or empty and then made so by a writer.
 int sp_schema_check(struct sp_store *store, char why[256]) SP_MUST_CHECK;
+
+// ---- the table of events (event.c) --------------------------------------------------------
+
+int sp_event_make(struct sp_store *store) SP_MUST_CHECK;
+/// Before events that arrived then are inserted, once or often in a transaction.
+int sp_event_room(struct sp_store *store, int64_t arrived_ms) SP_MUST_CHECK;
+/// This month's and the next one's.
+int sp_event_ahead(struct sp_store *store, int64_t now_ms) SP_MUST_CHECK;
+/// A transaction has ended.
+void sp_event_forget(struct sp_store *store, bool rolled_back);
+/// Before a reader's transaction: fills event_horizon.
+int sp_event_horizon(struct sp_store *store) SP_MUST_CHECK;
 
 // ---- identities (ids.c) ---------------------------------------------------------------
 

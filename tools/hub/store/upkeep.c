@@ -133,6 +133,8 @@ static int expire(struct sp_store *store, const struct sp_upkeep_rules *rules, i
 	int64_t before_day = sp_local_day(now_ms) - rules->attendance_days, rows = 0;
 	int result = sp_store_begin(store, now_ms);
 	if (result == 0)
+		result = sp_event_ahead(store, now_ms);
+	if (result == 0)
 		result = old_punches(store, before_day, &rows);
 	if (result >= 0 && rows == 0)
 		result = old_events(store, sp_local_day_ms(before_day), &rows);
