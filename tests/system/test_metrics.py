@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import board
+import postgres
 import prometheus
 import support
 
@@ -49,7 +50,10 @@ class Stage:
         self.http, self.metrics = support.free_port(), support.free_port()
         self.conf = run_dir / "hub.conf"
         self.conf.write_text(HUB.format(db=run_dir / "hub.db", port=broker.port, http=self.http, metrics=self.metrics))
-        register = run_dir / "register.csv"
+        self.import_register()
+
+    def import_register(self):
+        register = self.run / "register.csv"
         register.write_text(REGISTER, encoding="utf-8")
         subprocess.run([support.program("schoolpulse-hub"), "--config", self.conf, "import", register], check=True,
                        capture_output=True)
@@ -183,3 +187,31 @@ def test_both_formats_are_what_their_readers_ask_for(stage):
                        == 0, "ingest to go on")
     assert hub.stop() == 0
     read_log(hub)
+
+
+def test_over_postgresql(stage):
+    if not postgres.binaries():
+        pytest.skip("PostgreSQL's server programs are not installed")
+    with postgres.Cluster(settings={"fsync": "off"}) as cluster:
+        text = stage.conf.read_text()
+        stage.conf.write_text(text.replace(str(stage.run / "hub.db"), cluster.database("hub")))
+        stage.import_register()
+        hub = stage.hub("all", "hub.log")
+        hub.wait_for("the page is at")
+        stage.agent.start()
+        url = f"http://127.0.0.1:{stage.http}/metrics"
+
+        def up():
+            now = families(prometheus.get(url, OPEN)[0])
+            return now if list(samples(now["schoolpulse_line_up"]).values()) == [1] else None
+        now = support.wait_until(up, "the line")
+        stage.agent.stop()
+        assert samples(now["schoolpulse_lines"])[(("state", "unknown"),)] == 1
+        assert samples(now["schoolpulse_store_size_bytes"])[()] > 1e6
+        told = subprocess.run([support.program("schoolpulse-hub"), "--config", stage.conf, "status"], capture_output=True,
+                              text=True, timeout=support.PATIENCE)
+        assert told.returncode == 0 and "ingest" in told.stdout and "Lào Cai" not in told.stdout, told
+        stored = int(cluster.sql("SELECT count(*) FROM event", "hub"))
+        support.wait_until(lambda: samples(families(prometheus.get(url, OPEN)[0])["schoolpulse_store_events"])[()] >=
+                           stored > 0, "all events to be told")
+        assert hub.stop() == 0

@@ -99,6 +99,7 @@ static const struct command {
      "what these CSV files say is the register from now or that day on, all or nothing", sp_import_command},
     {"facts", "[--device ID] [--wait SECONDS] [--json]",
      "print committed facts; wait until a board's first ones are", sp_facts_command},
+    {"status", "[--watch SECONDS]", "how ingest, boards, lines and the database are", sp_status_command},
     {"backup", "FILE|FOLDER", "copy the database while it is used; never over a file", sp_backup_command},
     {"restore", "FILE", "make the database from such a copy, where there is none", sp_restore_command},
     {"speed", "--from DAY --to DAY [--provider NAME] [--plan NAME] [--json | --csv]",

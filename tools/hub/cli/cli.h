@@ -17,6 +17,8 @@ void sp_cli_errors(struct sp_config_errors *errors);
 int sp_import_command(const struct sp_hub_config *config, int argc, char **argv);
 /// 1, too, when there is nothing to print or the first facts did not come in time.
 int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv);
+/// How the hub is, on one screen; --watch: again and again.
+int sp_status_command(const struct sp_hub_config *config, int argc, char **argv);
 /// The whole store into a file, and back where there is none.
 int sp_backup_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_restore_command(const struct sp_hub_config *config, int argc, char **argv);

@@ -200,6 +200,8 @@ void sp_snapshot_hub(const struct sp_snapshot *snapshot, struct sp_buf *out, enu
 	      "Ranges of records that were issued and may still come.", gauges->open_gaps);
 	gauge(out, format, "schoolpulse_anomalies", NULL, "Kinds of things that should not be, by board.",
 	      gauges->anomalies);
+	gauge(out, format, "schoolpulse_store_events", NULL, "Records that were stored, ever.",
+	      gauges->events);
 	gauge(out, format, "schoolpulse_store_set_aside_messages", NULL,
 	      "Messages that could not be read, ever.", gauges->set_asides);
 	gauge(out, format, "schoolpulse_store_revision", NULL,

@@ -44,7 +44,12 @@ int sp_store_gauges(struct sp_store *store, struct sp_store_gauges *out)
 		    SQL_GET(store->db, &out->anomalies, "SELECT count(*) FROM anomaly WHERE 0 < ?", I(1));
 	if (result >= 0)
 		result = SQL_GET(store->db, &out->set_asides,
-				 "SELECT coalesce(sum(count), 0) FROM set_aside WHERE 0 < ?", I(1));
+				 "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM set_aside WHERE 0 < ?",
+				 I(1));
+	if (result >= 0)
+		result =
+		    SQL_GET(store->db, &out->events,
+			    "SELECT CAST(coalesce(sum(events), 0) AS BIGINT) FROM device WHERE 0 < ?", I(1));
 	if (result >= 0)
 		result = size(store, &out->bytes);
 	return result < 0 ? result : 0;

@@ -194,6 +194,7 @@ enum { SP_STORE_PRESENCES = 4 };
 struct sp_store_gauges {
 	int64_t boards[SP_STORE_PRESENCES]; ///< never a birth, online, stopped, lost or silent
 	int64_t open_outages, open_gaps, anomalies;
+	int64_t events;     ///< stored, ever
 	int64_t set_asides; ///< messages that could not be read, ever
 	int64_t bytes;      ///< of the database
 };
