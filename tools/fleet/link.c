@@ -137,7 +137,7 @@ int sp_link_dial(struct sp_link *link, struct sp_link_way *way, size_t index)
 			return result;
 	}
 	// All ports of these addresses are taken.
-	if (!way->loopback || way->sources >= way->most) {
+	if (!way->loopback || (way->sources ? way->sources : 1) >= way->most) {
 		snprintf(way->why, sizeof(way->why), "no port is left: %s",
 			 way->loopback ? "all source addresses that were allowed are used up"
 				       : "the broker is not on the loopback, so there is one source address");

@@ -196,12 +196,21 @@ void sp_do_speedtest(struct sp_life *life, struct sp_turn *turn)
 
 // ---- devices ----------------------------------------------------------------------------------------------
 
-static void device_fact(struct sp_life *life, const struct sp_args *args, int state, int previous)
+/// Of a kiosk, unless the script says another class.
+static const char *class_of(const struct sp_turn *turn)
 {
+	const char *told = turn->statement->args.text[3];
+	return told ? told : strcmp(turn->statement->word->name, "kiosk") == 0 ? "kiosk" : "gear";
+}
+
+static void device_fact(struct sp_life *life, const struct sp_turn *turn, int state, int previous)
+{
+	const struct sp_args *args = &turn->statement->args;
 	bool up = state == SP_LINE_IS_UP;
 	const char *reason = args->text[2] ? args->text[2] : "timeout";
 	const struct sp_field fields[] = {
 	    SP_TEXT("driver", args->text[1]),
+	    SP_TEXT("class", class_of(turn)),
 	    SP_TEXT("state", sp_line_is_names[state]),
 	    SP_TEXT("previous", sp_line_is_names[previous]),
 	    up ? SP_NULL("reason") : SP_TEXT("reason", reason),
@@ -215,14 +224,14 @@ void sp_do_device(struct sp_life *life, struct sp_turn *turn)
 {
 	const struct sp_args *args = &turn->statement->args;
 	bool up = args->index[0] == SP_LINE_IS_UP;
-	device_fact(life, args, args->index[0], up ? SP_LINE_IS_UNKNOWN : SP_LINE_IS_UP);
+	device_fact(life, turn, args->index[0], up ? SP_LINE_IS_UNKNOWN : SP_LINE_IS_UP);
 }
 
 void sp_do_device_up(struct sp_life *life, struct sp_turn *turn)
 {
 	const struct sp_args *args = &turn->statement->args;
 	if (args->index[0] != SP_LINE_IS_UP)
-		device_fact(life, args, SP_LINE_IS_UP, args->index[0]);
+		device_fact(life, turn, SP_LINE_IS_UP, args->index[0]);
 }
 
 static void kiosk_fact(struct sp_life *life, const struct sp_args *args)

@@ -11,7 +11,7 @@
 #include "agent/base/mem.h"
 #include "tools/fleet/civil.h"
 
-enum { TEXT_MAX = 128, REBOOT_MS = 40000, RESTART_MS = 5000, CRASH_MS = 8000, DAY_MS = 86400000 };
+enum { TEXT_MAX = 64, REBOOT_MS = 40000, RESTART_MS = 5000, CRASH_MS = 8000, DAY_MS = 86400000 };
 
 /// The next word, copied; `which` of the texts it becomes.
 static bool keep(struct sp_tokens *t, struct sp_args *args, int which, const char *what)
@@ -23,6 +23,9 @@ static bool keep(struct sp_tokens *t, struct sp_args *args, int which, const cha
 		return sp_tokens_fail(t, "%s is longer than %d bytes", what, TEXT_MAX);
 	if (args->text[which])
 		return sp_tokens_fail(t, "%s is given twice", what);
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20)
+			return sp_tokens_fail(t, "%s has a control character", what);
 	args->text[which] = sp_strdup(text);
 	return true;
 }
@@ -240,7 +243,14 @@ bool sp_read_device(struct sp_tokens *tokens, struct sp_args *args)
 			args->index[0] = i;
 	if (args->index[0] < 0)
 		return sp_tokens_fail(tokens, "\"%.40s\" is no state", sp_tokens_peek(tokens));
-	return sp_tokens_end(tokens) || keep_word(tokens, args, 2, "the reason");
+	const char *next = sp_tokens_peek(tokens);
+	if (next[0] && strcmp(next, "class") != 0 && !keep_word(tokens, args, 2, "the reason"))
+		return false;
+	static const char *const classes[] = {"link", "speed", "gear", "kiosk", NULL};
+	return !sp_tokens_is(tokens, "class") ||
+	       (keep_word(tokens, args, 3, "the class") &&
+		(one_of(args->text[3], classes) ||
+		 sp_tokens_fail(tokens, "no class link, speed, gear, kiosk")));
 }
 
 bool sp_read_kiosk_total(struct sp_tokens *tokens, struct sp_args *args)
