@@ -41,6 +41,8 @@ static int place_event(struct sp_store *store, const struct sp_time_frame *frame
 				   .was_ms = sp_row_int(rows, 5, 0),
 				   .id = sp_row_int(rows, 6, 0)};
 	int result = sp_time_place(store, frame, &none, record.mono_us, &record.when);
+	sp_rollup_touch(store, frame->device,
+			record.was_ms < record.when.t_ms ? record.was_ms : record.when.t_ms, store->now_ms);
 	if (result == 0)
 		result =
 		    SQL_DO(store->db,

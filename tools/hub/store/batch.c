@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/hub/time/local_time.h"
+
 /// The ledger holds disjoint ranges, so the last one that begins at or before `last` decides.
 static int judge(struct sp_store *store, int64_t stream, const struct sp_feed_envelope *envelope,
 		 enum sp_verdict *verdict)
@@ -122,13 +124,15 @@ static int store_event(struct sp_store *store, const struct sp_arrival *arrival,
 static int store_events(struct sp_store *store, const struct sp_arrival *arrival,
 			const struct sp_time_frame *frame, const struct sp_feed_message *message)
 {
-	int64_t loose = 0, from_ms = INT64_MAX, to_ms = -1;
+	int64_t loose = 0, from_ms = INT64_MAX, to_ms = -1, first_ms = INT64_MAX, last_ms = -1;
 	for (size_t i = 0; i < message->count; i++) {
 		struct sp_placed when;
 		int result = store_event(store, arrival, frame, &message->events[i], &when);
 		if (result < 0)
 			return result;
 		loose += sp_time_is_loose(&when);
+		first_ms = when.t_ms < first_ms ? when.t_ms : first_ms;
+		last_ms = when.t_ms > last_ms ? when.t_ms : last_ms;
 		// What was erased has no time of its own any more.
 		if (when.by == SP_PLACED_BOUNDS || strcmp(message->events[i].type, "forgotten") == 0)
 			continue;
@@ -139,6 +143,9 @@ static int store_events(struct sp_store *store, const struct sp_arrival *arrival
 	    SQL_DO(store->db, "INSERT INTO batch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", I(frame->stream),
 		   I(message->envelope.first), I(message->envelope.last), T(message->envelope.digest),
 		   I(frame->boot), I(arrival->arrived_ms), I(loose), I(message->envelope.redacted));
+	if (result == 0 && last_ms >= 0)
+		result = sp_rollup_records(store, frame->device, frame->stream,
+					   message->envelope.cls == SP_RECORD_FACTS, first_ms, last_ms);
 	if (result < 0 || to_ms < 0)
 		return result;
 	return SQL_DO(store->db,
@@ -253,6 +260,7 @@ static int will(struct sp_store *store, const struct sp_arrival *arrival, const 
 	if (result != 1)
 		return result;
 	sp_touch(&store->devices, device);
+	sp_rollup_touch(store, device, store->now_ms - SP_DAY_MS, store->now_ms);
 	result = SQL_DO(store->db, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
 			I(SP_PRESENCE_LOST), I(store->now_ms), I(device));
 	if (result == 0)
@@ -285,6 +293,7 @@ static int presence(struct sp_store *store, const struct sp_arrival *arrival,
 	result = set_presence(store, device, state);
 	if (result == 0 && !arrival->retained)
 		result = sp_absence_ends(store, device);
+	sp_rollup_touch(store, device, store->now_ms - SP_DAY_MS, store->now_ms);
 	if (result == 0)
 		result = sp_boot_row(store, device, state->boot, &boot);
 	if (result == 0 && (state->clk.synced || !arrival->retained))
@@ -337,6 +346,7 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		char why[256];
 		snprintf(why, sizeof(why), "%.255s", sp_db_error(store->db));
 		*verdict = SP_VERDICT_CONFLICT;
+		sp_rollup_unsure(store);
 		result = undo(store);
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,

@@ -30,20 +30,25 @@ void sp_watch_point(struct sp_watch *day, int64_t t_ms, enum sp_line_state state
 
 /// A state that began before its run, or a moment before by the error of the clock, is known since that run
 /// watches.
-static int read_points(struct sp_store *store, struct sp_watch *day)
+int sp_watch_line(struct sp_store *store, struct sp_watch *day)
 {
-	struct sp_rows *rows = SQL_QUERY(
-	    store->db,
-	    "SELECT greatest(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause FROM line_point p "
-	    "JOIN stream s"
-	    " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND p.retold = 0 AND p.t_ms >="
-	    " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND"
-	    " retold = 0 AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
-	    I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
+	struct sp_rows *rows =
+	    SQL_QUERY(store->db,
+		      "SELECT greatest(p.t_ms, coalesce(s.from_ms, p.t_ms)), p.state, p.cause, p.whose FROM "
+		      "line_point p "
+		      "JOIN stream s"
+		      " ON s.id = p.stream WHERE p.line = ?1 AND p.placed < ?4 AND p.retold = 0 AND p.t_ms >="
+		      " coalesce((SELECT max(t_ms) FROM line_point WHERE line = ?1 AND placed < ?4 AND"
+		      " retold = 0 AND t_ms <= ?2), ?2) AND p.t_ms < ?3 ORDER BY 1, p.stream, p.seq",
+		      I(day->line), I(day->from_ms), I(day->to_ms), I(SP_PLACED_BOUNDS));
 	int result;
-	while ((result = sp_rows_next(store->db, rows)) == 1)
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		char *cause =
+		    day->whose ? sp_asprintf("%s/%s", sp_row_text(rows, 2), sp_row_text(rows, 3)) : NULL;
 		sp_watch_point(day, sp_row_int(rows, 0, 0), (enum sp_line_state)sp_row_int(rows, 1, 0),
-			       sp_row_text(rows, 2));
+			       cause ? cause : sp_row_text(rows, 2));
+		free(cause);
+	}
 	day->reach_ms =
 	    day->strip.point_count && day->points[0].t_ms < day->from_ms ? day->points[0].t_ms : day->from_ms;
 	return result;
@@ -171,7 +176,7 @@ static int one_line(struct sp_store *store, struct sp_watch *day, const struct s
 		    void *arg)
 {
 	size_t count;
-	int result = day->line ? read_points(store, day) : 0;
+	int result = day->line ? sp_watch_line(store, day) : 0;
 	if (result == 0 && day->line)
 		result = sp_watch_read(store, day, view);
 	if (result == 0) {

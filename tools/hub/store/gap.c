@@ -71,6 +71,8 @@ int sp_gap_issued(struct sp_store *store, struct sp_stream_row *stream, int64_t 
 	if (last <= stream->issued)
 		return 0;
 	int result = insert(store, stream->id, stream->issued + 1, last, SP_GAP_OPEN, "", store->now_ms);
+	if (result == 0)
+		result = sp_rollup_gap(store, stream->id, stream->issued + 1);
 	store->seen_changes = true;
 	return result < 0 ? result : set_issued(store, stream, last);
 }
@@ -82,6 +84,8 @@ int sp_gap_fill(struct sp_store *store, struct sp_stream_row *stream, int64_t fi
 	int result = 0;
 	if (last > known) {
 		result = insert(store, stream->id, known + 1, first - 1, SP_GAP_OPEN, "", store->now_ms);
+		if (result == 0 && first > known + 1)
+			result = sp_rollup_gap(store, stream->id, known + 1);
 		if (result == 0)
 			result = set_issued(store, stream, last);
 	}
@@ -90,6 +94,8 @@ int sp_gap_fill(struct sp_store *store, struct sp_stream_row *stream, int64_t fi
 		return result;
 	while ((result = take(store, stream->id, first, last, SP_GAP_OPEN, SP_GAP_DROPPED, &range)) == 1) {
 		result = put_back(store, stream->id, &range, first, last);
+		if (result == 0)
+			result = sp_rollup_gap(store, stream->id, range.first);
 		if (result < 0)
 			return result;
 	}
@@ -109,6 +115,8 @@ static int turn(struct sp_store *store, int64_t stream, const struct sp_gap_rang
 		result = put_back(store, stream, &gap, range->first, range->last);
 		if (result == 0)
 			result = insert(store, stream, from, to, kind, reason, store->now_ms);
+		if (result == 0)
+			result = sp_rollup_gap(store, stream, gap.first);
 		if (result < 0)
 			return result;
 		store->seen_changes = true;

@@ -274,6 +274,54 @@ static int gone(struct sp_store *store, int64_t device, const char *name, int64_
 	return result < 0 ? result : 0;
 }
 
+/// A watch of the kiosk in the statement's row, cut where its board no longer names it. 1: of nothing.
+static int watch_of(struct sp_store *store, struct sp_watch *watch, const char *name, int64_t told_ms,
+		    const struct sp_line_view *line)
+{
+	int64_t gone_ms;
+	int result = gone(store, watch->device, name, told_ms, &gone_ms);
+	if (result == 0 && gone_ms <= watch->from_ms)
+		return 1;
+	if (watch->to_ms > gone_ms)
+		watch->to_ms = gone_ms;
+	if (watch->to_ms < watch->from_ms)
+		watch->to_ms = watch->from_ms;
+	if (result == 0)
+		result = read_points(store, watch, name);
+	if (result == 0)
+		result = sp_watch_read(store, watch, line);
+	return result;
+}
+
+int sp_kiosk_strips(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
+		    void (*kiosk)(void *arg, const struct sp_segment *segments, size_t count), void *arg)
+{
+	const struct sp_line_view line = {.lost_ms = -1};
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db, "SELECT name, t_ms FROM kiosk WHERE device = ? AND first_ms < ? ORDER BY name",
+	    I(device), I(to_ms));
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		struct sp_watch watch = {.device = device,
+					 .from_ms = from_ms,
+					 .to_ms = to_ms < store->now_ms ? to_ms : store->now_ms,
+					 .now_ms = store->now_ms};
+		size_t count;
+		result = watch_of(store, &watch, sp_row_text(rows, 0), sp_row_int(rows, 1, -1), &line);
+		if (result == 0) {
+			struct sp_segment *segments = sp_watch_segments(&watch, &count);
+			kiosk(arg, segments, count);
+			free(segments);
+		}
+		sp_watch_free(&watch);
+		if (result < 0) {
+			sp_rows_leave(rows);
+			return result;
+		}
+	}
+	return result;
+}
+
 /// Every kiosk of one board.
 static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view *line,
 		    const struct sp_schedule *schedule)
@@ -295,19 +343,12 @@ static int of_board(struct kiosks *k, int64_t device, const struct sp_line_view 
 										   : store->now_ms,
 					 .now_ms = store->now_ms};
 		struct sp_kiosk_view view;
-		int64_t gone_ms;
 		columns(rows, line, &view);
-		result = gone(store, device, view.kiosk, view.told_ms, &gone_ms);
-		if (result == 0 && gone_ms <= watch.from_ms)
+		result = watch_of(store, &watch, view.kiosk, view.told_ms, line);
+		if (result == 1) {
+			sp_watch_free(&watch);
 			continue;
-		if (watch.to_ms > gone_ms)
-			watch.to_ms = gone_ms;
-		if (watch.to_ms < watch.from_ms)
-			watch.to_ms = watch.from_ms;
-		if (result == 0)
-			result = read_points(store, &watch, view.kiosk);
-		if (result == 0)
-			result = sp_watch_read(store, &watch, line);
+		}
 		if (result == 0)
 			result = tell(k, line, &watch, sp_row_int(rows, 0, 0), sp_row_int(rows, 2, 0),
 				      schedule, &view);

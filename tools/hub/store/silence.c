@@ -55,6 +55,8 @@ int sp_silence_project(struct sp_store *store, const struct sp_time_frame *frame
 	bool placed = last.by != SP_PLACED_BOUNDS, ended = record->when.by != SP_PLACED_BOUNDS;
 	// Messages of the same boot go on after a restart: they say nothing of a silence within it.
 	bool other_boot = boot && boot != record->boot;
+	if (placed && ended)
+		sp_rollup_touch(store, record->device, last.t_ms, record->when.t_ms);
 	if (result == 0)
 		result = sp_incident_mark_silence(store, record->device, record->stream, record->seq);
 	if (result == 0)

@@ -99,6 +99,7 @@ void sp_store_close(struct sp_store *store)
 	if (!store)
 		return;
 	sp_hot_free(store);
+	sp_rollup_free(store);
 	sp_db_close(store->db);
 	sp_calendar_free(store->calendar);
 	free(store->streams.ids);
@@ -134,6 +135,8 @@ int sp_store_commit(struct sp_store *store)
 		    store->db,
 		    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'rev'");
 	if (result == 0)
+		result = sp_rollup_flush(store);
+	if (result == 0)
 		result = sp_db_commit(store->db);
 	if (result == 0) {
 		forget_touched(store);
@@ -148,6 +151,7 @@ void sp_store_rollback(struct sp_store *store)
 	store->register_rev = store->register_rev_saved;
 	store->refusals = -1;
 	forget_touched(store);
+	sp_rollup_forget(store);
 	sp_db_rollback(store->db);
 	sp_event_forget(store, true);
 	sp_hot_forget(store);

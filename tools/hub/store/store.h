@@ -174,6 +174,16 @@ struct sp_upkeep_rules {
 int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
 		    int64_t now_ms) SP_MUST_CHECK;
 
+/// Outside of a transaction: a small step of computing days of sites anew. 1: there is more to do, 0, or
+/// -errno. `all`: also of the day that runs, of which ingest computes only now and then.
+int sp_store_rollup(struct sp_store *store, bool all, int64_t now_ms) SP_MUST_CHECK;
+/// What is still to be computed of days that are over.
+struct sp_rollup_left {
+	int64_t sites, boards;
+	int64_t day; ///< the last one that is over and was begun; 0: none
+};
+int sp_store_rollup_left(struct sp_store *store, struct sp_rollup_left *out) SP_MUST_CHECK;
+
 // ---- reading -----------------------------------------------------------------------------------
 
 /// One consistent view until sp_store_read_end(); `now_ms` decides who has been silent for too long.

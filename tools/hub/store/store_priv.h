@@ -53,6 +53,9 @@ struct sp_store {
 	bool calendar_checked;                              ///< in this transaction
 	bool (*serves)(const void *arg, const char *shard); ///< NULL: all shards
 	const void *serves_arg;
+	bool calendar_checked; ///< in this transaction
+	struct sp_rollup_marks *marks;
+	char rollup_school[65], rollup_place[65]; ///< the site that was computed last
 };
 
 // ---- when sites are in use (register_calendar.c) ---------------------------------------
@@ -355,6 +358,7 @@ int sp_retain_step(struct sp_store *store, const struct sp_retention *keep, int6
 struct sp_watch {
 	int64_t device, line;
 	int64_t from_ms, to_ms, now_ms;
+	bool whose;       ///< the line's causes have "/whose" behind them
 	int64_t reach_ms; ///< of the last point before the stretch: what is asked for begins there
 	struct sp_strip strip;
 	struct sp_point *points;
@@ -364,6 +368,8 @@ struct sp_watch {
 };
 /// In order of time; copies `cause`.
 void sp_watch_point(struct sp_watch *watch, int64_t t_ms, enum sp_line_state state, const char *cause);
+/// What was said of the watch's line.
+int sp_watch_line(struct sp_store *store, struct sp_watch *watch) SP_MUST_CHECK;
 /// Where the board was heard, what is missing, why it was silent; after the points. `line`: of the board, for
 /// what is presumed of a silence that lasts.
 int sp_watch_read(struct sp_store *store, struct sp_watch *watch,
@@ -371,6 +377,27 @@ int sp_watch_read(struct sp_store *store, struct sp_watch *watch,
 /// free() them; they point into the watch.
 struct sp_segment *sp_watch_segments(struct sp_watch *watch, size_t *count);
 void sp_watch_free(struct sp_watch *watch);
+
+/// Each kiosk that the board knew by then.
+int sp_kiosk_strips(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms,
+		    void (*kiosk)(void *arg, const struct sp_segment *segments, size_t count),
+		    void *arg) SP_MUST_CHECK;
+
+// ---- rollups (rollup_*.c) -------------------------------------------------------------------
+
+/// What happened there is to be computed again: of a board, between two moments.
+void sp_rollup_touch(struct sp_store *store, int64_t device, int64_t from_ms, int64_t to_ms);
+/// Records of a stream that are about to be stored; before the stream's own row says so.
+int sp_rollup_records(struct sp_store *store, int64_t device, int64_t stream, bool facts, int64_t from_ms,
+		      int64_t to_ms) SP_MUST_CHECK;
+/// A gap that begins with `first` came, went or changed.
+int sp_rollup_gap(struct sp_store *store, int64_t stream, int64_t first) SP_MUST_CHECK;
+/// Before the commit; and when there is none.
+int sp_rollup_flush(struct sp_store *store) SP_MUST_CHECK;
+void sp_rollup_forget(struct sp_store *store);
+/// What was just said of records is not so: their message was refused.
+void sp_rollup_unsure(struct sp_store *store);
+void sp_rollup_free(struct sp_store *store);
 
 // ---- views (view.c) -------------------------------------------------------------------------
 

@@ -161,10 +161,13 @@ int sp_store_upkeep(struct sp_store *store, const struct sp_upkeep_rules *rules,
 	if (result != 0)
 		return result;
 	result = scrub(store, now_ms); // 1: a reader is in the way; that holds nothing else up
-	if (result < 0 || (since_ms >= 0 && since_ms < EVERY_MS))
-		return result < 0 ? result : 0;
-	result = expire(store, rules, now_ms);
-	if (result == 0)
+	if (result < 0)
+		return result;
+	if (since_ms < 0 || since_ms >= EVERY_MS) {
+		result = expire(store, rules, now_ms);
+		if (result != 0)
+			return result;
 		store->upkeep_ms = now_ms;
-	return result;
+	}
+	return sp_store_rollup(store, false, now_ms);
 }
