@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/buf.h"
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "schoolpulse/clock.h"
 
 enum { WHY = 512, PATIENCE_MS = 5000, ANSWER_MAX = 2 * 1024 * 1024, GLANCE_MS = 200 };

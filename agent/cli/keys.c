@@ -11,7 +11,7 @@
 
 #include "agent/base/seal.h"
 #include "agent/cli/client.h"
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/privacy.h"
 #include "agent/cli/show.h"
 

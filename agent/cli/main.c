@@ -12,7 +12,7 @@
 
 #include "agent/base/config.h"
 #include "agent/cli/client.h"
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/privacy.h"
 #include "agent/cli/show.h"
 #include "agent/cli/speedtest.h"
@@ -231,7 +231,7 @@ static int take_options(int argc, char **argv, struct arguments *out)
 			return EXIT_DONE;
 		}
 		if (option == 'h') {
-			sp_language_choose(out->language);
+			sp_language_choose("schoolpulse", out->language);
 			printf(_(help), SP_CLIENT_SOCKET);
 			return EXIT_DONE;
 		}
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	int code = parse_arguments(argc, argv, &arguments);
 	if (code >= 0)
 		return code;
-	sp_language_choose(arguments.language);
+	sp_language_choose("schoolpulse", arguments.language);
 	if (strcmp(arguments.command, "speedtest") == 0 && !arguments.list)
 		return sp_speedtest_run(&arguments.test);
 	if (about_person(&arguments))

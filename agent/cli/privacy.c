@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/cli/client.h"
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 enum { EXIT_DONE = 0, EXIT_ANSWER = 1, EXIT_USAGE = 2, EXIT_ABSENT = 3, NUMBER_MAX = 256 };

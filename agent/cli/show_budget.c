@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 static void bytes_cell(struct sp_table *table, enum sp_style style, double bytes, const char *without)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 enum { CLOCK_FINE_S = 60, FILL_WARN_PERCENT = 80, FILL_BAD_PERCENT = 95 };

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 static const char *validity_text(const char *validity)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 const char *sp_show_word(const struct sp_word *words, size_t count, const char *word)

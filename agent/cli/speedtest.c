@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "agent/cli/client.h"
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/show.h"
 
 enum { EXIT_MEASURED = 0, EXIT_NOT_MEASURED = 1, EXIT_ABSENT = 3, BAR = 24, PAGE_MAX = 64 * 1024 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 #include "agent/cli/page.h"
 
 const char *sp_text_rtt(double seconds, char out[32])

@@ -20,6 +20,8 @@ static const struct sp_option hub_options[] = {
      "How much is written to the log"},
     {"log_format", SP_OPTION_ENUM, "text", 0, 0, AT(hub.log_format), "text json logfmt",
      "Lines for people, or for a collector of logs"},
+    {"plans", SP_OPTION_STRING, "", 0, 4000, AT(hub.plans), NULL,
+     "Folder of plan files; none: those that came with the program"},
     {"reconnect_window", SP_OPTION_DURATION, "5min", 1 * SECOND, 1 * HOUR, AT(hub.reconnect_window_ms), NULL,
      "Boards spread their returns over this time"},
     {"silence", SP_OPTION_DURATION, "15min", 1 * 60 * SECOND, DAY, AT(hub.silence_ms), NULL,

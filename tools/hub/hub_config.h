@@ -14,6 +14,7 @@
 struct sp_hub_config {
 	struct {
 		char *db;
+		char *plans;    ///< folder; "": where the program finds its own
 		int log_level;  ///< index into "error warning notice info debug"
 		int log_format; ///< enum sp_log_format
 		int64_t reconnect_window_ms;

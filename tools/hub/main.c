@@ -110,6 +110,10 @@ static const struct command {
      sp_anomalies_command},
     {"incidents", "[--open] [--members ID] [--json]",
      "regional faults, each once: where, since when, how many boards, and what it was", sp_incidents_command},
+    {"kpi",
+     "--plan ID [--as-of DAY] [--from DAY --to DAY] [--area CODE [--tree NAME]] [--lang vi|en] [--json | "
+     "--csv] | --list",
+     "a plan's promises against what was measured; what every KPI means", sp_kpi_command},
     {"subjects", "[--fetch REQUEST [--csv]] [--json]",
      "requests of persons, and what was put together for one", sp_subjects_command},
     {"keys", "[--device ID --output FILE]", "sealed key backups of boards", sp_keys_command},

@@ -26,6 +26,9 @@ int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv);
 /// With kiosks, and the KPI attendance_automation_ratio.
 int sp_attendance_report(const struct sp_hub_config *config, int argc, char **argv);
 int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **argv);
+/// A plan's promises against what was measured, or what every KPI means. Computes first what is still to be
+/// computed.
+int sp_kpi_command(const struct sp_hub_config *config, int argc, char **argv);
 /// For whoever answers a person's request, and for whoever sets up a new board in the place of a dead one.
 int sp_incidents_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_subjects_command(const struct sp_hub_config *config, int argc, char **argv);

@@ -69,7 +69,8 @@ struct sp_kpi_school *sp_kpi_add_school(struct sp_kpi_data *data, const char *co
 
 static int by_code(const void *left, const void *right)
 {
-	return strcmp(((const struct sp_kpi_school *)left)->code, ((const struct sp_kpi_school *)right)->code);
+	return strcmp(((const struct sp_kpi_school *)left)->code,
+		      ((const struct sp_kpi_school *)right)->code);
 }
 
 void sp_kpi_schools_done(struct sp_kpi_data *data)
@@ -129,7 +130,8 @@ struct sp_kpi_site *sp_kpi_site_of(struct sp_kpi_data *data, const char *school,
 	size_t low = 0, high = data->site_count;
 	if (!owner)
 		return NULL;
-	const struct sp_kpi_site wanted = {.school = (size_t)(owner - data->schools), .site = (char *)(uintptr_t)site};
+	const struct sp_kpi_site wanted = {.school = (size_t)(owner - data->schools),
+					   .site = (char *)(uintptr_t)site};
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		int order = by_place(&data->sites[middle], &wanted);
@@ -145,8 +147,8 @@ struct sp_kpi_site *sp_kpi_site_of(struct sp_kpi_data *data, const char *school,
 
 // ---- pools -------------------------------------------------------------------------------------------
 
-struct sp_kpi_pool *sp_kpi_pool_of(struct sp_kpi_data *data, const char *provider, const char *plan, int64_t down_kbps,
-				   int64_t up_kbps)
+struct sp_kpi_pool *sp_kpi_pool_of(struct sp_kpi_data *data, const char *provider, const char *plan,
+				   int64_t down_kbps, int64_t up_kbps)
 {
 	for (size_t i = 0; i < data->pool_count; i++) {
 		struct sp_kpi_pool *pool = &data->pools[i];

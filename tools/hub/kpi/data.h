@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// What all KPIs of an area and a period are computed from: every school and site of the register on a date, each
-// with the sums of its days. The store fills it; evaluate.c reads it.
+// What all KPIs of an area and a period are computed from: every school and site of the register on a date,
+// each with the sums of its days. The store fills it; evaluate.c reads it.
 #pragma once
 
 #include "tools/hub/kpi/kpi.h"
@@ -51,7 +51,7 @@ struct sp_kpi_pool {
 
 struct sp_kpi_data {
 	int64_t from_day, to_day, as_of_ms;
-	int64_t newest_ms; ///< of the facts that count; SP_KPI_UNKNOWN
+	int64_t newest_ms;             ///< of the facts that count; SP_KPI_UNKNOWN
 	struct sp_kpi_school *schools; ///< by code
 	size_t school_count;
 	struct sp_kpi_site *sites; ///< by school, then name
@@ -65,8 +65,8 @@ void sp_kpi_data_free(struct sp_kpi_data *data);
 struct sp_kpi_school *sp_kpi_school_of(struct sp_kpi_data *data, const char *code);
 struct sp_kpi_site *sp_kpi_site_of(struct sp_kpi_data *data, const char *school, const char *site);
 /// Made when it is not there yet.
-struct sp_kpi_pool *sp_kpi_pool_of(struct sp_kpi_data *data, const char *provider, const char *plan, int64_t down_kbps,
-				   int64_t up_kbps);
+struct sp_kpi_pool *sp_kpi_pool_of(struct sp_kpi_data *data, const char *provider, const char *plan,
+				   int64_t down_kbps, int64_t up_kbps);
 struct sp_kpi_school *sp_kpi_add_school(struct sp_kpi_data *data, const char *code, const char *zone,
 					const char *kind, int64_t pupils);
 /// All schools are there.

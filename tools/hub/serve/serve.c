@@ -317,6 +317,8 @@ static const struct sp_http_route routes[] = {
     {"GET", "/api/v1/tests", sp_serve_tests},
     {"GET", "/api/v1/attendance", sp_serve_attendance},
     {"GET", "/api/v1/kiosks", sp_serve_kiosks},
+    {"GET", "/api/v1/kpi", sp_serve_kpi},
+    {"GET", "/api/v1/kpi/list", sp_serve_kpi_list},
     {"GET", "/healthz", get_health},
     {"GET", "/metrics", get_metrics},
     {"GET", "/api/*", get_unknown},

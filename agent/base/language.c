@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // Finds the catalogues and tells gettext which to use.
-#include "agent/cli/language.h"
+#include "agent/base/language.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void find_catalogues(char out[PATH_LENGTH])
 		snprintf(out, PATH_LENGTH, "/usr/share/locale");
 }
 
-void sp_language_choose(const char *name)
+void sp_language_choose(const char *domain, const char *name)
 {
 	char path[PATH_LENGTH], language[16];
 	snprintf(language, sizeof(language), "%.*s", (int)strcspn(name ? name : wanted(), "_.@"),
@@ -45,7 +45,7 @@ void sp_language_choose(const char *name)
 	// gettext asks LANGUAGE in any locale but plain "C"; and this one every machine has.
 	setlocale(LC_MESSAGES, "C.UTF-8");
 	setenv("LANGUAGE", language, 1);
-	bindtextdomain("schoolpulse", path);
-	bind_textdomain_codeset("schoolpulse", "UTF-8");
-	textdomain("schoolpulse");
+	bindtextdomain(domain, path);
+	bind_textdomain_codeset(domain, "UTF-8");
+	textdomain(domain);
 }

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: The SchoolPulse authors
+// SPDX-License-Identifier: Apache-2.0
+// HTTP: what KPIs mean, and what a period's days make of them.
+#include <stdio.h>
+#include <string.h>
+
+#include "schoolpulse/clock.h"
+#include "tools/hub/kpi/ask.h"
+#include "tools/hub/serve/api.h"
+#include "tools/hub/serve/api_kpi.h"
+#include "tools/hub/serve/serve_priv.h"
+
+/// Plans of the plans' folder only: nobody names a path over HTTP. 0: without a plan, 1: read; -1: answered.
+static int read_plan(struct sp_http_call *call, const struct sp_hub_config *config, struct sp_plan *plan)
+{
+	const char *id = sp_call_query(call, "plan");
+	struct sp_config_errors errors = {0};
+	if (!id)
+		return 0;
+	if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id) && strlen(id) <= 64 &&
+	    sp_plan_read(plan, id, config->hub.plans, &errors) == 0)
+		return 1;
+	sp_config_errors_free(&errors);
+	sp_plan_free(plan);
+	sp_call_error(call, 404, "there is no such plan");
+	return -1;
+}
+
+void sp_serve_kpi_list(struct sp_http_call *call, void *arg)
+{
+	struct sp_view view;
+	struct sp_buf out = SP_BUF(SP_API_MAX);
+	if (!sp_view_begin(&view, arg, call))
+		return;
+	sp_api_kpi_list(&out);
+	sp_view_end(&view, 0, &out);
+}
+
+void sp_serve_kpi(struct sp_http_call *call, void *arg)
+{
+	struct sp_serve *serve = arg;
+	struct sp_view view;
+	struct sp_kpi_ask ask;
+	struct sp_plan plan = {0};
+	char why[SP_KPI_WHY];
+	if (sp_kpi_ask_parse(&ask, sp_call_query(call, "from"), sp_call_query(call, "to"),
+			     sp_call_query(call, "as_of"), sp_clock_now().wall_ms, why) < 0) {
+		sp_call_error(call, 400, why);
+		return;
+	}
+	ask.area = sp_call_query(call, "area");
+	ask.tree = sp_call_query(call, "tree");
+	int with_plan = read_plan(call, serve->config, &plan);
+	if (with_plan < 0 || !sp_view_begin(&view, arg, call)) {
+		sp_plan_free(&plan);
+		return;
+	}
+	struct sp_buf out = SP_BUF(SP_API_MAX);
+	int result = sp_api_kpi(view.serve->store, with_plan ? &plan : NULL, &ask, &out);
+	if (result == -ENOENT) {
+		sp_store_read_end(view.serve->store);
+		sp_buf_free(&out);
+		sp_call_error(call, 404, "the register has no such area");
+	} else {
+		sp_view_end(&view, result, &out);
+	}
+	sp_plan_free(&plan);
+}
