@@ -217,8 +217,8 @@ static void a_newer_database_stops_the_start(void **state)
 static void words_that_are_none_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(end(START("kpi")), 2);
-	assert_true(said(hub_log, "unknown command kpi"));
+	assert_int_equal(end(START("kpis")), 2);
+	assert_true(said(hub_log, "unknown command kpis"));
 	assert_int_equal(end(START("ingest", "now")), 2);
 	assert_int_equal(end(START("import")), 2);
 	assert_int_equal(end(START("facts", "--wait", "soon")), 2);

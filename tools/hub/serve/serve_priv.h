@@ -52,6 +52,7 @@ void sp_serve_kiosks(struct sp_http_call *call, void *arg);
 
 void sp_serve_incidents(struct sp_http_call *call, void *arg);
 void sp_serve_samples(struct sp_http_call *call, void *arg);
+
 // ---- serve_kpi.c ------------------------------------------------------------------------------------------
 
 void sp_serve_kpi(struct sp_http_call *call, void *arg);

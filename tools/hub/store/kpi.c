@@ -199,11 +199,13 @@ static void on_boards(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	" max(CASE WHEN kiosks > 0 AND kiosk_possible_ms * 10 < lesson_ms * 8 THEN 0 ELSE 1 END) AS "     \
 	"possible,"                                                                                       \
 	" max(last_ms) AS last_ms FROM board_day WHERE day >= ?1 AND day < ?2"
-#define A_PERIOD                                                                                         \
-	"SELECT school, count(*), " SUM("school_day") ", " SUM("CASE WHEN school_day = 1 AND facts > 0 " \
-							       "THEN 1 ELSE 0 END") ", " SUM(            \
-	    "facts") ", " SUM("timely") ", " SUM("committed") ", " SUM("missing") ", " SUM("checks") "," \
-												     " " SUM("answered") ", max(kiosks), " SUM("CASE WHEN school_day = 1 THEN healthy ELSE 0 END") ", " SUM("CASE WHEN school_day = 1 AND healthy = 0 AND possible = 0 THEN 1 ELSE 0 END") ", max(last_ms) FROM ("
+#define A_PERIOD                                                                                                                                                         \
+	"SELECT school, count(*), " SUM("school_day") ", " SUM(                                                                                                          \
+	    "CASE WHEN school_day = 1 AND facts > 0 "                                                                                                                    \
+	    "THEN 1 ELSE 0 END") ", " SUM("facts") ", " SUM("timely") ", " SUM("committed") ", " SUM("missi"                                                             \
+												     "ng") ", " SUM("checks") ","                                        \
+															      " " SUM("answered") ", max(kiosks), " SUM( \
+																  "CASE WHEN school_day = 1 THEN healthy ELSE 0 END") ", " SUM("CASE WHEN school_day = 1 AND healthy = 0 AND possible = 0 THEN 1 ELSE 0 END") ", max(last_ms) FROM ("
 
 static struct sp_rows *boards(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
 {

@@ -11,6 +11,7 @@
 
 enum {
 	DAYS_MAX = 1200,
+	BACK_DAYS_MAX = 120,
 	OVER_AFTER_MS = 2 * 3600 * 1000, ///< a day is over when boards have had time to tell of its end
 	DEVICES_STEP = 500,
 	SITE_DAYS_STEP = 64, ///< site days of one transaction
@@ -28,6 +29,15 @@ struct dirty {
 
 // ---- days that are over ------------------------------------------------------------------------------
 
+static int mark_all(struct sp_store *store, int64_t from_day, int64_t to_day)
+{
+	return SQL_DO(
+	    store->db,
+	    "INSERT INTO dirty_site(school, site, from_day, to_day) SELECT DISTINCT school, site,"
+	    " CAST(?1 AS BIGINT), CAST(?2 AS BIGINT) FROM placement WHERE from_ms < ?4 AND to_ms > ?3" WIDER,
+	    I(from_day), I(to_day), I(sp_local_day_ms(from_day)), I(sp_local_day_ms(to_day + 1)));
+}
+
 /// 1: some were marked.
 static int roll_forward(struct sp_store *store)
 {
@@ -35,27 +45,37 @@ static int roll_forward(struct sp_store *store)
 	int result = sp_store_meta_get(store, "rollup_day", &done);
 	if (result < 0 || done >= over)
 		return result;
-	if (done > 0 && done < over - DAYS_MAX)
-		done = over - DAYS_MAX;
 	if (done > 0)
-		result = SQL_DO(
-		    store->db,
-		    "INSERT INTO dirty_site(school, site, from_day, to_day) SELECT DISTINCT school, site,"
-		    " CAST(?1 AS BIGINT), CAST(?2 AS BIGINT) FROM placement WHERE from_ms < ?4 AND to_ms > "
-		    "?3" WIDER,
-		    I(done + 1), I(over), I(sp_local_day_ms(done + 1)), I(sp_local_day_ms(over + 1)));
+		result = mark_all(store, done < over - DAYS_MAX ? over - DAYS_MAX : done + 1, over);
 	if (result == 0)
 		result = sp_store_meta_set(store, "rollup_day", over);
 	return result < 0 ? result : 1;
 }
 
+/// Every board has days from the first one of which any has told, so that silent ones count, too. One that
+/// speaks of times long past does not make the others' past.
+static int roll_back(struct sp_store *store, int64_t to_day)
+{
+	int64_t today = sp_local_day(store->now_ms), first = today;
+	int result = sp_store_meta_get(store, "rollup_first", &first);
+	to_day = to_day < today - BACK_DAYS_MAX ? today - BACK_DAYS_MAX : to_day;
+	if (result < 0 || (to_day >= first && first < today))
+		return result;
+	if (to_day < first)
+		result = mark_all(store, to_day, first - 1);
+	return result < 0 ? result
+			  : sp_store_meta_set(store, "rollup_first", to_day < first ? to_day : first);
+}
+
 // ---- the register ------------------------------------------------------------------------------------
 
-/// 1: some were marked. Places that a board has left are in the table, too.
+/// 1: some were marked.
 static int register_changes(struct sp_store *store)
 {
-	int64_t done = 0, last = 0, today = sp_local_day(store->now_ms);
+	int64_t done = 0, last = 0, today = sp_local_day(store->now_ms), first = today;
 	int result = sp_store_meta_get(store, "rollup_change", &done);
+	if (result == 0)
+		result = sp_store_meta_get(store, "rollup_first", &first);
 	if (result == 0)
 		result = SQL_GET(store->db, &last, "SELECT max(id) FROM register_change");
 	if (result < 0 || last <= done)
@@ -71,7 +91,7 @@ static int register_changes(struct sp_store *store)
 	    " WHERE day >= ?3) p WHERE EXISTS(SELECT 1 FROM register_change c WHERE c.id > ?1 AND c.id <= ?2 "
 	    "AND"
 	    " c.from_ms < ?5 AND (c.school = '' OR c.school = p.school))" WIDER,
-	    I(done), I(last), I(today - DAYS_MAX), I(today), I(sp_local_day_ms(today + 1)));
+	    I(done), I(last), I(first), I(today), I(sp_local_day_ms(today + 1)));
 	if (result == 0)
 		result = sp_store_meta_set(store, "rollup_change", last);
 	return result < 0 ? result : 1;
@@ -126,6 +146,8 @@ static int boards(struct sp_store *store, bool all)
 			found[count++].to_day = sp_row_int(rows, 2, 0);
 		}
 	}
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = roll_back(store, found[i].from_day);
 	for (size_t i = 0; result == 0 && i < count; i++)
 		result = device_to_sites(store, found[i].device, found[i].from_day, found[i].to_day);
 	if (result == 0 && count > 0)
