@@ -304,7 +304,7 @@ static void a_week(unsigned with)
 static void anew_is_as_from_the_beginning(void **state)
 {
 	(void)state;
-	for (unsigned with = 1; with <= 12; with++) {
+	for (unsigned with = 1; with <= (hub_is_postgres() ? 1 : 12); with++) {
 		a_week(with);
 		roll_up(hub.now_ms);
 		char *touched = everything();

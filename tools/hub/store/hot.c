@@ -237,6 +237,9 @@ static void keep(struct taking *t)
 	board->arrival = t->arrived;
 	board->heard_ms = alive_ms > board->heard_ms ? alive_ms : board->heard_ms;
 	board->issued = e->last;
+	// Between what came last and this the board was there.
+	int64_t first_ms = hot->placed[0].t_ms;
+	sp_rollup_touch(t->store, board->device, first_ms < board->to_ms ? first_ms : board->to_ms, t->to_ms);
 	board->from_ms = t->from_ms;
 	board->to_ms = t->to_ms;
 	board->events += (int64_t)t->message->count;
