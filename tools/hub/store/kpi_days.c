@@ -35,11 +35,11 @@ static void add_plan(const struct sp_rollup_plan *plan, int64_t day, int64_t now
 {
 	int64_t from_ms = sp_local_day_ms(day), to_ms = from_ms + SP_DAY_MS;
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct sp_rollup_stretch *stretch = &plan->items[i];
+		const struct sp_stretch *stretch = &plan->items[i];
 		int64_t end_ms = stretch->to_ms < now_ms ? stretch->to_ms : now_ms;
-		if (!stretch->excluded && end_ms > stretch->from_ms)
-			site->times[stretch->exam ? SP_KPI_TIME_EXAM : SP_KPI_TIME_LESSON].scheduled_ms +=
-			    end_ms - stretch->from_ms;
+		if (end_ms > stretch->from_ms)
+			site->times[stretch->kind == SP_TIME_EXAM ? SP_KPI_TIME_EXAM : SP_KPI_TIME_LESSON]
+			    .scheduled_ms += end_ms - stretch->from_ms;
 	}
 	site->times[SP_KPI_TIME_CLOCK].scheduled_ms += (to_ms < now_ms ? to_ms : now_ms) - from_ms;
 }

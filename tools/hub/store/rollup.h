@@ -5,17 +5,15 @@
 #pragma once
 
 #include "tools/hub/kpi/pieces.h"
+#include "tools/hub/register/schedule.h"
 #include "tools/hub/store/store_priv.h"
 #include "tools/hub/time/local_time.h"
 
 enum { SP_ROLLUP_STRETCHES = 64, SP_ROLLUP_RANGE_DAYS = 31 };
 
-/// A site's day by the register: what counts and, where the register says so, what is taken out of it.
+/// A site's day by the register.
 struct sp_rollup_plan {
-	struct sp_rollup_stretch {
-		int64_t from_ms, to_ms;
-		bool exam, excluded; ///< excluded: maintenance
-	} items[SP_ROLLUP_STRETCHES];
+	struct sp_stretch items[SP_STRETCHES_MAX];
 	size_t count;
 	struct sp_span
 	    maintenance[SP_ROLLUP_STRETCHES]; ///< of the whole day, for what counts around the clock

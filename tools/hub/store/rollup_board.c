@@ -110,7 +110,7 @@ static int count_facts(struct sp_store *store, struct board *board, int64_t stre
 static bool in_school_time(const struct sp_rollup_plan *plan, int64_t t_ms)
 {
 	for (size_t i = 0; i < plan->count; i++) {
-		if (!plan->items[i].excluded && plan->items[i].from_ms <= t_ms && t_ms < plan->items[i].to_ms)
+		if (plan->items[i].from_ms <= t_ms && t_ms < plan->items[i].to_ms)
 			return true;
 	}
 	return false;
@@ -198,10 +198,9 @@ static void on_kiosk(void *arg, const struct sp_segment *segments, size_t count)
 			      : segments[i].state == SP_LINE_DOWN ? SP_PIECE_DOWN_OTHER
 								  : SP_PIECE_UNKNOWN);
 	for (size_t i = 0; i < day->plan->count; i++) {
-		const struct sp_rollup_stretch *stretch = &day->plan->items[i];
-		if (!stretch->excluded)
-			sp_pieces_sum(&pieces, stretch->from_ms,
-				      stretch->to_ms < day->now_ms ? stretch->to_ms : day->now_ms, &time);
+		const struct sp_stretch *stretch = &day->plan->items[i];
+		sp_pieces_sum(&pieces, stretch->from_ms,
+			      stretch->to_ms < day->now_ms ? stretch->to_ms : day->now_ms, &time);
 	}
 	sp_pieces_free(&pieces);
 	int64_t possible_ms = time.scheduled_ms - time.down_other_ms;

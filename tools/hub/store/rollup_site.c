@@ -109,18 +109,14 @@ struct sums {
 	int64_t excluded_ms;
 };
 
-static void sum_kind(const struct sp_rollup_plan *plan, bool exam, const struct sp_pieces *pieces,
-		     int64_t now_ms, struct sums *out)
+static void sum_kind(const struct sp_rollup_plan *plan, enum sp_time_kind kind,
+		     const struct sp_pieces *pieces, int64_t now_ms, struct sums *out)
 {
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct sp_rollup_stretch *stretch = &plan->items[i];
-		int64_t to_ms = stretch->to_ms < now_ms ? stretch->to_ms : now_ms;
-		if (stretch->exam != exam || to_ms <= stretch->from_ms)
-			continue;
-		if (stretch->excluded)
-			out->excluded_ms += to_ms - stretch->from_ms;
-		else
-			sp_pieces_sum(pieces, stretch->from_ms, to_ms, &out->time);
+		const struct sp_stretch *stretch = &plan->items[i];
+		if (stretch->kind == kind)
+			sp_pieces_sum(pieces, stretch->from_ms,
+				      stretch->to_ms < now_ms ? stretch->to_ms : now_ms, &out->time);
 	}
 }
 
@@ -154,7 +150,7 @@ static struct sums sum_of(const struct sp_rollup_site *site, int64_t day, size_t
 	if (kind == SP_COUNT(kinds) - 1)
 		sum_clock(plan, day, pieces, now_ms, &sums);
 	else
-		sum_kind(plan, kind == 1, pieces, now_ms, &sums);
+		sum_kind(plan, kind == 1 ? SP_TIME_EXAM : SP_TIME_LESSON, pieces, now_ms, &sums);
 	return sums;
 }
 
