@@ -45,6 +45,18 @@ static int record_from(struct sp_store *store, int64_t stream, int64_t seq, stru
 	return 1;
 }
 
+static int count_missing(struct sp_store *store, int64_t stream, int64_t first, int64_t end, int64_t *out)
+{
+	int64_t missing = 0;
+	int result =
+	    SQL_GET(store->db, &missing,
+		    "SELECT CAST(coalesce(sum(least(last, ?3 - 1) - greatest(first, ?2) + 1), 0) AS BIGINT)"
+		    " FROM gap WHERE stream = ?1 AND first < ?3 AND last >= ?2",
+		    I(stream), I(first), I(end));
+	*out += missing;
+	return result < 0 ? result : 0;
+}
+
 /// The first record at or after `t_ms`; 1 when there is none before it, behind the last one issued when all
 /// are.
 static int bound(struct sp_store *store, const struct stream *stream, int64_t t_ms, int64_t *out)
@@ -67,21 +79,14 @@ static int bound(struct sp_store *store, const struct stream *stream, int64_t t_
 			*out = found.seq < *out ? found.seq : *out;
 		high = middle;
 	}
-	if (!before)
-		*out = 1;
-	return 0;
-}
-
-static int count_missing(struct sp_store *store, int64_t stream, int64_t first, int64_t end, int64_t *out)
-{
+	if (before || *out == 1)
+		return 0;
+	// Nothing before it: missing ones are this day's; those that went with their time are not.
 	int64_t missing = 0;
-	int result =
-	    SQL_GET(store->db, &missing,
-		    "SELECT CAST(coalesce(sum(least(last, ?3 - 1) - greatest(first, ?2) + 1), 0) AS BIGINT)"
-		    " FROM gap WHERE stream = ?1 AND first < ?3 AND last >= ?2",
-		    I(stream), I(first), I(end));
-	*out += missing;
-	return result < 0 ? result : 0;
+	int result = count_missing(store, stream->id, 1, *out, &missing);
+	if (missing == *out - 1)
+		*out = 1;
+	return result;
 }
 
 // ---- what is in them ---------------------------------------------------------------------------------

@@ -53,7 +53,6 @@ struct sp_store {
 	bool calendar_checked;                              ///< in this transaction
 	bool (*serves)(const void *arg, const char *shard); ///< NULL: all shards
 	const void *serves_arg;
-	bool calendar_checked; ///< in this transaction
 	struct sp_rollup_marks *marks;
 	char rollup_school[65], rollup_place[65]; ///< the site that was computed last
 };
