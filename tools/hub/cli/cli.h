@@ -14,6 +14,8 @@ void sp_cli_errors(struct sp_config_errors *errors);
 
 // `argv[0]` is the command's own name. Each prints to stdout, reasons to stderr, and gives an exit status.
 
+/// The schema up or down, with the data.
+int sp_migrate_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_import_command(const struct sp_hub_config *config, int argc, char **argv);
 /// 1, too, when there is nothing to print or the first facts did not come in time.
 int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv);

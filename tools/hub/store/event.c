@@ -59,7 +59,10 @@ static struct month month_of(int64_t t_ms)
 /// Made beside the table and then attached: that holds up nobody who writes or reads it.
 static int make_partition(struct sp_store *store, const struct month *month)
 {
-	char *sql = sp_asprintf("CREATE TABLE %s (LIKE event INCLUDING DEFAULTS);"
+	char *sql = sp_asprintf("CREATE TABLE %s (LIKE event INCLUDING DEFAULTS) WITH"
+				" (autovacuum_vacuum_scale_factor = 0.01,"
+				" autovacuum_vacuum_insert_scale_factor = 0.05,"
+				" autovacuum_analyze_scale_factor = 0.02);"
 				"ALTER TABLE event ATTACH PARTITION %s FOR VALUES FROM (%" PRId64
 				") TO (%" PRId64 ")",
 				month->name, month->name, month->from_ms, month->to_ms);

@@ -23,6 +23,25 @@ static int step_up(struct sp_store *store, const struct sp_schema_step *step)
 	return result == 0 && step->fill ? step->fill(store) : result;
 }
 
+int sp_schema_step_up(struct sp_store *store, int number)
+{
+	return step_up(store, steps[number - 1]);
+}
+
+int sp_schema_step_down(struct sp_store *store, int number)
+{
+	const struct sp_schema_step *step = steps[number - 1];
+	int result = step->empty ? step->empty(store) : 0;
+	for (size_t i = 0; result == 0 && step->down[i]; i++)
+		result = sp_sql_script(store->db, step->down[i]);
+	return result;
+}
+
+const struct sp_schema_step *sp_schema_step(int number)
+{
+	return steps[number - 1];
+}
+
 static int create(struct sp_store *store)
 {
 	int result = 0;
@@ -31,8 +50,7 @@ static int create(struct sp_store *store)
 	return result < 0 ? result : sp_store_meta_set(store, "schema_version", sp_schema_version());
 }
 
-/// 1: there is a table of ours, 0: the database is empty, -EUCLEAN: it is somebody else's.
-static int ours(struct sp_store *store)
+int sp_schema_ours(struct sp_store *store)
 {
 	int meta = sp_db_table(store->db, "meta");
 	if (meta != 0)
@@ -69,7 +87,7 @@ static int judge(int64_t version, char why[256])
 int sp_schema_check(struct sp_store *store, char why[256])
 {
 	int64_t version = 0;
-	int found = ours(store);
+	int found = sp_schema_ours(store);
 	if (found < 0) {
 		snprintf(why, 256, "this is not a hub's database (%.200s)",
 			 found == -EUCLEAN ? "it holds other tables" : sp_store_error(store));

@@ -22,28 +22,22 @@ static const char *const down[] = {
 };
 
 /// The server looks for dead rows when a fifth of a table is dead: of a table of a year's rows that is too
-/// much at once, so that it may not be done before the next ones. Each hundredth costs little.
+/// much at once, so that it may not be done before the next ones. Each hundredth costs little. (The
+/// partitions of `event` are made so.)
 static int tune(struct sp_store *store)
 {
 	if (sp_db_kind(store->db) != SP_DB_POSTGRES)
 		return 0;
-	return sp_sql_script(
-	    store->db,
-	    "ALTER TABLE event SET (autovacuum_vacuum_scale_factor = 0.01,"
-	    " autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);"
-	    "ALTER TABLE summary SET (autovacuum_vacuum_scale_factor = 0.02);"
-	    "ALTER TABLE summary_dirty SET (autovacuum_vacuum_threshold = 10000);"
-	    "ALTER TABLE batch SET (autovacuum_vacuum_scale_factor = 0.02);");
+	return sp_sql_script(store->db, "ALTER TABLE summary SET (autovacuum_vacuum_scale_factor = 0.02);"
+					"ALTER TABLE summary_dirty SET (autovacuum_vacuum_threshold = 10000);"
+					"ALTER TABLE batch SET (autovacuum_vacuum_scale_factor = 0.02);");
 }
 
 static int untune(struct sp_store *store)
 {
 	if (sp_db_kind(store->db) != SP_DB_POSTGRES)
 		return 0;
-	return sp_sql_script(store->db,
-			     "ALTER TABLE event RESET (autovacuum_vacuum_scale_factor,"
-			     " autovacuum_vacuum_insert_scale_factor, autovacuum_analyze_scale_factor);"
-			     "ALTER TABLE batch RESET (autovacuum_vacuum_scale_factor);");
+	return sp_sql_script(store->db, "ALTER TABLE batch RESET (autovacuum_vacuum_scale_factor);");
 }
 
 const struct sp_schema_step sp_schema_5_summary = {

@@ -96,6 +96,11 @@ extern const struct sp_schema_step sp_schema_1_feed, sp_schema_2_register, sp_sc
 
 /// The version that this program reads and writes.
 int sp_schema_version(void);
+const struct sp_schema_step *sp_schema_step(int number);
+int sp_schema_step_up(struct sp_store *store, int number) SP_MUST_CHECK;
+int sp_schema_step_down(struct sp_store *store, int number) SP_MUST_CHECK;
+/// 1: there is a table of ours, 0: the database is empty, -EUCLEAN: it is somebody else's.
+int sp_schema_ours(struct sp_store *store) SP_MUST_CHECK;
 /// In a transaction: of this program's version, or empty and then made so by a writer.
 int sp_schema_check(struct sp_store *store, char why[256]) SP_MUST_CHECK;
 
