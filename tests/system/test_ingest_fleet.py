@@ -94,7 +94,8 @@ class Boards(threading.Thread):
                 assert client.alive()
                 while client.messages:
                     ack = json.loads(client.messages.popleft().payload)
-                    self.by_name[ack["stream"]].settle(ack)
+                    if ack["stream"] in self.by_name:
+                        self.by_name[ack["stream"]].settle(ack)
                 time.sleep(0.02)
             client.close()
         except Exception as error:  # pylint: disable=broad-except

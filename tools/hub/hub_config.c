@@ -52,7 +52,7 @@ static const struct sp_option mqtt_options[] = {
     {"client_id", SP_OPTION_STRING, "schoolpulse-hub", 1, 128, AT(mqtt.client_id), NULL,
      "Name of the sessions; each shard's have '-' and the shard behind it, and '.bulk' that for samples"},
     {"shards", SP_OPTION_LIST, "default", 1, 64, AT(mqtt.shards), NULL,
-     "Shards that this ingest serves; no two ingests may serve one"},
+     "Shards that this ingest may serve; one ingest at a time serves a shard"},
     {"keepalive", SP_OPTION_DURATION, "60s", 5 * SECOND, 1 * HOUR, AT(mqtt.keepalive_ms), NULL,
      "How soon the broker notices that the hub is gone"},
     {"session_expiry", SP_OPTION_DURATION, "1d", 0, 30 * DAY, AT(mqtt.session_expiry_ms), NULL,
