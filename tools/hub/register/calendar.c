@@ -47,7 +47,7 @@ static struct sp_weeks weeks_of(const struct sp_rel_rows *timetables, const char
 {
 	struct sp_weeks weeks = {0};
 	const struct sp_rel_row *row = sp_rel_find(timetables, 1, &name);
-	const struct sp_rel_row *end = timetables->items + timetables->count;
+	const struct sp_rel_row *end = sp_rel_end(timetables);
 	if (!row)
 		add_week(&weeks, name, SP_TIME_LESSON, INT64_MIN, INT64_MAX);
 	for (; row && row < end && strcmp(row->cells[0], name) == 0; row++)
@@ -159,7 +159,7 @@ static void add_layer(struct sp_schedule *schedule, const struct sp_marks *marks
 static void add_layers(const struct sp_calendar *calendar, const struct sp_rel_rows *areas, struct site *site)
 {
 	const struct sp_rel_row *area = sp_rel_find(areas, 1, &site->school);
-	const struct sp_rel_row *end = areas->items + areas->count;
+	const struct sp_rel_row *end = sp_rel_end(areas);
 	add_layer(&site->schedule, find_marks(calendar, "all", "", ""), 0, SP_OPEN_END);
 	for (; area && area < end && strcmp(area->cells[0], site->school) == 0; area++)
 		add_layer(&site->schedule, find_marks(calendar, "area", area->cells[1], ""), area->from,

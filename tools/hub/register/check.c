@@ -282,7 +282,7 @@ static void check_past(struct sp_register_set *set, enum sp_relation_id id, cons
 		if (row->to > since || (from->first && stored->count == 0))
 			continue;
 		const struct sp_rel_row *at = sp_rel_find(stored, relation->keys, row->cells);
-		const struct sp_rel_row *end = stored->items + stored->count;
+		const struct sp_rel_row *end = sp_rel_end(stored);
 		for (; at && at < end && sp_rel_compare(at, row, relation->keys) == 0; at++) {
 			if (at->from == row->from && at->to == row->to &&
 			    sp_rel_compare(at, row, relation->count) == 0)

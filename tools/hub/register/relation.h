@@ -60,6 +60,11 @@ void sp_rel_sort(struct sp_rel_rows *rows, unsigned keys);
 /// The first row of sorted ones with this key (of `keys` cells, as many as they are sorted by or fewer);
 /// NULL without one.
 const struct sp_rel_row *sp_rel_find(const struct sp_rel_rows *rows, unsigned keys, const char *const *key);
+/// Behind the last row.
+static inline const struct sp_rel_row *sp_rel_end(const struct sp_rel_rows *rows)
+{
+	return rows->items ? rows->items + rows->count : NULL;
+}
 /// A number's one way to be written; `out` is returned.
 const char *sp_rel_real(double value, char out[32]);
 

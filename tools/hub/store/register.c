@@ -41,7 +41,7 @@ static bool first_of_all(const struct importing *im, enum sp_relation_id id, con
 static int64_t line_free_since(const struct importing *im, const struct sp_rel_row *row)
 {
 	const struct sp_rel_row *other = sp_rel_find(&im->by_line, 3, row->cells + 2);
-	const struct sp_rel_row *end = im->by_line.items + im->by_line.count;
+	const struct sp_rel_row *end = sp_rel_end(&im->by_line);
 	int64_t since = 0;
 	for (; other && other < end && strcmp(other->cells[0], row->cells[2]) == 0 &&
 	       strcmp(other->cells[1], row->cells[3]) == 0 && strcmp(other->cells[2], row->cells[4]) == 0;

@@ -45,7 +45,7 @@ static void climb(const struct walk *w, const char *code, int64_t from, int64_t 
 {
 	const char *key[2] = {w->tree, code};
 	const struct sp_rel_row *state = sp_rel_find(&w->trees->states, 2, key);
-	const struct sp_rel_row *end = w->trees->states.items + w->trees->states.count;
+	const struct sp_rel_row *end = sp_rel_end(&w->trees->states);
 	const struct sp_rel_row *number = sp_rel_find(&w->trees->numbers, 2, key);
 	for (; state && number && state < end && strcmp(state->cells[0], w->tree) == 0 &&
 	       strcmp(state->cells[1], code) == 0;
@@ -98,7 +98,7 @@ static const struct sp_rel_row *last_state(const struct trees *trees, const char
 {
 	const char *key[2] = {tree, code};
 	const struct sp_rel_row *state = sp_rel_find(&trees->states, 2, key);
-	const struct sp_rel_row *end = trees->states.items + trees->states.count;
+	const struct sp_rel_row *end = sp_rel_end(&trees->states);
 	while (state && state + 1 < end && sp_rel_compare(state, state + 1, 2) == 0)
 		state++;
 	return state;
