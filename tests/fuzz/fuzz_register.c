@@ -55,7 +55,8 @@ static void check_rows(const struct sp_register_set *set)
 				CHECK(cell || relation->types[k] != SP_REL_TEXT);
 				CHECK(!cell || sp_utf8_valid(cell, strlen(cell)));
 				if (relation->types[k] == SP_REL_TEXT)
-					CHECK(!strpbrk(cell, "\t\r\n") && !strchr("=+-@", cell[0] ? cell[0] : 'x'));
+					CHECK(!strpbrk(cell, "\t\r\n") &&
+					      !strchr("=+-@", cell[0] ? cell[0] : 'x'));
 			}
 			CHECK(row->cells[0][0]);
 		}
@@ -85,8 +86,8 @@ static void check_again(struct sp_register_set *set)
 
 static void check_days(const struct sp_register_set *set)
 {
-	struct sp_calendar_rows rows = {set->rows[SP_REL_SITE],	   set->rows[SP_REL_TIMETABLE],
-					set->rows[SP_REL_HOLIDAY], set->rows[SP_REL_EXAM],
+	struct sp_calendar_rows rows = {set->rows[SP_REL_SITE],        set->rows[SP_REL_TIMETABLE],
+					set->rows[SP_REL_HOLIDAY],     set->rows[SP_REL_EXAM],
 					set->rows[SP_REL_MAINTENANCE], {0}};
 	struct sp_calendar *calendar = sp_calendar_new(&rows);
 	struct sp_stretch stretches[SP_STRETCHES_MAX];

@@ -100,6 +100,8 @@ static const struct command {
     {"migrate", "[--to VERSION] [--status] [--dry-run] [--lose]",
      "bring the database to this program's schema, or to an older one; no ingest may run",
      sp_migrate_command},
+    {"register", "[--kind KIND] [--as-of DAY]", "print the register as a CSV file, now or as it was on a day",
+     sp_register_command},
     {"facts", "[--device ID] [--wait SECONDS] [--json]",
      "print committed facts; wait until a board's first ones are", sp_facts_command},
     {"status", "[--watch SECONDS]", "how ingest, boards, lines and the database are", sp_status_command},

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// When a site is in use: timetables that change, holidays, summer, examinations and maintenance, of all, of an
-// area, a school, a site.
+// When a site is in use: timetables that change, holidays, summer, examinations and maintenance, of all, of
+// an area, a school, a site.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,8 +63,9 @@ static const char *day_of(const char *school, int64_t day)
 	for (size_t i = 0; i < count; i++) {
 		int from = (int)((out[i].from_ms - sp_local_day_ms(day)) / 60000);
 		int to = (int)((out[i].to_ms - sp_local_day_ms(day)) / 60000);
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%d:%02d-%d:%02d %s", i ? ", " : "",
-					 from / 60, from % 60, to / 60, to % 60, sp_time_kind_name(out[i].kind));
+		used +=
+		    (size_t)snprintf(text + used, sizeof(text) - used, "%s%d:%02d-%d:%02d %s", i ? ", " : "",
+				     from / 60, from % 60, to / 60, to % 60, sp_time_kind_name(out[i].kind));
 	}
 	return text;
 }
@@ -75,8 +76,14 @@ static const char *day_of(const char *school, int64_t day)
 static void a_week_and_what_takes_from_it(void **state)
 {
 	(void)state;
-	put(&rows.sites, "1|chinh|||" "|" WEEK, 0, OPEN);
-	put(&rows.sites, "2|chinh|||" "|", 0, OPEN);
+	put(&rows.sites,
+	    "1|chinh|||"
+	    "|" WEEK,
+	    0, OPEN);
+	put(&rows.sites,
+	    "2|chinh|||"
+	    "|",
+	    0, OPEN);
 	put(&rows.holidays, "all|||holiday|Lễ", MONDAY + 1, MONDAY + 2);
 	put(&rows.holidays, "school|2||holiday|Lễ", MONDAY, MONDAY + 7);
 	put(&rows.holidays, "school|1||summer|Hè", MONDAY + 3, MONDAY + 5);
@@ -137,7 +144,8 @@ static void a_switch_turned_in_summer_is_no_loss(void **state)
 	assert_true(sp_schedule_touches(schedule, ten_ms - 3 * SP_DAY_MS, ten_ms, 0));
 	struct sp_stretch next;
 	assert_true(sp_schedule_next(schedule, ten_ms, OPEN, &next));
-	assert_int_equal(next.from_ms, sp_local_day_ms(MONDAY + 91) + 7 * HOUR_MS); // its 90th day is a Sunday
+	assert_int_equal(next.from_ms,
+			 sp_local_day_ms(MONDAY + 91) + 7 * HOUR_MS); // its 90th day is a Sunday
 	assert_false(sp_schedule_next(schedule, ten_ms, next.from_ms, &next));
 	assert_int_equal(sp_schedule_begin(schedule, MONDAY), -1);
 	assert_int_equal(sp_schedule_begin(schedule, MONDAY + 91), 7 * 60);

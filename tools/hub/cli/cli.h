@@ -17,6 +17,7 @@ void sp_cli_errors(struct sp_config_errors *errors);
 /// The schema up or down, with the data.
 int sp_migrate_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_import_command(const struct sp_hub_config *config, int argc, char **argv);
+int sp_register_command(const struct sp_hub_config *config, int argc, char **argv);
 /// 1, too, when there is nothing to print or the first facts did not come in time.
 int sp_facts_command(const struct sp_hub_config *config, int argc, char **argv);
 /// How the hub is, on one screen; --watch: again and again.

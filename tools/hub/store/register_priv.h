@@ -37,3 +37,7 @@ int sp_register_renew_view(struct sp_store *store, int64_t now_ms) SP_MUST_CHECK
 int sp_register_load_view(struct sp_store *store, struct sp_rel_texts *texts,
 			  struct sp_rel_rows *out) SP_MUST_CHECK;
 extern const struct sp_relation sp_register_view;
+/// As it was at that moment; cells as the columns of the kind `register`.
+int sp_register_view_at(struct sp_store *store, int64_t at_ms,
+			void (*row)(void *arg, const char *const cells[SP_KIND_COLUMNS]),
+			void *arg) SP_MUST_CHECK;

@@ -5,6 +5,8 @@
 // several processes, may be open on one database, of which one writes the feed.
 #pragma once
 
+#include <stdio.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -57,6 +59,10 @@ struct sp_register_result {
 int sp_store_register(struct sp_store *store, struct sp_register_set *set,
 		      const struct sp_register_options *options, int64_t now_ms,
 		      struct sp_register_result *out) SP_MUST_CHECK;
+/// What holds at a moment, as a file that can be imported; of what has its own dates all that ends after it.
+int sp_store_register_export(struct sp_store *store, enum sp_register_kind kind, int64_t at_ms,
+			     FILE *out) SP_MUST_CHECK;
+
 struct sp_calendar;
 /// The schedules of all sites with their history (register/calendar.h), for 41,000 sites a few tens of MB.
 /// The store's, valid within this transaction: it is kept until an import changes the register.
