@@ -208,6 +208,7 @@ def test_over_postgresql(stage):
         stage.agent.stop()
         assert samples(now["schoolpulse_lines"])[(("state", "unknown"),)] == 1
         assert samples(now["schoolpulse_store_size_bytes"])[()] > 1e6
+        assert samples(now["schoolpulse_ingest_lease"]) == {(("shard", "test"),): 1}
         told = subprocess.run([support.program("schoolpulse-hub"), "--config", stage.conf, "status"], capture_output=True,
                               text=True, timeout=support.PATIENCE)
         assert told.returncode == 0 and "ingest" in told.stdout and "Lào Cai" not in told.stdout, told

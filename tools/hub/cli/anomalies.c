@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/store/store.h"
 #include "tools/hub/text/json_out.h"
@@ -100,7 +101,8 @@ int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **ar
 		return sp_cli_usage("anomalies takes no more words: ", argv[optind]);
 	int status = EXIT_FAILURE;
 	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	else
 		status = tell(store, &told);
 	sp_store_close(store);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attendance as a table for people, and as the API's JSON.
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -177,7 +178,8 @@ static int report(const struct sp_hub_config *config, struct request *request)
 		sp_store_read_end(store);
 	}
 	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	sp_store_close(store);
 	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

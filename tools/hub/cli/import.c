@@ -10,6 +10,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/store/store.h"
 #include "tools/hub/time/local_time.h"
 
@@ -59,7 +60,8 @@ static int import(const struct sp_hub_config *config, struct sp_register_set *se
 	if (result == -EINVAL)
 		print_errors(set);
 	else if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s; nothing was imported\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s; nothing was imported\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	else
 		print_result(set, &done, options->dry);
 	if (result == 0 && options->from_ms >= 0)

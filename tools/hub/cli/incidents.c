@@ -8,6 +8,7 @@
 
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/serve/api_incident.h"
 #include "tools/hub/time/local_time.h"
@@ -81,7 +82,8 @@ int sp_incidents_command(const struct sp_hub_config *config, int argc, char **ar
 	if (end && (*end || filter.id < 0))
 		return sp_cli_usage("--members: of which incident? a number, not ", argv[optind - 1]);
 	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0) {
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 		return EXIT_FAILURE;
 	}
 	int result = sp_store_read_begin(store, sp_clock_now().wall_ms);

@@ -11,6 +11,7 @@
 #include "agent/base/language.h"
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/cli/kpi_table.h"
 #include "tools/hub/kpi/ask.h"
 #include "tools/hub/serve/api.h"
@@ -160,7 +161,8 @@ static int report(const struct sp_hub_config *config, const struct sp_plan *plan
 		sp_store_read_end(store);
 	}
 	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	sp_store_close(store);
 	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

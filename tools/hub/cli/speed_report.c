@@ -9,6 +9,7 @@
 
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api_speed.h"
 #include "tools/hub/time/local_time.h"
 #include "tools/hub/time/period.h"
@@ -235,7 +236,8 @@ static int report(const struct sp_hub_config *config, const struct speed_request
 	if (result == 0)
 		status = print(evidence, request);
 	else
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	sp_evidence_free(evidence);
 	sp_store_close(store);
 	return status;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests of persons, and sealed keys, on the command line.
 #include "tools/hub/cli/cli.h"
+#include "tools/hub/db/db.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -29,7 +30,8 @@ static struct sp_store *open_store(const struct sp_hub_config *config)
 	struct sp_store *store = NULL;
 	char why[256];
 	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
+		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
+			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 	return store;
 }
 

@@ -3,6 +3,7 @@
 // The database contract: which kind a place names, and what is the same for every kind.
 #include "tools/hub/db/db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/hub/db/db_priv.h"
@@ -15,6 +16,27 @@ enum sp_db_kind sp_db_kind_of(const char *where)
 			return SP_DB_POSTGRES;
 	}
 	return SP_DB_SQLITE;
+}
+
+const char *sp_db_shown(const char *where, char out[SP_DB_SHOWN])
+{
+	const char *scheme = sp_db_kind_of(where) == SP_DB_POSTGRES ? strstr(where, "://") : NULL;
+	if (!scheme) {
+		snprintf(out, SP_DB_SHOWN, "%s", where);
+		return out;
+	}
+	const char *begin = scheme + strlen("://"), *query = strchr(begin, '?');
+	size_t length = query ? (size_t)(query - begin) : strlen(begin);
+	// A password may hold an @ that nobody encoded: the last one parts it from the host.
+	const char *at = memrchr(begin, '@', length);
+	size_t user = at ? (size_t)(at - begin) : 0, name = user;
+	const char *colon = memchr(begin, ':', user);
+	if (colon)
+		name = (size_t)(colon - begin);
+	bool told = query && !strstr(query, "password");
+	snprintf(out, SP_DB_SHOWN, "%.*s%.*s%.*s%s", (int)(begin - where), where, (int)name, begin,
+		 (int)(length - user), begin + user, told ? query : "");
+	return out;
 }
 
 int sp_db_open(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256])

@@ -48,6 +48,9 @@ int sp_db_settle(struct sp_db *db) SP_MUST_CHECK;
 enum sp_db_kind sp_db_kind(const struct sp_db *db);
 /// Of a `where` alone, before it is opened.
 enum sp_db_kind sp_db_kind_of(const char *where);
+enum { SP_DB_SHOWN = 256 };
+/// A place as it may stand in a log, in `out`: without a password.
+const char *sp_db_shown(const char *where, char out[SP_DB_SHOWN]);
 /// What the last failed call ran into, for the log.
 const char *sp_db_error(const struct sp_db *db);
 /// 1: there is a table of that name; NULL: of any. 0, or -errno.

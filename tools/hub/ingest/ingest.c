@@ -67,11 +67,13 @@ static int open_store(struct sp_ingest *ingest, int64_t *away_since_ms, char why
 	struct sp_store_status status;
 	int result = sp_store_open(&ingest->store, ingest->config->hub.db, SP_STORE_WRITE, why);
 	if (is_final(result)) {
-		sp_err("ingest", "%s cannot be used", ingest->config->hub.db);
+		sp_err("ingest", "%s cannot be used",
+		       sp_db_shown(ingest->config->hub.db, (char[SP_DB_SHOWN]){0}));
 		return result;
 	}
 	if (result < 0) {
-		sp_err("ingest", "%s: %s; trying again until it works", ingest->config->hub.db, why);
+		sp_err("ingest", "%s: %s; trying again until it works",
+		       sp_db_shown(ingest->config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 		return 0;
 	}
 	if (sp_store_status(ingest->store, &status) == 0)

@@ -15,6 +15,7 @@
 #include "agent/base/mem.h"
 #include "schoolpulse/clock.h"
 #include "schoolpulse/log.h"
+#include "tools/hub/db/db.h"
 #include "tools/hub/ops/counters.h"
 
 enum {
@@ -152,13 +153,15 @@ static int apply(struct sp_ingest *ingest, const struct group *group, struct sp_
 	int result = 0;
 	// One that was moved away is not made anew: somebody may be about to put another in its place.
 	if (!ingest->store && ingest->moved && access(ingest->config->hub.db, F_OK) < 0) {
-		sp_err("ingest", "%s is gone; waiting for it", ingest->config->hub.db);
+		sp_err("ingest", "%s is gone; waiting for it",
+		       sp_db_shown(ingest->config->hub.db, (char[SP_DB_SHOWN]){0}));
 		return -ENOENT;
 	}
 	if (!ingest->store)
 		result = sp_store_open(&ingest->store, ingest->config->hub.db, SP_STORE_WRITE, why);
 	if (result < 0) {
-		sp_err("ingest", "%s: %s; trying again until it works", ingest->config->hub.db, why);
+		sp_err("ingest", "%s: %s; trying again until it works",
+		       sp_db_shown(ingest->config->hub.db, (char[SP_DB_SHOWN]){0}), why);
 		return result;
 	}
 	sp_store_set_silence(ingest->store, ingest->config->hub.silence_ms);

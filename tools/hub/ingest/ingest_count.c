@@ -67,4 +67,7 @@ void sp_ingest_count(struct sp_ingest *ingest)
 {
 	const struct sp_waiting waiting = sp_ingest_waiting(ingest);
 	sp_count_queue(waiting.messages, waiting.bytes);
+	// The last one is for upkeep, and no shard.
+	for (size_t i = 0; ingest->leased && i + 1 < ingest->lease_count; i++)
+		sp_count_lease(ingest->leases[i].shard, atomic_load(&ingest->leases[i].held));
 }

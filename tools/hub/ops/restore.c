@@ -42,8 +42,8 @@ static int renew(const char *db, char why[256])
 	    store,
 	    "INSERT INTO meta VALUES('epoch', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 	    T(epoch));
-	if (result == 0 && sp_db_table(store, "ingest_lease") == 1)
-		result = SQL_DO(store, "DELETE FROM ingest_lease WHERE 0 < ?", I(1));
+	if (result == 0 && sp_db_table(store, "lease") == 1)
+		result = SQL_DO(store, "DELETE FROM lease WHERE 0 < ?", I(1));
 	if (result < 0)
 		snprintf(why, 256, "%.200s", sp_db_error(store));
 	sp_db_close(store);
