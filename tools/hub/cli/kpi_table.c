@@ -14,7 +14,7 @@
 
 enum { NAME_WIDTH = 34, NUMBER_WIDTH = 9 };
 
-/// "66.7 %", or "-".
+/// "66.66 %", or "-"; cut, not rounded: 99.999 % is not all of it.
 static const char *percent(int64_t millionths, char out[24])
 {
 	if (millionths < 0)
@@ -22,7 +22,8 @@ static const char *percent(int64_t millionths, char out[24])
 	else if (millionths % 10000 == 0)
 		snprintf(out, 24, "%" PRId64 " %%", millionths / 10000);
 	else
-		snprintf(out, 24, "%.2f %%", (double)millionths / 10000);
+		snprintf(out, 24, "%" PRId64 ".%02" PRId64 " %%", millionths / 10000,
+			 millionths % 10000 / 100);
 	return out;
 }
 

@@ -45,7 +45,9 @@ int64_t sp_kpi_quotient(int64_t num, int64_t den)
 {
 	if (den <= 0)
 		return SP_KPI_UNKNOWN;
-	return (int64_t)(((wide)num * SP_KPI_ONE * 2 + den) / ((wide)den * 2));
+	int64_t share = (int64_t)(((wide)num * SP_KPI_ONE * 2 + den) / ((wide)den * 2));
+	// What is not all of it is not shown as all of it.
+	return share >= SP_KPI_ONE && num < den ? SP_KPI_ONE - 1 : share;
 }
 
 int64_t sp_kpi_counts_value(const struct sp_kpi_counts *counts)
