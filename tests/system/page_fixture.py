@@ -82,12 +82,22 @@ def kiosk(number, state="up", **more):
             "segments": [{"from_ms": MIDNIGHT, "to_ms": NOW, "state": "up", "cause": None}], **more}
 
 
+def incident(number, cause="unknown", members=(), **more):
+    return {"id": number, "scope": "provider", "provider": "Nhà mạng A", "area": None, "hop": None, "cause": cause,
+            "from_ms": NOW - 25 * 60000, "to_ms": None, "boards": 200, "of_boards": 204, "away": 200, "told_line": 0,
+            "told_power": 0, "found_ms": NOW - 24 * 60000, "changed_ms": NOW - number, "members": [
+                {"device": f"board-{n}", "school": f"s{n}", "school_name": f"Trường Tiểu học số {n}", "site": "chinh", "line": "main",
+                 "area": "X", "provider": "Nhà mạng A", "from_ms": NOW - 25 * 60000, "from_uncertainty_seconds": 60,
+                 "to_ms": None, "told": "untold", "joined_ms": NOW} for n in members], **more}
+
+
 class FakeHub:
     """One per test. Change `lines` and the rest, then call changed()."""
 
     def __init__(self):
         self.lines, self.outages, self.day, self.set_aside, self.anomalies, self.gaps = [], [], [], [], [], []
         self.tests, self.pools = [], []
+        self.incidents = []
         self.attended, self.kiosks = [], []
         self.rev = 1
         self.as_of_ms = NOW
@@ -165,6 +175,9 @@ class FakeHub:
                 o for o in self.outages
                 if all(query.get(k) in (None, o[k]) for k in ("school", "site", "line", "device"))
             ][:int(query.get("limit", 100))]},
+            "incidents": lambda: {"incidents": [
+                i if query.get("members") else {k: v for k, v in i.items() if k != "members"}
+                for i in self.incidents if query.get("incident") in (None, str(i["id"]))]},
             "day": lambda: {"date": query["date"], "lines": self.day if query["date"] == "2026-11-21" else []},
             "tests": lambda: {"from_ms": MIDNIGHT - 29 * 24 * HOUR, "to_ms": MIDNIGHT + 24 * HOUR, "next": None, "tests": [
                 one for one in self.tests if all(query.get(k) in (None, one[k]) for k in ("school", "site", "line", "device"))]},

@@ -373,6 +373,25 @@ def test_details_and_outages(page):
     assert not page.all("tr.detail")
 
 
+def test_regional_incidents(page):
+    assert not page.open().visible("#incidents")
+    page.hub.incidents = [
+        page_fixture.incident(1, members=(2, 4)),
+        page_fixture.incident(2, "power", scope="area", provider=None, area="Tỉnh Thử/Xã Bình An", to_ms=NOW - HOUR, from_ms=NOW - 2 * HOUR,
+                              boards=12, of_boards=12, away=0, told_power=9),
+        page_fixture.incident(3, "line", to_ms=NOW - 40 * HOUR, from_ms=NOW - 50 * HOUR),  # long over
+    ]
+    page.hub.changed()
+    wait_until(lambda: len(page.all("#incidents tbody tr")) == 2, "the incidents")
+    first, second = page.texts("#incidents tbody tr")
+    assert "Chưa rõ nguyên nhân" in first and "Nhà mạng A" in first and "200 / 204" in first and "25 phút" in first
+    assert "Mất điện" in second and "Xã Bình An, Tỉnh Thử" in second and "9 trường" in second and "1 giờ" in second
+    assert page.text("#incidents-count") == "1 sự cố chưa kết thúc"
+    page.all("#incidents details summary")[0].click()
+    wait_until(lambda: len(page.all("#incidents details li")) == 2, "its schools")
+    assert page.texts("#incidents details li") == ["Trường Tiểu học số 2", "Trường Tiểu học số 4"]
+
+
 def test_strangers_and_notices(page):
     page.hub.lines.append(line(9, "up", registered=False, school="", school_name="", site="", site_name="", area="",
                                provider="", device="k7m2q5xv3hd4"))

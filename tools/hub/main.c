@@ -119,6 +119,8 @@ static const struct command {
      "--plan ID [--as-of DAY] [--from DAY --to DAY] [--area CODE [--tree NAME]] [--lang vi|en] [--json | "
      "--csv] | --list",
      "a plan's promises against what was measured; what every KPI means", sp_kpi_command},
+    {"size", "[--json]", "how large the database is, by table, and what a board takes in a year",
+     sp_size_command},
     {"subjects", "[--fetch REQUEST [--csv]] [--json]",
      "requests of persons, and what was put together for one", sp_subjects_command},
     {"keys", "[--device ID --output FILE]", "sealed key backups of boards", sp_keys_command},

@@ -33,6 +33,7 @@ int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **ar
 /// computed.
 int sp_kpi_command(const struct sp_hub_config *config, int argc, char **argv);
 /// For whoever answers a person's request, and for whoever sets up a new board in the place of a dead one.
+int sp_size_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_incidents_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_subjects_command(const struct sp_hub_config *config, int argc, char **argv);
 int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv);

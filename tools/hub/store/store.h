@@ -379,6 +379,28 @@ bool sp_sample_level(const char *name, int *out);
 int sp_store_samples(struct sp_store *store, const struct sp_sample_filter *filter,
 		     void (*row)(void *arg, const struct sp_sample_view *sample), void *arg) SP_MUST_CHECK;
 
+/// Which rows of a table go by themselves.
+enum sp_horizon {
+	SP_HORIZON_NONE,    ///< as many as there are boards, lines, names
+	SP_HORIZON_EVER,    ///< they stay
+	SP_HORIZON_EVENTS,  ///< samples go, facts stay
+	SP_HORIZON_SUMMARY, ///< mostly minutes
+	SP_HORIZON_PUNCHES, ///< events of kiosks
+};
+struct sp_size_view {
+	const char *table;
+	int64_t bytes; ///< with its indices
+	enum sp_horizon horizon;
+	// Of the database:
+	int64_t boards;    ///< heard
+	double bulk_share; ///< of the bytes of records: samples
+};
+/// How many days of boards the database tells of, of each at most `most_days` (0: all).
+int sp_store_board_days(struct sp_store *store, int64_t most_days, double *out) SP_MUST_CHECK;
+/// Largest first. It reads all of an SQLite file.
+int sp_store_size(struct sp_store *store, void (*row)(void *arg, const struct sp_size_view *size),
+		  void *arg) SP_MUST_CHECK;
+
 struct sp_anomaly_view {
 	const char *kind, *device, *stream, *detail;
 	int64_t first_ms, last_ms, count;

@@ -34,6 +34,8 @@ async function whole(path, query) {
 
 const list = async (path, query, member) => (await whole(path, query))[member] ?? [];
 
+export const incidents = (query) => list("incidents", query, "incidents");
+export const incidentMembers = (incident) => list("incidents", { incident, members: 50000 }, "incidents");
 export const outages = (query) => list("outages", query, "outages");
 export const day = (date) => list("day", { date }, "lines");
 export const tests = (query) => whole("tests", query);

@@ -8,6 +8,7 @@ import { LEGEND, STATES, hideTip } from "./daystrip.js";
 import { clock, count, dayOf, dayStart, plain } from "./format.js";
 import { choose, language, preferred, t, word } from "./i18n.js";
 import { Kiosks } from "./kiosks.js";
+import { IncidentList } from "./incidents.js";
 import { Notices } from "./notices.js";
 import { Evidence, PERIODS, periodOf } from "./speed.js";
 import { OutageList } from "./outages.js";
@@ -41,6 +42,7 @@ const page = {
   day: new Map(),
   attended: { date: null, days: undefined, kiosks: undefined }, // of one date
   dayShown: null,
+  incidents: [],
   outages: [],
   anomalies: [],
   gaps: [],
@@ -48,7 +50,7 @@ const page = {
   states: new Map(), // what was announced
 };
 
-let lines, boards, outages, notices, evidence, attendance, kiosks;
+let lines, boards, incidents, outages, notices, evidence, attendance, kiosks;
 // Of the hub's clock. While nothing is taken in, what is shown stays as of the last word of the boards.
 const running = () => page.overview?.hub?.ingest === "running";
 const now = () => (page.overview?.as_of_ms ?? Date.now()) + (running() ? performance.now() - page.received : 0);
@@ -145,6 +147,7 @@ function showLines() {
 }
 
 function showOutages() {
+  incidents.update(page.incidents, now());
   outages.update(page.outages, now(), t("outages.none"));
   setText(byId("outages-count"), page.outages.length ? t("outages.count", { n: count(page.outages.length) }) : "");
   // A full answer means that there may be more.
@@ -263,7 +266,8 @@ const askAttendance = calm(async () => {
 }, showAttendance);
 
 const askOutages = calm(async () => {
-  page.outages = await api.outages({ limit: page.limit.outages });
+  [page.incidents, page.outages] = await Promise.all([api.incidents({ limit: OUTAGES }).catch(() => page.incidents),
+    api.outages({ limit: page.limit.outages })]);
 });
 
 const askNotices = calm(async () => {
@@ -464,6 +468,7 @@ async function start() {
   for (const tile of tiles.values()) setText(tile.number, "–");
   lines = new LineTable(byId("table"), { onToggle: toggle, onSort: sortBy });
   boards = new LineTable(byId("boards-table"), { place: "board", onToggle: toggle });
+  incidents = new IncidentList(byId("incidents"), byId("incidents-list"), byId("incidents-count"));
   outages = new OutageList(byId("outages-list"), (outage) => {
     const key = keyOf(outage);
     const line = page.byKey.get(key);
