@@ -3,6 +3,8 @@
 // Regional incidents in the store: from wills, births and facts in whatever order they come.
 #include "tests/unit/hub/hub_util.h"
 
+#include "tools/hub/store/store_sums.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
 // What stays of samples as they grow old, on a clock that a test turns.
 #include "tests/unit/hub/hub_util.h"
 
+#include "tools/hub/store/store_sums.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,6 +9,7 @@
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
 #include "tools/hub/serve/api.h"
+#include "tools/hub/store/store_sums.h"
 #include "tools/hub/text/json_out.h"
 #include "tools/hub/time/local_time.h"
 

@@ -13,7 +13,7 @@
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
 #include "tools/hub/serve/api.h"
-#include "tools/hub/store/store.h"
+#include "tools/hub/store/store_sums.h"
 
 enum { WATCH_MAX = 3600 };
 

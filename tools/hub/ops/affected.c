@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "tools/hub/store/store_sums.h"
 
 enum { INCIDENTS_MAX = 200, MEMBERS_MAX = 100000 };
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "agent/base/buf.h"
-#include "tools/hub/store/store.h"
+#include "tools/hub/store/store_sums.h"
 
 /// With the members of each, when `members` is not 0: at most so many.
 int sp_api_incidents(struct sp_store *store, const struct sp_incident_filter *filter, int64_t members,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading incidents and their members.
 #include "tools/hub/store/store_priv.h"
+#include "tools/hub/store/store_sums.h"
 
 static const char *kind_name(int64_t kind)
 {

@@ -3,6 +3,7 @@
 // Reading summaries of samples.
 #include <string.h>
 
+#include "tools/hub/store/store_sums.h"
 #include "tools/hub/store/summary.h"
 
 static const char *const levels[] = {"minute", "hour", "day"};

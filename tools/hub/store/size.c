@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/hub/store/store_priv.h"
+#include "tools/hub/store/store_sums.h"
 #include "tools/hub/time/local_time.h"
 
 /// Whose rows go by themselves, and when. The others stay for ever, or are as many as there are boards.
