@@ -71,7 +71,8 @@ static void take_batch(struct sp_store *store, const struct sim_frame *frame, co
 	    &message, payload, frame->length, frame->deflated ? SP_FEED_DEFLATED : SP_FEED_JSON, why);
 	const struct sp_arrival arrival = {shard, message.envelope.device, frame->now_ms, 0, false};
 	if (fault != SP_FEED_OK)
-		must(store, sp_store_set_aside(store, sp_feed_fault_name(fault), "", "", why), "set aside");
+		must(store, sp_store_set_aside(store, sp_feed_fault_name(fault), "", "", why, 1),
+		     "set aside");
 	else
 		must(store, sp_store_batch(store, &arrival, &message, &verdict), "batch");
 	seal(store, &acks);
@@ -88,7 +89,8 @@ static void take_state(struct sp_store *store, const struct sim_frame *frame, co
 	enum sp_feed_fault fault = sp_feed_state_decode(state, payload, frame->length, why);
 	const struct sp_arrival arrival = {shard, state->device, frame->now_ms, 0, false};
 	if (fault != SP_FEED_OK)
-		must(store, sp_store_set_aside(store, sp_feed_fault_name(fault), "", "", why), "set aside");
+		must(store, sp_store_set_aside(store, sp_feed_fault_name(fault), "", "", why, 1),
+		     "set aside");
 	else
 		must(store, sp_store_state(store, &arrival, state), "state");
 	seal(store, &acks);

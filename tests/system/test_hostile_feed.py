@@ -19,7 +19,7 @@ import support
 from evil import Evil
 from wire_board import GoodBoard, Pipe
 
-SHARD, GOOD, BATCHES, PACE = "test", 20, 60, 0.05
+SHARD, GOOD, BATCHES, PACE = "test", 20, 40, 0.1
 DEVICES_AN_HOUR, STREAMS_A_DAY, BOOTS_A_DAY, LINES, INSTANCES = 40, 300, 60, 8, 50
 
 HUB = """\
@@ -193,19 +193,23 @@ def test_evil_beside_good(kind, run_dir, capsys):
         assert len(heard) > 100
 
         evil = Evil(SHARD, [board.wire.device for board in quiet], 6)
-        said = len(heard)
-        conflicts = list(Evil.conflicts(heard, 200, rng))
+        # Every statement is a journey to a server, and what is not ordinary takes many.
+        part = 4 if kind == "postgres" else 1
+        streams, boots, names = STREAMS_A_DAY + 200 // part, BOOTS_A_DAY + 140 // part, 20 // part
+        said = len(heard) // part
+        heard = rng.sample(heard, said)
+        conflicts = list(Evil.conflicts(heard, 200 // part, rng))
         began = time.monotonic()
         loud = good_boards(broker.port, "b")
         clients = [
             send(broker.port, "forger", faults, evil.forged_identity(300), evil.forged_class(100), evil.foreign_topics(200),
-                 evil.other_shards_board(100, "elsewhere"), evil.unknown_boards(200, DEVICES_AN_HOUR)),
-            send(broker.port, "vandal", faults, evil.bad_schema(600), evil.bad_types(100), evil.bad_versions(100),
-                 evil.bad_states(100), evil.huge(60), evil.sequence_jumps(100), evil.bombs(150)),
+                 evil.other_shards_board(100 // part, "elsewhere"), evil.unknown_boards(40 + 160 // part, DEVICES_AN_HOUR)),
+            send(broker.port, "vandal", faults, evil.bad_schema(1000), evil.bad_types(200), evil.bad_versions(200),
+                 evil.bad_states(200), evil.huge(60), evil.sequence_jumps(200), evil.bombs(200)),
             send(broker.port, "parrot", faults, Evil.replays(heard, rng), conflicts, Evil.replays(heard, rng)),
-            send(broker.port, "clockmaker", faults, evil.clock_lies(150), evil.clock_steps(150)),
-            send(broker.port, "breeder", faults, evil.many_streams(500), evil.many_births(20), evil.many_boots(200),
-                 evil.many_names(20)),
+            send(broker.port, "clockmaker", faults, evil.clock_lies(148 // part), evil.clock_steps(148 // part)),
+            send(broker.port, "breeder", faults, evil.many_streams(streams), evil.many_births(20), evil.many_boots(boots),
+                 evil.many_names(names)),
         ]
         for client in clients:
             client.join(120)
@@ -229,8 +233,8 @@ def test_evil_beside_good(kind, run_dir, capsys):
         wrong = {key: (times, counted(rows, *key)) for key, times in evil.tally.set_aside.items() if counted(rows, *key) != times}
         assert not wrong, (wrong, hub.process.tail(5))
         assert_whole(store, quiet + loud)
-        check_anomalies(hub, len(conflicts))
-        check_caps(store, rows)
+        check_anomalies(hub, len(conflicts), 148 // part)
+        check_caps(store, rows, streams, boots, names)
         check_metrics(hub, 2 * said, len(conflicts), sum(row["count"] for row in rows))
         check_command(hub)
         evil_sent = sum(evil.tally.set_aside.values()) + 2 * said + len(conflicts)
@@ -245,19 +249,19 @@ def test_evil_beside_good(kind, run_dir, capsys):
         broker.stop()
 
 
-def check_anomalies(hub, conflicts):
+def check_anomalies(hub, conflicts, lies):
     anomalies = hub.get("/api/v1/anomalies")["anomalies"]
 
     def times(kind, device=None):
         return sum(row["count"] for row in anomalies if row["kind"] == kind and device in (None, row["device"]))
     assert times("identity_conflict") == conflicts
-    assert times("clock_implausible", "liar") >= 150
+    assert times("clock_implausible", "liar") >= lies
     assert times("clock_stepped", "wobbler") >= 1
     assert not [row for row in anomalies if row["device"].startswith("good-b")], "a good board is accused"
     assert not [row for row in anomalies if row["device"].startswith("good-a") and row["kind"] != "identity_conflict"]
 
 
-def check_caps(store, rows):
+def check_caps(store, rows, streams, boots, names):
     """What a board, or a shard's strangers, could make the hub keep."""
     def number(sql):
         return int(store.query(sql)[0][0])
@@ -266,11 +270,11 @@ def check_caps(store, rows):
         return number(f"SELECT count(*) FROM {table} t JOIN device d ON d.id = t.device WHERE d.name = '{device}'")
     assert number("SELECT count(*) FROM device WHERE name LIKE 'ghost-%'") == DEVICES_AN_HOUR
     assert of("stream", "spinner") == STREAMS_A_DAY
-    assert counted(rows, "too_many_streams", "spinner") == 500 - STREAMS_A_DAY + 20
+    assert counted(rows, "too_many_streams", "spinner") == streams - STREAMS_A_DAY + 20
     assert of("boot", "rebooter") == BOOTS_A_DAY
-    assert counted(rows, "too_many_boots", "rebooter") == 200 - BOOTS_A_DAY
-    assert of("line", "namer") == LINES and counted(rows, "too_many_lines", "namer") == 20 * 20 - LINES
-    assert of("instance", "namer") == INSTANCES and counted(rows, "too_many_instances", "namer") == 20 * 20 - INSTANCES
+    assert counted(rows, "too_many_boots", "rebooter") == boots - BOOTS_A_DAY
+    assert of("line", "namer") == LINES and counted(rows, "too_many_lines", "namer") == names * 20 - LINES
+    assert of("instance", "namer") == INSTANCES and counted(rows, "too_many_instances", "namer") == names * 20 - INSTANCES
     for device in ("spinner", "rebooter", "liar", "wobbler"):
         assert of("stream", device) <= STREAMS_A_DAY and of("boot", device) <= BOOTS_A_DAY
 

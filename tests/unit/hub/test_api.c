@@ -179,7 +179,7 @@ static void fill(void)
 	DELIVER(&hub, .device = "board-9", .stream = STREAM_2, .first = 3);
 	assert_int_equal(sp_store_begin(hub.store, NOW_MS), 0);
 	assert_int_equal(sp_store_pulse(hub.store, "running"), 0);
-	assert_int_equal(sp_store_set_aside(hub.store, "malformed", "board-7", "sp1/up/x", "not \"JSON\""),
+	assert_int_equal(sp_store_set_aside(hub.store, "malformed", "board-7", "sp1/up/x", "not \"JSON\"", 1),
 			 0);
 	assert_int_equal(sp_store_commit(hub.store), 0);
 }

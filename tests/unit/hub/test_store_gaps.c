@@ -236,7 +236,7 @@ static void a_rollback_leaves_nothing(void **state)
 	DELIVER(&hub, .last = 3);
 	int64_t number_before = hub.news.acks[0].ack.number;
 	assert_int_equal(sp_store_begin(hub.store, hub.now_ms), 0);
-	assert_int_equal(sp_store_set_aside(hub.store, "malformed", "board-1", "t", "w"), 0);
+	assert_int_equal(sp_store_set_aside(hub.store, "malformed", "board-1", "t", "w", 1), 0);
 	assert_int_equal(sp_store_seal(hub.store, false, &news), 0);
 	sp_store_news_free(&news);
 	sp_store_rollback(hub.store);
@@ -252,10 +252,10 @@ static void set_aside_messages_are_counted_within_bounds(void **state)
 	assert_int_equal(sp_store_begin(hub.store, hub.now_ms), 0);
 	for (int i = 0; i < 1500; i++) {
 		snprintf(device, sizeof(device), "made-up-%d", i);
-		assert_int_equal(sp_store_set_aside(hub.store, "malformed", device, "t", "first"), 0);
+		assert_int_equal(sp_store_set_aside(hub.store, "malformed", device, "t", "first", 1), 0);
 	}
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(sp_store_set_aside(hub.store, "malformed", "made-up-7", "t", "last"), 0);
+		assert_int_equal(sp_store_set_aside(hub.store, "malformed", "made-up-7", "t", "last", 1), 0);
 	assert_int_equal(sp_store_commit(hub.store), 0);
 	assert_int_equal(number(&hub, "SELECT count(*) FROM set_aside"), 1001);
 	assert_int_equal(number(&hub, "SELECT sum(count) FROM set_aside"), 1510);

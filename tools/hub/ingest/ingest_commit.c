@@ -67,6 +67,21 @@ static int64_t idle_us(const struct sp_ingest *ingest)
 	return ingest->leased ? SP_INGEST_LEASE_US : PULSE_US;
 }
 
+/// A flood of what cannot be read costs one row of each fault and board, not a row each.
+static void join_alike(const struct group *group, struct sp_inbound *in)
+{
+	for (size_t i = 0; in->kind == SP_INBOUND_ASIDE && !in->told && i < group->count; i++) {
+		struct sp_inbound *first = group->items[i];
+		if (first->kind != SP_INBOUND_ASIDE || first->told || first->fault != in->fault ||
+		    strcmp(first->device, in->device) != 0 || strcmp(first->shard, in->shard) != 0)
+			continue;
+		first->alike++;
+		memcpy(first->topic, in->topic, sizeof(first->topic));
+		memcpy(first->why, in->why, sizeof(first->why));
+		in->told = true;
+	}
+}
+
 /// Until the group is full or its first message has waited long enough; an empty one is a pulse.
 static void gather(struct sp_ingest *ingest, struct group *group)
 {
@@ -77,6 +92,7 @@ static void gather(struct sp_ingest *ingest, struct group *group)
 			return;
 		if (group->count == 0)
 			until = sp_clock_mono_us() + SP_INGEST_GROUP_US;
+		join_alike(group, in);
 		group->items[group->count++] = in;
 		group->events += in->message.count;
 		group->all_sites |= in->kind == SP_INBOUND_CONNECTED;
@@ -114,8 +130,10 @@ static int apply_one(struct sp_ingest *ingest, struct sp_inbound *in)
 			    SP_LOG_FIELDS({"shard", in->shard, 0}, {"device", in->device, 0},
 					  {"fault", sp_feed_fault_name(in->fault), 0}),
 			    "set aside (%s) from %s: %s", sp_feed_fault_name(in->fault), in->topic, in->why);
+		if (in->told)
+			return 0;
 		return sp_store_set_aside(ingest->store, sp_feed_fault_name(in->fault), in->device, in->topic,
-					  in->why);
+					  in->why, 1 + in->alike);
 	case SP_INBOUND_CONNECTED:
 	case SP_INBOUND_STOP:
 		return 0;

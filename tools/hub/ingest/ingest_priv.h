@@ -52,6 +52,8 @@ struct sp_inbound {
 	struct sp_feed_message message;
 	struct sp_feed_state *state;
 	enum sp_feed_fault fault;
+	int64_t alike; ///< others of this group with that fault and board, which stand for nothing themselves
+	bool told;     ///< it is one of those
 	char topic[128], why[128];
 	enum sp_verdict verdict; ///< of a batch, once it was applied
 };

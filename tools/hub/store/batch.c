@@ -75,7 +75,7 @@ static int unread(struct sp_store *store, const struct sp_arrival *arrival, cons
 	char why[128];
 	snprintf(why, sizeof(why), "record %" PRId64 ", type \"%s\", is stored but not understood",
 		 event->seq, event->type);
-	return sp_store_set_aside(store, fault, arrival->device, event->type, why);
+	return sp_store_set_aside(store, fault, arrival->device, event->type, why, 1);
 }
 
 /// Places, stores and projects one record. `loose` and the stream's span follow.
@@ -296,10 +296,11 @@ static int presence(struct sp_store *store, const struct sp_arrival *arrival,
 	sp_rollup_touch(store, device, store->now_ms - SP_DAY_MS, store->now_ms);
 	if (result == 0)
 		result = sp_boot_row(store, device, state->boot, &boot);
-	if (result == 0 && (state->clk.synced || !arrival->retained))
-		result = sp_time_clk(store, arrival, device, boot, &state->clk);
+	// What is refused for the streams that it names must not have placed a boot anew, time and again.
 	if (result == 0)
 		result = sp_chain_birth(store, device, state, !arrival->retained, answers);
+	if (result == 0 && (state->clk.synced || !arrival->retained))
+		result = sp_time_clk(store, arrival, device, boot, &state->clk);
 	if (result == 0)
 		result = heard(store, device, arrival, heard_at(arrival, &state->clk), 0);
 	return result;
@@ -321,7 +322,7 @@ static int one_message(struct sp_store *store, const struct sp_arrival *arrival,
 		return message ? batch(store, arrival, message, verdict) : presence(store, arrival, state);
 	*verdict = SP_VERDICT_FOREIGN;
 	snprintf(why, sizeof(why), "heard on shard %s, but belongs to another one", arrival->shard);
-	return sp_store_set_aside(store, "foreign", arrival->device, arrival->shard, why);
+	return sp_store_set_aside(store, "foreign", arrival->device, arrival->shard, why, 1);
 }
 
 static int undo(struct sp_store *store)
@@ -350,7 +351,7 @@ static int guarded(struct sp_store *store, const struct sp_arrival *arrival,
 		result = undo(store);
 		if (result == 0)
 			result = sp_store_set_aside(store, "refused", arrival->device,
-						    message ? message->envelope.stream : "state", why);
+						    message ? message->envelope.stream : "state", why, 1);
 	} else if (result == -EDQUOT) {
 		*verdict = SP_VERDICT_REFUSED;
 		result = undo(store);

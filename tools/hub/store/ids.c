@@ -126,7 +126,7 @@ static const char *printable(char out[SET_ASIDE_TEXT_MAX], const char *text)
 
 /// One row per fault and device, so that noise is bounded: a flood of made-up names goes to "*".
 int sp_store_set_aside(struct sp_store *store, const char *fault, const char *device, const char *topic,
-		       const char *why)
+		       const char *why, int64_t times)
 {
 	int64_t known = 0;
 	char about[SET_ASIDE_TEXT_MAX], reason[SET_ASIDE_TEXT_MAX];
@@ -139,8 +139,8 @@ int sp_store_set_aside(struct sp_store *store, const char *fault, const char *de
 	store->seen_changes = true;
 	return SQL_DO(
 	    store->db,
-	    "INSERT INTO set_aside VALUES(?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (fault,"
-	    " device) DO UPDATE SET topic = ?3, why = ?4, count = set_aside.count + 1, last_ms = ?5",
+	    "INSERT INTO set_aside VALUES(?1, ?2, ?3, ?4, ?6, ?5) ON CONFLICT (fault,"
+	    " device) DO UPDATE SET topic = ?3, why = ?4, count = set_aside.count + ?6, last_ms = ?5",
 	    T(fault), T(known ? device : "*"), T(printable(about, topic)), T(printable(reason, why)),
-	    I(store->now_ms));
+	    I(store->now_ms), I(times));
 }

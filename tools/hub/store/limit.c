@@ -88,5 +88,5 @@ int sp_limit_refused(struct sp_store *store, const char *device, const char *abo
 		 table[store->limit].what);
 	// Names that somebody makes up are not worth a row each.
 	return sp_store_set_aside(store, table[store->limit].word,
-				  store->limit == SP_LIMIT_DEVICES ? "*" : device, about, why);
+				  store->limit == SP_LIMIT_DEVICES ? "*" : device, about, why, 1);
 }

@@ -102,9 +102,9 @@ int sp_store_batch(struct sp_store *store, const struct sp_arrival *arrival,
 /// Birth, stop or will.
 int sp_store_state(struct sp_store *store, const struct sp_arrival *arrival,
 		   const struct sp_feed_state *state) SP_MUST_CHECK;
-/// Counts a message that could not be read. `fault`: a short constant word.
+/// Counts messages that could not be read. `fault`: a short constant word; the rest is of the last one.
 int sp_store_set_aside(struct sp_store *store, const char *fault, const char *device, const char *topic,
-		       const char *why) SP_MUST_CHECK;
+		       const char *why, int64_t times) SP_MUST_CHECK;
 /// Ingest is alive; `state`: "running" (connected) or "disconnected".
 int sp_store_pulse(struct sp_store *store, const char *state) SP_MUST_CHECK;
 
