@@ -88,7 +88,7 @@ static void add_site_time(const struct asked *asked, const struct sp_kpi_site *s
 {
 	struct sp_kpi_value time = site_time(asked, site);
 	// No examination was held there, as far as anybody knows: not one of those that are asked for.
-	if (asked->id == SP_KPI_AVAILABILITY_EXAM && site->days > 0 && time.total == 0)
+	if (asked->id == SP_KPI_AVAILABILITY_EXAM && time.total == 0)
 		return;
 	enum sp_unit unit = sp_kpi_available(&time, asked->t->availability, asked->t->coverage);
 	bool covered = unit != SP_UNIT_UNKNOWN;

@@ -41,7 +41,9 @@ static void add_plan(const struct sp_rollup_plan *plan, int64_t day, int64_t now
 			site->times[stretch->kind == SP_TIME_EXAM ? SP_KPI_TIME_EXAM : SP_KPI_TIME_LESSON]
 			    .scheduled_ms += end_ms - stretch->from_ms;
 	}
-	site->times[SP_KPI_TIME_CLOCK].scheduled_ms += (to_ms < now_ms ? to_ms : now_ms) - from_ms;
+	int64_t whole_ms = (to_ms < now_ms ? to_ms : now_ms) - from_ms;
+	site->times[SP_KPI_TIME_CLOCK].scheduled_ms += whole_ms;
+	site->lines.scheduled_ms += whole_ms;
 }
 
 static int fill_site(struct sp_store *store, const struct sp_kpi_data *data, struct sp_kpi_site *site,
