@@ -13,25 +13,18 @@
 #include "agent/base/feed.h"
 #include "agent/base/mem.h"
 #include "agent/base/queue.h"
+#include "tests/bench/hub_payload.h"
 #include "tools/hub/db/db.h"
 #include "tools/hub/store/store.h"
 
 enum {
 	BOARDS = 300,
-	RECORDS = 20, ///< per message
-	GROUP = 500,  ///< messages per transaction, as ingest's
+	GROUP = 500, ///< messages per transaction, as ingest's
 	MESSAGES = 12000,
 	AHEAD = 2000, ///< decoded messages that may wait, as ingest's
 	RUNS = 2,     ///< of each; the quicker one counts, since nobody has this machine alone
 };
 #define NOW_MS INT64_C(1767300000000)
-
-struct payload {
-	char *bytes, *type;
-	size_t length;
-	char device[33], stream[SP_ID_LENGTH + 1];
-	int64_t arrived_ms;
-};
 
 static double now(void)
 {
@@ -44,85 +37,6 @@ static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench_hub: %s: %s\n", what, why);
 	exit(1);
-}
-
-static const char boot[] = "00000000-0000-4000-8000-000000000000";
-
-static double noise(double least, double width)
-{
-	static uint64_t state = 88172645463325252U;
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return least + width * (double)(state >> 40) / (double)(1 << 24);
-}
-
-/// What a board measures in a window: the ordinary record of the feed.
-static void add_samples(struct sp_buf *batch, int64_t seq, const struct sp_clock_reading *when)
-{
-	struct sp_field windows[2][4];
-	for (int i = 0; i < 2; i++) {
-		windows[i][0] = SP_INT("", 30);
-		windows[i][1] = SP_REAL("", (double)(int)noise(1000, 2000) / 1e6);
-		windows[i][2] = SP_REAL("", (double)(int)noise(3000, 5000) / 1e6);
-		windows[i][3] = SP_REAL("", (double)(int)noise(9000, 30000) / 1e6);
-	}
-	const struct sp_field target[] = {SP_LIST("domestic", windows[0], 4),
-					  SP_LIST("gateway", windows[1], 4)};
-	const struct sp_field metrics[] = {SP_OBJECT("rtt_seconds", target, 2),
-					   SP_OBJECT("loss_ratio", target, 2)};
-	const struct sp_field fields[] = {SP_TEXT("driver", "reach"), SP_INT("seconds", 60),
-					  SP_OBJECT("metrics", metrics, 2)};
-	struct sp_buf record = SP_BUF(SP_FEED_RECORD_MAX);
-	if (sp_feed_record(&record, "samples", "internet", when, fields, 3) != 0)
-		die("record", "refused");
-	sp_feed_batch_add(batch, seq, record.data);
-	sp_buf_free(&record);
-}
-
-static void add_opened(struct sp_buf *batch, const struct sp_clock_reading *when)
-{
-	const struct sp_field fields[] = {SP_TEXT("class", "bulk"), SP_NULL("prev")};
-	struct sp_buf record = SP_BUF(SP_FEED_RECORD_MAX);
-	if (sp_feed_record(&record, "opened", NULL, when, fields, 2) != 0)
-		die("record", "refused");
-	sp_feed_batch_add(batch, 1, record.data);
-	sp_buf_free(&record);
-}
-
-/// A board that was away and is back: its records are minutes apart, and all of them are sent now.
-static struct payload make_payload(unsigned number, char streams[][SP_ID_LENGTH + 1])
-{
-	const unsigned board = number % BOARDS, round = number / BOARDS;
-	const int64_t first = (int64_t)round * RECORDS + 1, total = (int64_t)MESSAGES / BOARDS * RECORDS;
-	struct payload out = {.arrived_ms = NOW_MS + number};
-	snprintf(out.device, sizeof(out.device), "board-%u", board);
-	strcpy(out.stream, streams[board]);
-	struct sp_buf batch = SP_BUF(SP_FEED_INFLATED_MAX), wire = SP_BUF(SP_FEED_PAYLOAD_MAX);
-	const int64_t sent_us = (total + 2) * 60000000 + (int64_t)number * 1000;
-	const struct sp_clock_reading sent = {
-	    .synced = true, .mono_us = sent_us, .wall_ms = out.arrived_ms, .err_ms = 20};
-	for (int64_t seq = first; seq < first + RECORDS; seq++) {
-		struct sp_clock_reading when = {.synced = true, .mono_us = seq * 60000000, .err_ms = 20};
-		when.wall_ms = NOW_MS - ((total + 2) * 60000000 - when.mono_us) / 1000;
-		if (seq == 1)
-			add_opened(&batch, &when);
-		else
-			add_samples(&batch, seq, &when);
-	}
-	sp_buf_text(&batch, "]");
-	struct sp_feed_envelope envelope = {.cls = SP_RECORD_BULK, .clk = sent};
-	strcpy(envelope.device, out.device);
-	strcpy(envelope.stream, out.stream);
-	strcpy(envelope.boot, boot);
-	strcpy(envelope.clk_boot, boot);
-	sp_digest(batch.data, batch.length, envelope.digest);
-	if (sp_feed_envelope_encode(&wire, &envelope, batch.data, true) != 0)
-		die("envelope", "too large");
-	out.length = wire.length;
-	out.bytes = sp_buf_take(&wire);
-	sp_buf_free(&batch);
-	return out;
 }
 
 // ---- decoding ---------------------------------------------------------------------------------
@@ -304,7 +218,7 @@ static double run_bare(const char *where, struct inbound **decoded)
 
 static void line(const char *what, double seconds)
 {
-	printf("  %-52s %10.0f events/s\n", what, (double)MESSAGES * RECORDS / seconds);
+	printf("  %-52s %10.0f events/s\n", what, (double)MESSAGES * BENCH_RECORDS / seconds);
 }
 
 static double quicker(double one, double other)
@@ -355,16 +269,14 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
-	static char streams[BOARDS][SP_ID_LENGTH + 1];
+	const struct bench_feed feed = bench_feed_new("board", BOARDS, MESSAGES, NOW_MS);
 	struct payload *payloads = sp_alloc(MESSAGES * sizeof(*payloads));
 	struct inbound **decoded = sp_alloc(MESSAGES * sizeof(struct inbound *));
-	for (unsigned i = 0; i < BOARDS; i++)
-		sp_id_new(streams[i]);
 	for (unsigned i = 0; i < MESSAGES; i++)
-		payloads[i] = make_payload(i, streams);
+		payloads[i] = bench_payload(&feed, i);
 	double decoding = run_decode(payloads, decoded);
-	printf("%d events from %d boards, %d a message, %d messages a COMMIT\n\n", MESSAGES * RECORDS, BOARDS,
-	       RECORDS, GROUP);
+	printf("%d events from %d boards, %d a message, %d messages a COMMIT\n\n", MESSAGES * BENCH_RECORDS,
+	       BOARDS, BENCH_RECORDS, GROUP);
 	line("decode alone", decoding);
 	for (int i = 1; i < argc; i++)
 		compare(argv[i], payloads, decoded);
@@ -374,5 +286,6 @@ int main(int argc, char **argv)
 	}
 	free(payloads);
 	free(decoded);
+	free(feed.streams);
 	return 0;
 }
