@@ -22,9 +22,11 @@ with tempfile.TemporaryDirectory(prefix="sp-bench-", dir=os.environ.get("SP_BENC
     failed = subprocess.run([PROGRAM, f"{folder}/hub.db", PLAN, SCHOOLS]).returncode
     postgres = [sys.executable, "-B", ROOT / "tests/system/postgres.py"]
     print("PostgreSQL", flush=True)
-    subprocess.run([*postgres, "start", f"{folder}/pg"], check=True)
+    # Its server runs as another user, who could not enter our folder.
+    cluster = f"/tmp/sp-pg-bench-{os.getpid()}"
+    subprocess.run([*postgres, "start", cluster], check=True)
     try:
-        failed |= subprocess.run([*postgres, "use", f"{folder}/pg", "--", sys.executable, "-B", __file__]).returncode
+        failed |= subprocess.run([*postgres, "use", cluster, "--", sys.executable, "-B", __file__]).returncode
     finally:
-        subprocess.run([*postgres, "stop", f"{folder}/pg"], check=False)
+        subprocess.run([*postgres, "stop", cluster], check=False)
     sys.exit(failed)

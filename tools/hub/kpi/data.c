@@ -178,6 +178,7 @@ void sp_kpi_samples_add(struct sp_kpi_samples *samples, const char *text)
 			samples->items = sp_realloc(samples->items, samples->room * sizeof(*samples->items));
 		}
 		samples->items[samples->count++] = value;
+		samples->sorted = false;
 	}
 }
 
@@ -192,6 +193,8 @@ int64_t sp_kpi_median(struct sp_kpi_samples *samples)
 	size_t n = samples->count;
 	if (n == 0)
 		return SP_KPI_UNKNOWN;
-	qsort(samples->items, n, sizeof(*samples->items), ascending);
+	if (!samples->sorted)
+		qsort(samples->items, n, sizeof(*samples->items), ascending);
+	samples->sorted = true;
 	return (samples->items[(n - 1) / 2] + samples->items[n / 2]) / 2;
 }

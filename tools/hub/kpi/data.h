@@ -23,6 +23,7 @@ struct sp_kpi_school {
 struct sp_kpi_samples {
 	int64_t *items;
 	size_t count, room;
+	bool sorted;
 };
 void sp_kpi_samples_add(struct sp_kpi_samples *samples, const char *text); ///< "12 34", as speed_day has them
 /// Of the middle, or the mean of both there, rounded down; SP_KPI_UNKNOWN of none. Sorts.
