@@ -94,6 +94,10 @@ int sp_mqtt_publish_for(struct sp_mqtt *mqtt, const char *topic, const void *pay
 			const char *content_type, int64_t expiry_seconds, int *mid) SP_MUST_CHECK;
 int sp_mqtt_subscribe(struct sp_mqtt *mqtt, const char *topic) SP_MUST_CHECK;
 
+/// From the next turn on: PUBACKs for what arrives are kept back, so that the broker sends no more than the
+/// receive maximum; or they leave. Everything else goes on. A new session begins without.
+void sp_mqtt_hold(struct sp_mqtt *mqtt, bool on);
+
 /// One turn: waits at most `timeout_us` for the socket or `wake_fd` (an eventfd; -1: none; drained
 /// here), then reads, writes, keeps alive and calls back. Bounded time also when the peer floods.
 void sp_mqtt_turn(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd);

@@ -21,6 +21,7 @@ void sp_mqtt_relay_init(struct sp_mqtt_relay *relay, size_t packet_max)
 	relay->write_wants = POLLOUT;
 	relay->in_left = relay->out_left = 0;
 	relay->received_us = 0;
+	relay->hold = (struct sp_mqtt_hold){0};
 	sp_mqtt_check_init(&relay->check, packet_max);
 }
 
@@ -32,6 +33,7 @@ void sp_mqtt_relay_close(struct sp_mqtt_relay *relay)
 	if (relay->library >= 0)
 		close(relay->library);
 	sp_mqtt_check_free(&relay->check);
+	sp_mqtt_hold_free(&relay->hold);
 	sp_mqtt_relay_init(relay, relay->check.limit);
 }
 
@@ -131,11 +133,15 @@ bool sp_mqtt_relay_collect(struct sp_mqtt_relay *relay)
 {
 	if (relay->out_left > 0)
 		return true;
+	relay->out_at = 0;
+	if (sp_mqtt_hold_due(&relay->hold)) {
+		relay->out_left = sp_mqtt_hold_take(&relay->hold, relay->out, sizeof(relay->out));
+		return true;
+	}
 	ssize_t got = recv(relay->library, relay->out, sizeof(relay->out), MSG_DONTWAIT);
 	if (got <= 0)
 		return false;
-	relay->out_at = 0;
-	relay->out_left = (size_t)got;
+	relay->out_left = sp_mqtt_hold_sort(&relay->hold, relay->out, (size_t)got);
 	return true;
 }
 

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "agent/base/mqtt_check.h"
+#include "agent/base/mqtt_hold.h"
 #include "agent/base/tls.h"
 
 enum { SP_MQTT_RELAY_BUFFER = 4096 };
@@ -32,7 +33,8 @@ struct sp_mqtt_relay {
 	struct sp_mqtt_check check;
 	uint8_t in[SP_MQTT_RELAY_BUFFER], out[SP_MQTT_RELAY_BUFFER];
 	size_t in_at, in_left, out_at, out_left;
-	int64_t received_us; ///< when the broker was heard last; 0: never
+	struct sp_mqtt_hold hold; ///< of what goes to the broker
+	int64_t received_us;      ///< when the broker was heard last; 0: never
 };
 
 void sp_mqtt_relay_init(struct sp_mqtt_relay *relay, size_t packet_max);

@@ -82,7 +82,8 @@ static short wait_for_events(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_
 		// CONNECT.
 		bool idle = mqtt->relay.out_left == 0;
 		fds[1].fd = idle ? mqtt->relay.library : -1;
-		ready = (sp_mqtt_relay_ready(&mqtt->relay) && !choked(mqtt)) ||
+		ready = sp_mqtt_hold_due(&mqtt->relay.hold) ||
+			(sp_mqtt_relay_ready(&mqtt->relay) && !choked(mqtt)) ||
 			(idle && mosquitto_want_write(mqtt->lib));
 	}
 	int64_t left = until > now && !ready ? until - now : 0;
@@ -279,4 +280,9 @@ void sp_mqtt_turn(struct sp_mqtt *mqtt, int64_t timeout_us, int wake_fd)
 	if (mqtt->phase != SP_MQTT_IDLE && !finished(mqtt))
 		step(mqtt, seen);
 	settle(mqtt);
+}
+
+void sp_mqtt_hold(struct sp_mqtt *mqtt, bool on)
+{
+	mqtt->relay.hold.on = on;
 }

@@ -150,11 +150,37 @@ void board_publish(struct board *board, const char *topic, const void *payload, 
 	board_until(board, board_has_pubacks, wanted, "PUBACK");
 }
 
+static void send_batch(struct board *board, const struct sp_feed_envelope *kind, const char *stream,
+		       const struct sp_buf *batch)
+{
+	struct sp_buf wire = SP_BUF(SP_FEED_PAYLOAD_MAX);
+	struct sp_feed_envelope envelope = *kind;
+	char topic[96];
+	snprintf(envelope.device, sizeof(envelope.device), "%s", board->device);
+	snprintf(envelope.stream, sizeof(envelope.stream), "%s", stream);
+	sp_digest(batch->data, batch->length, envelope.digest);
+	envelope.clk = (struct sp_clock_reading){.mono_us = board->mono_us + 1000000};
+	assert_int_equal(sp_feed_envelope_encode(&wire, &envelope, batch->data, false), 0);
+	snprintf(topic, sizeof(topic), "sp1/up/north/%s/%s", board->device, sp_record_class_name(kind->cls));
+	board_publish(board, topic, wire.data, wire.length, SP_FEED_JSON, false);
+	sp_buf_free(&wire);
+}
+
+void board_send_sample(struct board *board, int64_t seq)
+{
+	struct sp_buf batch = SP_BUF(1024);
+	const struct sp_feed_envelope bulk = {.cls = SP_RECORD_BULK, .boot = BOOT, .clk_boot = BOOT};
+	sp_buf_printf(&batch, "[{\"seq\":%" PRId64 ",\"mono_us\":%" PRId64 ",%s}]", seq, board->mono_us + seq,
+		      seq == 1 ? "\"type\":\"opened\",\"class\":\"bulk\",\"prev\":null"
+			       : "\"type\":\"samples\",\"device\":\"internet\",\"seconds\":60");
+	send_batch(board, &bulk, "samplesaaaaaaaaaaaaaaaaaaa", &batch);
+	sp_buf_free(&batch);
+}
+
 void board_send(struct board *board, int64_t first, int64_t last)
 {
-	struct sp_buf batch = SP_BUF(SP_FEED_INFLATED_MAX), wire = SP_BUF(SP_FEED_PAYLOAD_MAX);
-	struct sp_feed_envelope envelope = {.cls = SP_RECORD_FACTS, .boot = BOOT, .clk_boot = BOOT};
-	char topic[96];
+	struct sp_buf batch = SP_BUF(SP_FEED_INFLATED_MAX);
+	const struct sp_feed_envelope facts = {.cls = SP_RECORD_FACTS, .boot = BOOT, .clk_boot = BOOT};
 	for (int64_t seq = first; seq <= last; seq++)
 		sp_buf_printf(&batch, "%s{\"seq\":%" PRId64 ",\"mono_us\":%" PRId64 ",%s}",
 			      seq == first ? "[" : ",", seq, board->mono_us + seq * 1000,
@@ -164,15 +190,8 @@ void board_send(struct board *board, int64_t first, int64_t last)
 					: "\"type\":\"line\",\"device\":\"main\",\"state\":\"down\","
 					  "\"cause\":\"isp\",\"whose\":\"provider\"");
 	sp_buf_text(&batch, "]");
-	snprintf(envelope.device, sizeof(envelope.device), "%s", board->device);
-	snprintf(envelope.stream, sizeof(envelope.stream), "%s", board->stream);
-	sp_digest(batch.data, batch.length, envelope.digest);
-	envelope.clk = (struct sp_clock_reading){.mono_us = board->mono_us + 1000000};
-	assert_int_equal(sp_feed_envelope_encode(&wire, &envelope, batch.data, false), 0);
-	snprintf(topic, sizeof(topic), "sp1/up/north/%s/facts", board->device);
-	board_publish(board, topic, wire.data, wire.length, SP_FEED_JSON, false);
+	send_batch(board, &facts, board->stream, &batch);
 	sp_buf_free(&batch);
-	sp_buf_free(&wire);
 }
 
 void board_birth(struct board *board, int64_t newest)

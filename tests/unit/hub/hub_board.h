@@ -31,6 +31,8 @@ void board_open(struct board *board, uint16_t port, const char *device);
 void board_close(struct board *board);
 /// Records first…last of its stream; the first of all is `opened`.
 void board_send(struct board *board, int64_t first, int64_t last);
+/// One record of samples, in a stream of its own.
+void board_send_sample(struct board *board, int64_t seq);
 /// Any bytes to any topic, retained or not.
 void board_publish(struct board *board, const char *topic, const void *payload, size_t length,
 		   const char *content_type, bool retain);

@@ -15,14 +15,16 @@
 enum {
 	SP_INGEST_QUEUE_MAX = 2000,             ///< messages of a lane between the sockets and the store
 	SP_INGEST_BYTES_MAX = 32 * 1024 * 1024, ///< and their size in memory, roughly
-	SP_INGEST_GROUP_MAX = 500,              ///< messages of one transaction
-	SP_INGEST_GROUP_FACTS = 375,            ///< of them before a batch of samples that waits
-	SP_INGEST_GROUP_EVENTS = 20000,         ///< and records
-	SP_INGEST_GROUP_US = 100 * 1000,        ///< how long the first of them may wait
-	SP_INGEST_OUT_MAX = 20000,              ///< acknowledgements that wait for the broker, per shard
-	SP_INGEST_LEASES_MAX = 65,              ///< shards, and the lease of upkeep
-	SP_INGEST_LEASE_US = 250 * 1000,        ///< between looks at shards that others serve
-	SP_INGEST_DRAIN_MS = 60 * 1000,         ///< after a return, messages may be from before it
+	/// Far beyond: what a broker that was told to wait may still send is much less.
+	SP_INGEST_FLOOD_BYTES = 8 * SP_INGEST_BYTES_MAX,
+	SP_INGEST_GROUP_MAX = 500,       ///< messages of one transaction
+	SP_INGEST_GROUP_FACTS = 375,     ///< of them before a batch of samples that waits
+	SP_INGEST_GROUP_EVENTS = 20000,  ///< and records
+	SP_INGEST_GROUP_US = 100 * 1000, ///< how long the first of them may wait
+	SP_INGEST_OUT_MAX = 20000,       ///< acknowledgements that wait for the broker, per shard
+	SP_INGEST_LEASES_MAX = 65,       ///< shards, and the lease of upkeep
+	SP_INGEST_LEASE_US = 250 * 1000, ///< between looks at shards that others serve
+	SP_INGEST_DRAIN_MS = 60 * 1000,  ///< after a return, messages may be from before it
 };
 
 /// Two ways in, so that a province's backlog of samples holds up nobody's facts: neither in the broker, where
@@ -99,6 +101,8 @@ struct sp_session {
 	bool trying;           ///< an attempt is under way
 	bool arrived;          ///< connected, and not yet introduced
 	bool counted;          ///< connected, and counted as such
+	bool held_back;        ///< the broker is not told that messages arrived
+	int64_t receive_maximum;
 	unsigned failures;
 	int64_t next_attempt_us;
 	int64_t connected_ms, away_since_ms; ///< 0: not known

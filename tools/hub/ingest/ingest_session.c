@@ -172,7 +172,7 @@ static void introduce(struct sp_session *session)
 		      {"attendance", SP_SESSION_BULK},
 		      {"bulk", SP_SESSION_FACTS}};
 	char topic[96];
-	session->arrived = false;
+	session->arrived = session->held_back = false;
 	drop_outbound(session);
 	for (size_t i = 0; i < SP_COUNT(leaves); i++) {
 		if (session->role == leaves[i].not_of)
@@ -247,7 +247,33 @@ static bool must_pause(struct sp_session *session)
 		(session->role != SP_SESSION_FACTS && is_full(ingest, SP_LANE_BULK)));
 }
 
-/// Nothing is read while the store cannot follow: the broker keeps it, and so do the boards.
+/// While the store cannot follow, what came is not acknowledged to the broker: it sends no more than the
+/// receive maximum, keeps the rest, and so do the boards. The session itself goes on, since the hub's own
+/// words need the broker's PUBACKs: boards that hear nothing would send everything again.
+static void hold_back(struct sp_session *session)
+{
+	bool full = must_pause(session);
+	if (full != session->held_back)
+		sp_mqtt_hold(session->mqtt, full);
+	session->held_back = full;
+}
+
+/// A broker that heeds no receive maximum, or boards that publish with QoS 0, for which there is none.
+static bool is_flooded(struct sp_session *session)
+{
+	struct sp_ingest *ingest = session->ingest;
+	size_t most = 2 * SP_INGEST_QUEUE_MAX;
+	for (size_t i = 0; i < ingest->session_count; i++)
+		most += (size_t)ingest->sessions[i].receive_maximum;
+	for (int lane = 0; session->held_back && lane < SP_LANES; lane++) {
+		if (sp_queue_length(ingest->in[lane].queue) > most ||
+		    atomic_load(&ingest->in[lane].bytes) > SP_INGEST_FLOOD_BYTES)
+			return true;
+	}
+	return false;
+}
+
+/// Then nothing at all is read.
 static void pause_reading(struct sp_session *session)
 {
 	uint64_t count;
@@ -309,9 +335,9 @@ void *sp_session_run(void *arg)
 			stand_by(session);
 			continue;
 		}
-		if (must_pause(session)) {
+		hold_back(session);
+		if (is_flooded(session)) {
 			pause_reading(session);
-			flush(session);
 			continue;
 		}
 		connect_when_due(session);
@@ -363,6 +389,8 @@ int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const 
 	session->shard = shard;
 	session->role = role;
 	session->lease = sp_lease_of(ingest, shard);
+	session->receive_maximum =
+	    bulk ? config->mqtt.bulk_receive_maximum : config->mqtt.facts_receive_maximum;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	session->out = sp_queue_new(SP_INGEST_OUT_MAX, wake, session);
 	session->online = hub_state(ingest, true, &session->online_length);
@@ -376,8 +404,7 @@ int sp_session_init(struct sp_session *session, struct sp_ingest *ingest, const 
 					    .ca_file = or_null(config->mqtt.ca_file),
 					    .cert_file = or_null(cert),
 					    .key_file = or_null(key),
-					    .receive_maximum = bulk ? config->mqtt.bulk_receive_maximum
-								    : config->mqtt.facts_receive_maximum,
+					    .receive_maximum = session->receive_maximum,
 					    .keepalive_seconds = config->mqtt.keepalive_ms / 1000,
 					    .session_expiry_seconds = config->mqtt.session_expiry_ms / 1000,
 					    .will_topic = bulk ? NULL : session->state_topic,
