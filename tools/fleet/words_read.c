@@ -209,7 +209,7 @@ bool sp_read_rtt(struct sp_tokens *tokens, struct sp_args *args)
 
 bool sp_read_loss(struct sp_tokens *tokens, struct sp_args *args)
 {
-	int scope;
+	int scope = 0;
 	do {
 		if (!read_scope(tokens, &scope) ||
 		    !sp_tokens_share(tokens, "the loss", &args->scope[scope].loss_ratio))
