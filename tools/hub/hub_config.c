@@ -15,7 +15,7 @@
 
 static const struct sp_option hub_options[] = {
     {"db", SP_OPTION_STRING, "/var/lib/schoolpulse-hub/hub.db", 1, 4000, AT(hub.db), NULL,
-     "The SQLite database; -wal and -shm stand beside it"},
+     "A file of SQLite, or postgresql://… with a server's database"},
     {"log_level", SP_OPTION_ENUM, "info", 0, 0, AT(hub.log_level), "error warning notice info debug",
      "How much is written to the log"},
     {"log_format", SP_OPTION_ENUM, "text", 0, 0, AT(hub.log_format), "text json logfmt",

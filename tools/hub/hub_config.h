@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The hub's configuration file: [hub], [mqtt], [http], [metrics], [evidence]. README.md documents each key.
+// The hub's configuration file. hub_config.c has the option tables, README.md documents each key.
 #pragma once
 
 #include <stdint.h>

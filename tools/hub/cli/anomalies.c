@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// What should not be and what could not be taken, on the command line: the words that README.md explains.
+// What should not be and what could not be taken, on the command line: the words that ops/README.md explains.
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The answers of the JSON API, as text. README.md ("API") is their contract.
+// The answers of the JSON API, as text. README.md is their contract.
 #pragma once
 
 #include "agent/base/buf.h"

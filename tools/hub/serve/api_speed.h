@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The API's answers about speed. README.md ("API", "Speed") is their contract.
+// The API's answers about speed. README.md is their contract, ../figures/README.md says what it means.
 #pragma once
 
 #include "tools/hub/serve/api.h"

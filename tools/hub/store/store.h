@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The store contract: what ingest writes, what settles, and what the API reads. One implementation
-// so far: SQLite (the store/ room). A handle belongs to one thread; several handles, also in
-// several processes, may be open on one database, of which one writes the feed.
+// The store contract: what ingest writes, what settles, and what the API reads. One implementation, over
+// SQLite or PostgreSQL (../db/db.h). A handle belongs to one thread; several handles, also in several
+// processes, may be open on one database. Of a SQLite file one writes the feed; of PostgreSQL each shard's
+// lease says who.
 #pragma once
-
-#include <stdio.h>
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "agent/base/feed.h"
 #include "tools/hub/figures/attendance.h"
@@ -27,8 +27,9 @@ enum sp_store_mode {
 	SP_STORE_WRITE, ///< creates the database where there is none
 };
 
-/// -errno with `why` for people: -ENOENT when a reader comes before the first writer, -EPROTO when
-/// a newer or an older program made it (it is left untouched), -EUCLEAN when it is no database of ours.
+/// `path` as `[hub] db`: a file, or a conninfo of PostgreSQL. -errno with `why` for people: -ENOENT when a
+/// reader comes before the first writer, -EPROTO when a newer or an older program made it (it is left
+/// untouched), -EUCLEAN when it is no database of ours.
 int sp_store_open(struct sp_store **out, const char *path, enum sp_store_mode mode,
 		  char why[256]) SP_MUST_CHECK;
 void sp_store_close(struct sp_store *store);

@@ -26,7 +26,6 @@ enum {
 	SP_PLACE_TOLERANCE_MS = 60000, ///< nothing happens after it arrived, but the hub's clock may err, too
 };
 #define SP_PLACE_EARLIEST_MS INT64_C(1577836800000) ///< 2020: before it, a clock was never set
-#define SP_PLACE_MONO_MAX_US INT64_C(9007199254740991)
 
 /// True time is within t_ms ± err_ms; for SP_PLACED_BOUNDS within [t_ms - err_ms, t_ms].
 struct sp_placed {
