@@ -80,7 +80,7 @@ static int tear_down(void **state)
 
 static void read_kpis(const char *area, int64_t as_of_ms)
 {
-	const struct sp_kpi_ask ask = {MON, MON + 2, as_of_ms, area, NULL};
+	const struct sp_kpi_ask ask = {MON, MON + 2, as_of_ms, area, NULL, NULL};
 	sp_kpi_data_free(data);
 	assert_int_equal(sp_store_read_begin(hub.store, sp_local_day_ms(MON + 5)), 0);
 	int result = sp_store_kpi(hub.store, &ask, &data);
@@ -130,7 +130,7 @@ static void every_kpi_of_three_schools(void **state)
 static void an_area_and_a_date(void **state)
 {
 	(void)state;
-	struct sp_kpi_ask ask = {MON, MON + 2, sp_local_day_ms(MON + 2) - 1, "nowhere", NULL};
+	struct sp_kpi_ask ask = {MON, MON + 2, sp_local_day_ms(MON + 2) - 1, "nowhere", NULL, NULL};
 	assert_int_equal(sp_store_read_begin(hub.store, sp_local_day_ms(MON + 5)), 0);
 	assert_int_equal(sp_store_kpi(hub.store, &ask, &data), -ENOENT);
 	sp_store_read_end(hub.store);

@@ -4,7 +4,9 @@
 // the page may start before the first ingest, and again after it failed.
 #include "tools/hub/serve/serve_priv.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "tools/hub/time/local_time.h"
 #include "tools/hub/ops/metrics.h"
 #include "tools/hub/serve/page.h"
+#include "tools/hub/serve/serve_kpi_work.h"
 
 #define JSON "application/json; charset=utf-8"
 
@@ -42,6 +45,13 @@ void sp_call_error(struct sp_http_call *call, unsigned status, const char *text)
 	headers(call);
 	sp_http_reply(call, status, JSON, out.data, out.length, SP_HTTP_COPY);
 	sp_buf_free(&out);
+}
+
+void sp_call_json(struct sp_http_call *call, struct sp_buf *out)
+{
+	size_t length = out->length;
+	headers(call);
+	sp_http_reply(call, 200, JSON, sp_buf_take(out), length, SP_HTTP_TAKE);
 }
 
 /// Entity tags in If-None-Match are compared weakly (RFC 9110 §13.1.2).
@@ -341,13 +351,14 @@ struct sp_serve *sp_serve_new(const struct sp_hub_config *config, char why[256])
 	    .address = config->http.listen, .port = (uint16_t)config->http.port, .max_body = 1024};
 	serve->config = config;
 	serve->metrics = sp_metrics_new(config);
-	serve->server = sp_http_server_new(&http, routes, serve, why);
-	if (!serve->server) {
-		sp_metrics_free(serve->metrics);
-		free(serve);
-		return NULL;
-	}
-	return serve;
+	serve->kpi = sp_kpi_work_new(config, why);
+	serve->server = serve->kpi ? sp_http_server_new(&http, routes, serve, why) : NULL;
+	if (serve->server)
+		return serve;
+	sp_kpi_work_free(serve->kpi);
+	sp_metrics_free(serve->metrics);
+	free(serve);
+	return NULL;
 }
 
 void sp_serve_free(struct sp_serve *serve)
@@ -355,6 +366,7 @@ void sp_serve_free(struct sp_serve *serve)
 	if (!serve)
 		return;
 	sp_http_server_free(serve->server);
+	sp_kpi_work_free(serve->kpi);
 	sp_metrics_free(serve->metrics);
 	sp_store_close(serve->store);
 	free(serve);
@@ -362,7 +374,18 @@ void sp_serve_free(struct sp_serve *serve)
 
 void sp_serve_run(struct sp_serve *serve, int stop_fd)
 {
-	sp_http_server_serve(serve->server, stop_fd);
+	struct pollfd fds[] = {{.fd = sp_http_server_fd(serve->server), .events = POLLIN},
+			       {.fd = sp_kpi_work_fd(serve->kpi), .events = POLLIN},
+			       {.fd = stop_fd, .events = POLLIN}};
+	for (;;) {
+		if (poll(fds, SP_COUNT(fds), (int)sp_http_server_timeout_ms(serve->server)) < 0 &&
+		    errno != EINTR)
+			return;
+		if (fds[2].revents)
+			return;
+		sp_kpi_work_answer(serve->kpi);
+		sp_http_server_run(serve->server);
+	}
 }
 
 uint16_t sp_serve_port(const struct sp_serve *serve)

@@ -8,6 +8,7 @@
 #include "tools/hub/kpi/ask.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/serve/api_kpi.h"
+#include "tools/hub/serve/serve_kpi_work.h"
 #include "tools/hub/serve/serve_priv.h"
 
 /// Plans of the plans' folder only: nobody names a path over HTTP. 0: without a plan, 1: read; -1: answered.
@@ -28,18 +29,15 @@ static int read_plan(struct sp_http_call *call, const struct sp_hub_config *conf
 
 void sp_serve_kpi_list(struct sp_http_call *call, void *arg)
 {
-	struct sp_view view;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
-	if (!sp_view_begin(&view, arg, call))
-		return;
+	(void)arg;
 	sp_api_kpi_list(&out);
-	sp_view_end(&view, 0, &out);
+	sp_call_json(call, &out);
 }
 
 void sp_serve_kpi(struct sp_http_call *call, void *arg)
 {
 	struct sp_serve *serve = arg;
-	struct sp_view view;
 	struct sp_kpi_ask ask;
 	struct sp_plan plan = {0};
 	char why[SP_KPI_WHY];
@@ -51,18 +49,8 @@ void sp_serve_kpi(struct sp_http_call *call, void *arg)
 	ask.area = sp_call_query(call, "area");
 	ask.tree = sp_call_query(call, "tree");
 	int with_plan = read_plan(call, serve->config, &plan);
-	if (with_plan < 0 || !sp_view_begin(&view, arg, call)) {
-		sp_plan_free(&plan);
+	if (with_plan < 0)
 		return;
-	}
-	struct sp_buf out = SP_BUF(SP_API_MAX);
-	int result = sp_api_kpi(view.serve->store, with_plan ? &plan : NULL, &ask, &out);
-	if (result == -ENOENT) {
-		sp_store_read_end(view.serve->store);
-		sp_buf_free(&out);
-		sp_call_error(call, 404, "the register has no such area");
-	} else {
-		sp_view_end(&view, result, &out);
-	}
+	sp_kpi_work_ask(serve->kpi, call, &ask, with_plan ? &plan : NULL);
 	sp_plan_free(&plan);
 }

@@ -11,11 +11,13 @@
 
 enum { SP_CALL_LIMIT = 100, SP_CALL_LIMIT_MAX = 1000 }; ///< rows of a list, unless asked for; at most
 
+struct sp_kpi_work;
 struct sp_serve {
 	const struct sp_hub_config *config;
 	struct sp_http_server *server;
 	struct sp_store *store;
 	struct sp_metrics *metrics;
+	struct sp_kpi_work *kpi;
 };
 
 /// What a handler needs of one moment.
@@ -34,6 +36,8 @@ bool sp_view_unchanged(struct sp_view *view);
 /// Answers, with 503 when `result` says that the store failed. Takes what is in `out`.
 void sp_view_end(struct sp_view *view, int result, struct sp_buf *out);
 
+/// 200. Takes what is in `out`.
+void sp_call_json(struct sp_http_call *call, struct sp_buf *out);
 void sp_call_error(struct sp_http_call *call, unsigned status, const char *text);
 /// NULL when it is missing or empty.
 const char *sp_call_query(struct sp_http_call *call, const char *name);

@@ -1,14 +1,24 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// What KPIs are computed from, out of the rollups: sums by school and site over a period. Of a part of the
-// country school by school, of all of it by one query each; both see the same rows.
+// What KPIs are computed from, out of the rollups: sums by school and site over a period. The tables lie in
+// the order of their schools: of a part of the country they are asked school by school, of all of it stretch
+// by stretch of codes, so that what is sorted, and what a server sends at once, stays small.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
 #include "tools/hub/store/kpi_priv.h"
 
-enum { SCHOOLS_ONE_BY_ONE = 3000 };
+enum {
+	SCHOOLS_ONE_BY_ONE = 3000,
+	SCHOOLS_STRETCH = 500,
+};
+
+/// Schools that one query is about: first ≤ code ≤ last.
+struct stretch {
+	const char *first, *last;
+};
 
 // ---- which schools and sites -------------------------------------------------------------------------
 
@@ -99,12 +109,11 @@ static void on_line(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	"d.degraded_ms > 0)"                                                                                 \
 	" THEN 1 ELSE 0 END FROM line_state l WHERE l.from_ms <= ?1 AND l.to_ms > ?1"
 
-static struct sp_rows *lines(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *lines(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
 	const struct sp_kpi_data *d = r->data;
-	return school ? SQL_QUERY(store->db, LINES " AND l.school = ?4", I(d->as_of_ms), I(d->from_day),
-				  I(d->to_day), T(school))
-		      : SQL_QUERY(store->db, LINES, I(d->as_of_ms), I(d->from_day), I(d->to_day));
+	return SQL_QUERY(store->db, LINES " AND l.school >= ?4 AND l.school <= ?5", I(d->as_of_ms),
+			 I(d->from_day), I(d->to_day), T(s->first), T(s->last));
 }
 
 // ---- time --------------------------------------------------------------------------------------------
@@ -131,19 +140,20 @@ static void on_time(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	}
 }
 
-#define SUM(column) "CAST(sum(" column ") AS BIGINT)"
+/// From and to a day, of a stretch of schools.
+#define OF_STRETCH    " WHERE school >= ?3 AND school <= ?4 AND day >= ?1 AND day < ?2"
+#define STRETCH(d, s) I((d)->from_day), I((d)->to_day), T((s)->first), T((s)->last)
+#define SUM(column)   "CAST(sum(" column ") AS BIGINT)"
 #define TIMES               \
 	SUM("scheduled_ms") \
 	", " SUM("up_ms") ", " SUM("degraded_ms") ", " SUM("down_provider_ms") ", " SUM("down_other_ms")
 
-static struct sp_rows *times(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *times(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	const struct sp_kpi_data *d = r->data;
-#define SITE_DAYS "SELECT school, site, kind, " TIMES ", count(*) FROM site_day WHERE day >= ?1 AND day < ?2"
-	return school ? SQL_QUERY(store->db, SITE_DAYS " AND school = ?3 GROUP BY school, site, kind",
-				  I(d->from_day), I(d->to_day), T(school))
-		      : SQL_QUERY(store->db, SITE_DAYS " GROUP BY school, site, kind", I(d->from_day),
-				  I(d->to_day));
+	return SQL_QUERY(store->db,
+			 "SELECT school, site, kind, " TIMES ", count(*) FROM site_day" OF_STRETCH
+			 " GROUP BY school, site, kind",
+			 STRETCH(r->data, s));
 }
 
 static void on_line_time(struct sp_kpi_reading *r, const struct sp_rows *rows)
@@ -153,15 +163,12 @@ static void on_line_time(struct sp_kpi_reading *r, const struct sp_rows *rows)
 		site->lines = times_of(rows, 2);
 }
 
-static struct sp_rows *line_times(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *line_times(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	const struct sp_kpi_data *d = r->data;
-#define LINE_DAYS \
-	"SELECT school, site, " TIMES " FROM line_day WHERE day >= ?1 AND day < ?2 AND kind = 'clock'"
-	return school
-		   ? SQL_QUERY(store->db, LINE_DAYS " AND school = ?3 GROUP BY school, site", I(d->from_day),
-			       I(d->to_day), T(school))
-		   : SQL_QUERY(store->db, LINE_DAYS " GROUP BY school, site", I(d->from_day), I(d->to_day));
+	return SQL_QUERY(store->db,
+			 "SELECT school, site, " TIMES " FROM line_day" OF_STRETCH
+			 " AND kind = 'clock' GROUP BY school, site",
+			 STRETCH(r->data, s));
 }
 
 // ---- boards ------------------------------------------------------------------------------------------
@@ -189,32 +196,28 @@ static void on_boards(struct sp_kpi_reading *r, const struct sp_rows *rows)
 
 /// A healthy kiosk was up for 80 % of the day's school time (figures/automation.h); the best one of the
 /// school counts, and a day on which none could have been is a day without.
-#define A_DAY                                                                                             \
-	"SELECT school, day, max(school_day) AS school_day, sum(facts) AS facts, sum(timely) AS timely, " \
-	"sum(committed)"                                                                                  \
-	" AS committed, sum(missing) AS missing, sum(checks) AS checks, sum(answered) AS answered, "      \
-	"max(kiosks) AS"                                                                                  \
-	" kiosks, max(CASE WHEN kiosks > 0 AND kiosk_up_ms * 10 >= lesson_ms * 8 THEN 1 ELSE 0 END) AS "  \
-	"healthy,"                                                                                        \
-	" max(CASE WHEN kiosks > 0 AND kiosk_possible_ms * 10 < lesson_ms * 8 THEN 0 ELSE 1 END) AS "     \
-	"possible,"                                                                                       \
-	" max(last_ms) AS last_ms FROM board_day WHERE day >= ?1 AND day < ?2"
-#define A_PERIOD                                                                                                                                                         \
-	"SELECT school, count(*), " SUM("school_day") ", " SUM(                                                                                                          \
-	    "CASE WHEN school_day = 1 AND facts > 0 "                                                                                                                    \
-	    "THEN 1 ELSE 0 END") ", " SUM("facts") ", " SUM("timely") ", " SUM("committed") ", " SUM("missi"                                                             \
-												     "ng") ", " SUM("checks") ","                                        \
-															      " " SUM("answered") ", max(kiosks), " SUM( \
-																  "CASE WHEN school_day = 1 THEN healthy ELSE 0 END") ", " SUM("CASE WHEN school_day = 1 AND healthy = 0 AND possible = 0 THEN 1 ELSE 0 END") ", max(last_ms) FROM ("
+#define A_DAY                                                                                            \
+	"SELECT school, day, max(school_day) AS school_day, sum(facts) AS facts, sum(timely) AS timely," \
+	" sum(committed) AS committed, sum(missing) AS missing, sum(checks) AS checks,"                  \
+	" sum(answered) AS answered, max(kiosks) AS kiosks,"                                             \
+	" max(CASE WHEN kiosks > 0 AND kiosk_up_ms * 10 >= lesson_ms * 8 THEN 1 ELSE 0 END) AS healthy," \
+	" max(CASE WHEN kiosks > 0 AND kiosk_possible_ms * 10 < lesson_ms * 8 THEN 0 ELSE 1 END)"        \
+	" AS possible, max(last_ms) AS last_ms FROM board_day"
+#define COUNT(condition) SUM("CASE WHEN school_day = 1 AND " condition " THEN 1 ELSE 0 END")
+#define FACTS_ON         COUNT("facts > 0")
+#define HEALTHY_ON       COUNT("healthy = 1")
+#define IMPOSSIBLE_ON    COUNT("healthy = 0 AND possible = 0")
+#define RECORDS          SUM("facts") ", " SUM("timely") ", " SUM("committed") ", " SUM("missing")
+#define CHECKS           SUM("checks") ", " SUM("answered")
+#define A_PERIOD                                                                                      \
+	"SELECT school, count(*), " SUM("school_day") ", " FACTS_ON ", " RECORDS ", " CHECKS          \
+						      ", max(kiosks), " HEALTHY_ON ", " IMPOSSIBLE_ON \
+						      ", max(last_ms) FROM ("
 
-static struct sp_rows *boards(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *boards(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	const struct sp_kpi_data *d = r->data;
-	return school ? SQL_QUERY(store->db,
-				  A_PERIOD A_DAY " AND school = ?3 GROUP BY school, day) d GROUP BY school",
-				  I(d->from_day), I(d->to_day), T(school))
-		      : SQL_QUERY(store->db, A_PERIOD A_DAY " GROUP BY school, day) d GROUP BY school",
-				  I(d->from_day), I(d->to_day));
+	return SQL_QUERY(store->db, A_PERIOD A_DAY OF_STRETCH " GROUP BY school, day) d GROUP BY school",
+			 STRETCH(r->data, s));
 }
 
 static void on_probes(struct sp_kpi_reading *r, const struct sp_rows *rows)
@@ -226,16 +229,12 @@ static void on_probes(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	site->lost = sp_row_int(rows, 3, 0);
 }
 
-static struct sp_rows *probes(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *probes(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	const struct sp_kpi_data *d = r->data;
-#define PROBES                                                     \
-	"SELECT school, site, " SUM("probes") ", " SUM(            \
-	    "lost") " FROM board_day WHERE day >= ?1 AND day < ?2" \
-		    " AND probes > 0"
-	return school ? SQL_QUERY(store->db, PROBES " AND school = ?3 GROUP BY school, site", I(d->from_day),
-				  I(d->to_day), T(school))
-		      : SQL_QUERY(store->db, PROBES " GROUP BY school, site", I(d->from_day), I(d->to_day));
+	return SQL_QUERY(store->db,
+			 "SELECT school, site, " SUM("probes") ", " SUM(
+			     "lost") " FROM board_day" OF_STRETCH " AND probes > 0 GROUP BY school, site",
+			 STRETCH(r->data, s));
 }
 
 // ---- speed -------------------------------------------------------------------------------------------
@@ -256,16 +255,13 @@ static void on_speed(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	pool->up_bps += sp_row_int(rows, 9, 0);
 }
 
-static struct sp_rows *speed(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *speed(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	const struct sp_kpi_data *d = r->data;
-#define SPEED_DAYS                                                                                      \
-	"SELECT school, site, provider, plan, bought_down_kbps, bought_up_kbps, down_count, down_bps, " \
-	"up_count,"                                                                                     \
-	" up_bps, down_samples, up_samples, loaded_samples FROM speed_day WHERE day >= ?1 AND day < ?2"
-	return school ? SQL_QUERY(store->db, SPEED_DAYS " AND school = ?3", I(d->from_day), I(d->to_day),
-				  T(school))
-		      : SQL_QUERY(store->db, SPEED_DAYS, I(d->from_day), I(d->to_day));
+	return SQL_QUERY(
+	    store->db,
+	    "SELECT school, site, provider, plan, bought_down_kbps, bought_up_kbps, down_count, down_bps,"
+	    " up_count, up_bps, down_samples, up_samples, loaded_samples FROM speed_day" OF_STRETCH,
+	    STRETCH(r->data, s));
 }
 
 // ---- equipment ---------------------------------------------------------------------------------------
@@ -279,23 +275,20 @@ static void on_assets(struct sp_kpi_reading *r, const struct sp_rows *rows)
 	school->complete = sp_row_int(rows, 2, 0);
 }
 
-static struct sp_rows *assets(struct sp_store *store, struct sp_kpi_reading *r, const char *school)
+static struct sp_rows *assets(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
 {
-	int64_t day = sp_local_day(r->data->as_of_ms);
-#define DECLARED                                                                                             \
-	"SELECT d.school, " SUM("d.count") ", " SUM(                                                         \
-	    "least(d.count, coalesce(a.n, 0))") " FROM declared d LEFT JOIN"                                 \
-						" (SELECT school, category, count(*) AS n FROM asset WHERE " \
-						"complete = 1 AND from_day <= ?1 AND to_day > ?1"
-#define OF_CATEGORY                                                                                          \
-	" GROUP BY school, category) a ON a.school = d.school AND a.category = d.category WHERE d.from_day " \
-	"<= ?1"                                                                                              \
-	" AND d.to_day > ?1"
-	return school
-		   ? SQL_QUERY(store->db,
-			       DECLARED " AND school = ?2" OF_CATEGORY " AND d.school = ?2 GROUP BY d.school",
-			       I(day), T(school))
-		   : SQL_QUERY(store->db, DECLARED OF_CATEGORY " GROUP BY d.school", I(day));
+	return SQL_QUERY(
+	    store->db,
+	    "SELECT d.school, " SUM("d.count") ", " SUM(
+		"least(d.count, coalesce(a.n, 0))") " FROM declared d LEFT JOIN (SELECT school, category, "
+						    "count(*) AS n FROM asset WHERE"
+						    " complete = 1 AND from_day <= ?1 AND to_day > ?1 AND "
+						    "school >= ?2 AND school <= ?3"
+						    " GROUP BY school, category) a ON a.school = d.school "
+						    "AND a.category = d.category WHERE"
+						    " d.from_day <= ?1 AND d.to_day > ?1 AND d.school >= ?2 "
+						    "AND d.school <= ?3 GROUP BY d.school",
+	    I(sp_local_day(r->data->as_of_ms)), T(s->first), T(s->last));
 }
 
 // ---- all of it ---------------------------------------------------------------------------------------
@@ -310,21 +303,25 @@ static int each(struct sp_store *store, struct sp_kpi_reading *r, struct sp_rows
 }
 
 static const struct {
-	struct sp_rows *(*query)(struct sp_store *store, struct sp_kpi_reading *r, const char *school);
+	struct sp_rows *(*query)(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s);
 	void (*row)(struct sp_kpi_reading *r, const struct sp_rows *rows);
 } parts[] = {{lines, on_line},    {times, on_time},  {line_times, on_line_time}, {boards, on_boards},
 	     {probes, on_probes}, {speed, on_speed}, {assets, on_assets}};
 
-static int read_parts(struct sp_store *store, struct sp_kpi_reading *r)
+static int read_parts(struct sp_store *store, struct sp_kpi_reading *r, const atomic_bool *cancelled)
 {
-	bool whole = !r->area || r->data->school_count > SCHOOLS_ONE_BY_ONE;
+	const struct sp_kpi_data *d = r->data;
+	// Between an area's schools lie those of others: their rows would be read for nothing.
+	bool one_by_one = r->area && d->school_count <= SCHOOLS_ONE_BY_ONE;
+	size_t step = one_by_one ? 1 : SCHOOLS_STRETCH;
 	int result = 0;
-	for (size_t part = 0; result == 0 && part < SP_COUNT(parts); part++) {
-		if (whole)
-			result = each(store, r, parts[part].query(store, r, NULL), parts[part].row);
-		for (size_t i = 0; !whole && result == 0 && i < r->data->school_count; i++)
-			result = each(store, r, parts[part].query(store, r, r->data->schools[i].code),
-				      parts[part].row);
+	for (size_t first = 0; result == 0 && first < d->school_count; first += step) {
+		size_t last = first + step < d->school_count ? first + step - 1 : d->school_count - 1;
+		if (cancelled && atomic_load(cancelled))
+			return -ECANCELED;
+		const struct stretch s = {d->schools[first].code, d->schools[last].code};
+		for (size_t part = 0; result == 0 && part < SP_COUNT(parts); part++)
+			result = each(store, r, parts[part].query(store, r, &s), parts[part].row);
 	}
 	return result;
 }
@@ -341,7 +338,7 @@ int sp_store_kpi(struct sp_store *store, const struct sp_kpi_ask *ask, struct sp
 	if (result == 0)
 		result = read_sites(store, &r);
 	if (result == 0)
-		result = read_parts(store, &r);
+		result = read_parts(store, &r, ask->cancelled);
 	if (result == 0)
 		result = sp_kpi_fill_days(store, &r);
 	*out = r.data;
