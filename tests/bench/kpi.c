@@ -60,6 +60,7 @@ static void code_of(char out[16], int school)
 
 static void make_register(int schools)
 {
+	struct sp_bulk *school = open_bulk("school", "code");
 	struct sp_bulk *state = open_bulk("school_state", "school, from_ms, to_ms, name, kind, zone, pupils");
 	struct sp_bulk *site =
 	    open_bulk("site_state", "school, site, from_ms, to_ms, name, main, zone, timetable");
@@ -73,6 +74,7 @@ static void make_register(int schools)
 										       "difficult"};
 		char code[16];
 		code_of(code, i);
+		ADD(school, T(code));
 		ADD(state, T(code), I(0), I(INT64_MAX), T(code), T("primary"), T(zones[i % 2]),
 		    I(300 + i % 700));
 		ADD(site, T(code), T("chinh"), I(0), I(INT64_MAX), T(""), I(1), T(""),
@@ -81,6 +83,7 @@ static void make_register(int schools)
 		    T("Fiber100"), T(""), T("fibre"), T("contract"), R(100), R(100));
 		ADD(area, T(code), T("2025"), I(0), I(INT64_MAX), I(i < PROVINCE ? 1 : 2));
 	}
+	done(school);
 	done(state);
 	done(site);
 	done(line);

@@ -404,6 +404,26 @@ static void facts_waits_for_a_boards_first_ones(void **state)
 	board_close(&board);
 }
 
+static void a_kpi_that_cannot_be_told_says_what_could(void **state)
+{
+	(void)state;
+	char *csv = sp_asprintf("%s/register.csv", dir);
+	FILE *out = fopen(csv, "w");
+	fputs("school,school_name,site,line,area,device,shard\nA,A,chinh,main,Lệ Thủy,board-1,north\n", out);
+	fclose(out);
+	assert_int_equal(end(START("import", csv)), 0);
+	assert_int_equal(end(START("kpi", "--plan", "lethuy-2042", "--month", "2026-10")), 2);
+	assert_true(said(hub_log, "there are: anlao-2024, laichau-2022-2025, laocai-2022-2025, lethuy-2024"));
+	assert_int_equal(end(START("kpi", "--plan", "lethuy-2024", "--area", "le thuy")), 2);
+	assert_true(said(hub_log, "(Lệ Thủy, tree "));
+	assert_int_equal(end(START("kpi", "--plan", "lethuy-2024", "--month", "october")), 2);
+	assert_int_equal(
+	    end(START("kpi", "--plan", "lethuy-2024", "--month", "2026-10", "--to", "2026-11-01")), 2);
+	assert_int_equal(end(START("kpi", "--plan", "lethuy-2024", "--month", "2025-10", "--lang", "vi")), 0);
+	assert_true(said(hub_log, "Từ 2025-10-01 đến 2025-10-31"));
+	free(csv);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -418,6 +438,7 @@ int main(void)
 	    T(attendance_is_printed_as_counts),
 	    T(requests_and_keys_are_fetched),
 	    T(a_period_that_is_none_is_refused),
+	    T(a_kpi_that_cannot_be_told_says_what_could),
 	};
 	sp_mqtt_library_init();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,10 +139,40 @@ static void an_area_and_a_date(void **state)
 	assert_int_equal(data->school_count, 2);
 	counts(SP_KPI_FIBRE_SCHOOLS, NULL, 1, 1, 0);
 	counts(SP_KPI_HIGH_SPEED_SITES, NULL, 1, 0, 1);
+	// B lies between A and C, and is another area's.
+	execute(&hub,
+		"UPDATE area SET code = '12' WHERE path = 'Lai Châu';"
+		"UPDATE school_area SET area = (SELECT id FROM area WHERE code = '12') WHERE school = 'A'");
+	read_kpis("12", sp_local_day_ms(MON + 2) - 1);
+	assert_int_equal(data->school_count, 2);
+	counts(SP_KPI_FIBRE_SCHOOLS, NULL, 1, 0, 1);
+	value(SP_KPI_AVAILABILITY_LESSON, 180, 200, 1, 2);
 	// Before the day on which C came, there were two schools; each is asked about its own time's line.
 	execute(&hub, "UPDATE school_state SET from_ms = 1000 WHERE school = 'C'");
 	read_kpis(NULL, 500);
 	assert_int_equal(data->school_count, 2);
+}
+
+static void likely(const char *word, const char *expected)
+{
+	struct sp_kpi_area like;
+	assert_int_equal(sp_store_read_begin(hub.store, sp_local_day_ms(MON + 5)), 0);
+	int result = sp_store_kpi_area_like(hub.store, word, &like);
+	sp_store_read_end(hub.store);
+	assert_int_equal(result, expected != NULL);
+	if (expected)
+		assert_string_equal(like.path, expected);
+}
+
+static void an_area_may_be_meant(void **state)
+{
+	(void)state;
+	execute(&hub, "UPDATE area SET code = 'district-7' WHERE path = 'Lào Cai/Sa Pa'");
+	likely("lao cai", "Lào Cai");
+	likely("LAI CHÂU", "Lai Châu");
+	likely("district_8", "Lào Cai/Sa Pa");
+	likely("Cà Mau", NULL);
+	likely("", NULL);
 }
 
 static void days_without_a_board_count_as_not_measured(void **state)
@@ -171,6 +201,13 @@ static void periods_by_words(void **state)
 	assert_int_equal(ask.as_of_ms, sp_local_day_ms(MON - 364) - 1);
 	assert_int_equal(sp_kpi_ask_parse(&ask, "2026-11-01", "2026-12-01", NULL, now_ms, why), 0);
 	assert_int_equal(ask.as_of_ms, now_ms); // no register is of the future
+	assert_int_equal(sp_kpi_ask_month(&ask, "2025-12", NULL, now_ms, why), 0);
+	assert_int_equal(sp_local_day_ms(ask.to_day), ask.as_of_ms + 1);
+	assert_int_equal(ask.to_day - ask.from_day, 31);
+	assert_int_equal(ask.to_day, 20454); // 2026-01-01
+	assert_int_equal(sp_kpi_ask_month(&ask, "2025-13", NULL, now_ms, why), -EINVAL);
+	assert_int_equal(sp_kpi_ask_month(&ask, "2025-1", NULL, now_ms, why), -EINVAL);
+	assert_int_equal(sp_kpi_ask_month(&ask, "25-1-01", NULL, now_ms, why), -EINVAL);
 	assert_int_equal(sp_kpi_ask_parse(&ask, "2026-11-02", "2026-11-02", NULL, now_ms, why), -EINVAL);
 	assert_int_equal(sp_kpi_ask_parse(&ask, "2024-01-01", "2026-11-02", NULL, now_ms, why), -EINVAL);
 	assert_int_equal(sp_kpi_ask_parse(&ask, "soon", NULL, NULL, now_ms, why), -EINVAL);
@@ -228,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(every_kpi_of_three_schools),
 	    TEST(an_area_and_a_date),
+	    TEST(an_area_may_be_meant),
 	    TEST(days_without_a_board_count_as_not_measured),
 	    TEST(zones_decide_with_the_whole),
 	    cmocka_unit_test(periods_by_words),

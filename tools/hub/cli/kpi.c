@@ -22,7 +22,7 @@ enum { COMPUTE_US = 20 * 1000 * 1000 }; ///< what is still to be computed after 
 
 enum form { TABLE, JSON, CSV };
 struct request {
-	const char *plan, *from, *to, *as_of, *area, *tree, *language;
+	const char *plan, *month, *from, *to, *as_of, *area, *tree, *language;
 	struct sp_kpi_ask ask;
 	enum form form;
 	bool list;
@@ -33,6 +33,7 @@ struct request {
 static bool take(struct request *request, int c)
 {
 	const char **text = c == 'p'   ? &request->plan
+			    : c == 'm' ? &request->month
 			    : c == 'f' ? &request->from
 			    : c == 't' ? &request->to
 			    : c == 'o' ? &request->as_of
@@ -54,17 +55,13 @@ static bool take(struct request *request, int c)
 /// 0, or the exit status for words that it does not know.
 static int words(struct request *request, int argc, char **argv)
 {
-	static const struct option options[] = {{"plan", required_argument, NULL, 'p'},
-						{"from", required_argument, NULL, 'f'},
-						{"to", required_argument, NULL, 't'},
-						{"as-of", required_argument, NULL, 'o'},
-						{"area", required_argument, NULL, 'a'},
-						{"tree", required_argument, NULL, 'e'},
-						{"lang", required_argument, NULL, 'g'},
-						{"json", no_argument, NULL, 'j'},
-						{"csv", no_argument, NULL, 'c'},
-						{"list", no_argument, NULL, 'l'},
-						{0}};
+	static const struct option options[] = {
+	    {"plan", required_argument, NULL, 'p'},  {"month", required_argument, NULL, 'm'},
+	    {"from", required_argument, NULL, 'f'},  {"to", required_argument, NULL, 't'},
+	    {"as-of", required_argument, NULL, 'o'}, {"area", required_argument, NULL, 'a'},
+	    {"tree", required_argument, NULL, 'e'},  {"lang", required_argument, NULL, 'g'},
+	    {"json", no_argument, NULL, 'j'},        {"csv", no_argument, NULL, 'c'},
+	    {"list", no_argument, NULL, 'l'},        {0}};
 	char why[SP_KPI_WHY];
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (!take(request, c))
@@ -76,8 +73,14 @@ static int words(struct request *request, int argc, char **argv)
 		return sp_cli_usage("kpi: which --plan? (or --list)", "");
 	if (request->tree && !request->area)
 		return sp_cli_usage("kpi: --tree goes with --area", "");
-	if (sp_kpi_ask_parse(&request->ask, request->from, request->to, request->as_of,
-			     sp_clock_now().wall_ms, why) < 0)
+	if (request->month && (request->from || request->to))
+		return sp_cli_usage("kpi: --month goes without --from and --to", "");
+	int64_t now_ms = sp_clock_now().wall_ms;
+	int result =
+	    request->month
+		? sp_kpi_ask_month(&request->ask, request->month, request->as_of, now_ms, why)
+		: sp_kpi_ask_parse(&request->ask, request->from, request->to, request->as_of, now_ms, why);
+	if (result < 0)
 		return sp_cli_usage("kpi: ", why);
 	request->ask.area = request->area;
 	request->ask.tree = request->tree;
@@ -140,10 +143,33 @@ static int print_table(struct sp_store *store, const struct sp_plan *plan, const
 	return result;
 }
 
+/// Which one may have been meant. The exit status.
+static int no_area(struct sp_store *store, const struct request *request)
+{
+	struct sp_kpi_area like;
+	bool found = sp_store_kpi_area_like(store, request->area, &like) == 1;
+	fprintf(stderr, "schoolpulse-hub: kpi: the register has no area %.64s%s%.64s\n", request->area,
+		request->tree ? " in the tree " : "", request->tree ? request->tree : "");
+	if (found)
+		fprintf(stderr, "Did you mean --area %s (%s, tree %s)?\n", like.code, like.path, like.tree);
+	return SP_EXIT_USAGE;
+}
+
+static int no_plan(const struct sp_hub_config *config, const char *id)
+{
+	char folder[4096], *ids = sp_plan_ids(config->hub.plans);
+	fprintf(stderr, "schoolpulse-hub: kpi: there is no plan %.64s in %s", id,
+		sp_plan_folder(config->hub.plans, folder));
+	fprintf(stderr, ids && ids[0] ? "; there are: %s\n" : " (nor any other)\n", ids);
+	free(ids);
+	return SP_EXIT_USAGE;
+}
+
 static int report(const struct sp_hub_config *config, const struct sp_plan *plan,
 		  const struct request *request)
 {
 	struct sp_store *store = NULL;
+	int status = EXIT_SUCCESS;
 	char why[256];
 	// Reading first: who asks for KPIs makes no new database.
 	int result = sp_store_open(&store, config->hub.db, SP_STORE_READ, why);
@@ -155,16 +181,18 @@ static int report(const struct sp_hub_config *config, const struct sp_plan *plan
 			result = request->form == JSON ? print_json(store, plan, request)
 						       : print_table(store, plan, request);
 		if (result == -ENOENT)
-			snprintf(why, sizeof(why), "the register has no area %.64s", request->area);
+			status = no_area(store, request);
 		else if (result < 0)
 			snprintf(why, sizeof(why), "%s", sp_store_error(store));
 		sp_store_read_end(store);
 	}
-	if (result < 0)
+	if (result < 0 && status != SP_EXIT_USAGE) {
 		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
 			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
+		status = EXIT_FAILURE;
+	}
 	sp_store_close(store);
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }
 
 static int list(const struct request *request)
@@ -191,11 +219,16 @@ int sp_kpi_command(const struct sp_hub_config *config, int argc, char **argv)
 	sp_language_choose("schoolpulse-hub", request.language);
 	if (request.list)
 		return list(&request);
-	status = EXIT_FAILURE;
-	if (sp_plan_read(&plan, request.plan, config->hub.plans, &errors) == 0)
+	int result = sp_plan_read(&plan, request.plan, config->hub.plans, &errors);
+	if (result == 0)
 		status = report(config, &plan, &request);
+	else if (result == -ENOENT && !strchr(request.plan, '/'))
+		status = no_plan(config, request.plan);
 	else
+		status = EXIT_FAILURE;
+	if (status == EXIT_FAILURE)
 		sp_cli_errors(&errors);
+	sp_config_errors_free(&errors);
 	sp_plan_free(&plan);
 	return status;
 }

@@ -4,6 +4,8 @@
 #include "tools/hub/kpi/ask.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "tools/hub/time/local_time.h"
 
@@ -45,4 +47,18 @@ int sp_kpi_ask_parse(struct sp_kpi_ask *out, const char *from, const char *to, c
 	if (out->as_of_ms > now_ms)
 		out->as_of_ms = now_ms;
 	return 0;
+}
+
+int sp_kpi_ask_month(struct sp_kpi_ask *out, const char *month, const char *as_of, int64_t now_ms,
+		     char why[SP_KPI_WHY])
+{
+	char first[16], next[64], *end;
+	long year = strtol(month, &end, 10),
+	     number = end == month + 4 && *end == '-' ? strtol(end + 1, NULL, 10) : 0;
+	if (strlen(month) != 7 || strspn(month, "0123456789-") != 7 || year < 1970 || number < 1 ||
+	    number > 12)
+		return refuse(why, "month must be like 2026-10");
+	snprintf(first, sizeof(first), "%.7s-01", month);
+	snprintf(next, sizeof(next), "%04ld-%02ld-01", number == 12 ? year + 1 : year, number % 12 + 1);
+	return sp_kpi_ask_parse(out, first, next, as_of, now_ms, why);
 }

@@ -14,3 +14,6 @@ enum { SP_KPI_WHY = 128, SP_KPI_DAYS = 30, SP_KPI_DAYS_MAX = 400 };
 /// -EINVAL with `why`.
 int sp_kpi_ask_parse(struct sp_kpi_ask *out, const char *from, const char *to, const char *as_of,
 		     int64_t now_ms, char why[SP_KPI_WHY]) SP_MUST_CHECK;
+/// The same of a whole month, "2026-10"; with it goes the register of its last day, or that of `as_of`.
+int sp_kpi_ask_month(struct sp_kpi_ask *out, const char *month, const char *as_of, int64_t now_ms,
+		     char why[SP_KPI_WHY]) SP_MUST_CHECK;

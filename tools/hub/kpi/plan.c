@@ -4,15 +4,18 @@
 #include "tools/hub/kpi/plan.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/mem.h"
 #include "tools/hub/time/local_time.h"
 
-enum { PATH_LENGTH = 4096, TEXT_MAX = 600, ID_MAX = 64 };
+enum { PATH_LENGTH = 4096, TEXT_MAX = 600, ID_MAX = 64, IDS_MAX = 4000 };
+#define ENDING ".plan"
 
 const char *sp_promise_kind_name(enum sp_promise_kind kind)
 {
@@ -414,4 +417,28 @@ int sp_plan_read(struct sp_plan *out, const char *which, const char *folder, str
 		result = interpret(out, &config, errors);
 	sp_config_free(&config);
 	return result;
+}
+
+static int is_plan(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+	return length > sizeof(ENDING) - 1 && entry->d_name[0] != '.' &&
+	       strcmp(entry->d_name + length - (sizeof(ENDING) - 1), ENDING) == 0;
+}
+
+char *sp_plan_ids(const char *folder)
+{
+	char where[PATH_LENGTH];
+	struct dirent **found = NULL;
+	struct sp_buf ids = SP_BUF(IDS_MAX);
+	int count = scandir(sp_plan_folder(folder, where), &found, is_plan, alphasort);
+	for (int i = 0; i < count; i++) {
+		const char *name = found[i]->d_name;
+		sp_buf_printf(&ids, "%s%.*s", i ? ", " : "", (int)(strlen(name) - (sizeof(ENDING) - 1)),
+			      name);
+		free(found[i]);
+	}
+	free(found);
+	sp_buf_text(&ids, "");
+	return sp_buf_take(&ids);
 }

@@ -62,6 +62,8 @@ int sp_plan_read(struct sp_plan *out, const char *which, const char *folder,
 void sp_plan_free(struct sp_plan *plan);
 /// The folder that an id is looked for in. Returns `out`.
 const char *sp_plan_folder(const char *folder, char out[4096]);
+/// The ids of the plans there, as "a, b, c"; "" of none. To be freed.
+char *sp_plan_ids(const char *folder);
 /// What holds without a plan.
 struct sp_plan_thresholds sp_plan_defaults(void);
 /// "99.5" → 995000. -EINVAL for what is no share of a whole.

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // HTTP: what KPIs mean, and what a period's days make of them.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,14 +36,26 @@ void sp_serve_kpi_list(struct sp_http_call *call, void *arg)
 	sp_call_json(call, &out);
 }
 
+static int read_period(struct sp_http_call *call, struct sp_kpi_ask *ask, char why[SP_KPI_WHY])
+{
+	const char *from = sp_call_query(call, "from"), *to = sp_call_query(call, "to"),
+		   *month = sp_call_query(call, "month"), *as_of = sp_call_query(call, "as_of");
+	int64_t now_ms = sp_clock_now().wall_ms;
+	if (!month)
+		return sp_kpi_ask_parse(ask, from, to, as_of, now_ms, why);
+	if (!from && !to)
+		return sp_kpi_ask_month(ask, month, as_of, now_ms, why);
+	snprintf(why, SP_KPI_WHY, "a month needs no from and to");
+	return -EINVAL;
+}
+
 void sp_serve_kpi(struct sp_http_call *call, void *arg)
 {
 	struct sp_serve *serve = arg;
 	struct sp_kpi_ask ask;
 	struct sp_plan plan = {0};
 	char why[SP_KPI_WHY];
-	if (sp_kpi_ask_parse(&ask, sp_call_query(call, "from"), sp_call_query(call, "to"),
-			     sp_call_query(call, "as_of"), sp_clock_now().wall_ms, why) < 0) {
+	if (read_period(call, &ask, why) < 0) {
 		sp_call_error(call, 400, why);
 		return;
 	}

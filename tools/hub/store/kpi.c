@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
 // What KPIs are computed from, out of the rollups: sums by school and site over a period. The tables lie in
-// the order of their schools: of a part of the country they are asked school by school, of all of it stretch
-// by stretch of codes, so that what is sorted, and what a server sends at once, stays small.
+// the order of their schools and are asked stretch by stretch of codes, so that what is sorted, and what a
+// server sends at once, stays small.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,7 @@
 #include "agent/base/mem.h"
 #include "tools/hub/store/kpi_priv.h"
 
-enum {
-	SCHOOLS_ONE_BY_ONE = 3000,
-	SCHOOLS_STRETCH = 500,
-};
+enum { SCHOOLS_STRETCH = 500 }; ///< of one query
 
 /// Schools that one query is about: first ≤ code ≤ last.
 struct stretch {
@@ -308,21 +305,57 @@ static const struct {
 } parts[] = {{lines, on_line},    {times, on_time},  {line_times, on_line_time}, {boards, on_boards},
 	     {probes, on_probes}, {speed, on_speed}, {assets, on_assets}};
 
+/// How many schools that nobody asks about lie before each one, in the order of codes; the table's last entry
+/// repeats.
+static int read_others(struct sp_store *store, const struct sp_kpi_data *d, size_t *others)
+{
+	size_t at = 0, between = 0;
+	struct sp_rows *rows = SQL_QUERY(store->db, "SELECT code FROM school ORDER BY code");
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		const char *code = sp_row_text(rows, 0);
+		for (; at < d->school_count && strcmp(d->schools[at].code, code) < 0; at++)
+			others[at] = between;
+		if (at < d->school_count && strcmp(d->schools[at].code, code) == 0)
+			others[at++] = between;
+		else
+			between++;
+	}
+	for (; at < d->school_count; at++)
+		others[at] = between;
+	return result;
+}
+
+/// The last school of the stretch that begins with `first`. Provinces' codes lie together, and communes'
+/// mostly do: the rows of a few others are read and passed over.
+static size_t stretch_end(const size_t *others, size_t count, size_t first)
+{
+	size_t last = first;
+	while (last + 1 < count && last + 1 - first < SCHOOLS_STRETCH &&
+	       4 * (others[last + 1] - others[first]) <= last + 1 - first)
+		last++;
+	return last;
+}
+
+static int read_stretch(struct sp_store *store, struct sp_kpi_reading *r, const struct stretch *s)
+{
+	int result = 0;
+	for (size_t part = 0; result == 0 && part < SP_COUNT(parts); part++)
+		result = each(store, r, parts[part].query(store, r, s), parts[part].row);
+	return result;
+}
+
 static int read_parts(struct sp_store *store, struct sp_kpi_reading *r, const atomic_bool *cancelled)
 {
 	const struct sp_kpi_data *d = r->data;
-	// Between an area's schools lie those of others: their rows would be read for nothing.
-	bool one_by_one = r->area && d->school_count <= SCHOOLS_ONE_BY_ONE;
-	size_t step = one_by_one ? 1 : SCHOOLS_STRETCH;
-	int result = 0;
-	for (size_t first = 0; result == 0 && first < d->school_count; first += step) {
-		size_t last = first + step < d->school_count ? first + step - 1 : d->school_count - 1;
-		if (cancelled && atomic_load(cancelled))
-			return -ECANCELED;
+	size_t *others = sp_alloc((d->school_count + 1) * sizeof(*others));
+	int result = read_others(store, d, others);
+	for (size_t first = 0, last; result == 0 && first < d->school_count; first = last + 1) {
+		last = stretch_end(others, d->school_count, first);
 		const struct stretch s = {d->schools[first].code, d->schools[last].code};
-		for (size_t part = 0; result == 0 && part < SP_COUNT(parts); part++)
-			result = each(store, r, parts[part].query(store, r, &s), parts[part].row);
+		result = cancelled && atomic_load(cancelled) ? -ECANCELED : read_stretch(store, r, &s);
 	}
+	free(others);
 	return result;
 }
 

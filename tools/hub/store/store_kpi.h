@@ -18,3 +18,9 @@ struct sp_kpi_ask {
 /// finished or not.
 int sp_store_kpi(struct sp_store *store, const struct sp_kpi_ask *ask,
 		 struct sp_kpi_data **out) SP_MUST_CHECK;
+
+struct sp_kpi_area {
+	char code[65], tree[65], path[256]; ///< cut when longer
+};
+/// An area whose code or name resembles `word`, without regard to marks and case. 1: found.
+int sp_store_kpi_area_like(struct sp_store *store, const char *word, struct sp_kpi_area *out) SP_MUST_CHECK;
