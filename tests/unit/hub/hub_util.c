@@ -231,7 +231,8 @@ void born(struct hub *hub, struct birth b)
 {
 	struct sp_feed_state *state = sp_alloc(sizeof(*state));
 	const char *device = b.device ? b.device : "board-1";
-	const struct sp_arrival arrival = {b.shard ? b.shard : "north", device, hub->now_ms, 0, b.retained};
+	const struct sp_arrival arrival = {b.shard ? b.shard : "north", device, hub->now_ms, b.lag_ms,
+					   b.retained};
 	snprintf(state->device, sizeof(state->device), "%s", device);
 	snprintf(state->session, sizeof(state->session), "%s", b.session ? b.session : STREAM_4);
 	snprintf(state->boot, sizeof(state->boot), "%s", b.boot ? b.boot : BOOT_1);

@@ -88,6 +88,7 @@ struct birth {
 	int64_t mono_us; ///< [20 s]
 	bool synced, retained;
 	int64_t t_ms;
+	int64_t lag_ms; ///< as long as it may have lain in the broker
 	struct held {
 		const char *stream;
 		enum sp_record_class cls;

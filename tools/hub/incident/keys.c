@@ -90,11 +90,14 @@ static void collect(struct sp_inc_work *work, size_t most)
 	}
 }
 
-/// A second line of a board counts only behind what the first one does not stand behind: boards are counted.
+/// A second line of a board counts only behind what the first one does not stand behind at that time: boards
+/// are counted.
 static bool counted(const struct sp_inc_work *work, size_t line, size_t key)
 {
-	for (size_t i = line; i-- > 0 && work->scene->lines[i].board == work->scene->lines[line].board;) {
-		if (sp_inc_behind(&work->scene->lines[i], &work->keys[key]))
+	const struct sp_incident_line *lines = work->scene->lines;
+	for (size_t i = line; i-- > 0 && lines[i].board == lines[line].board;) {
+		bool together = lines[i].from_ms < lines[line].to_ms && lines[line].from_ms < lines[i].to_ms;
+		if (together && sp_inc_behind(&lines[i], &work->keys[key]))
 			return true;
 	}
 	return false;

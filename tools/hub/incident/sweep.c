@@ -77,19 +77,22 @@ static struct events gather(const struct sp_inc_work *work)
 	for (size_t i = 0; i < work->loss_count; i++) {
 		const struct sp_inc_loss *loss = &work->losses[i];
 		int64_t stale_ms = loss->on_ms + scene->rules->rolling_ms;
+		// Behind its keys it is no longer than it stands there: until its board moves, or its hop
+		// does.
+		int64_t line_to_ms = scene->lines[loss->line].to_ms;
+		int64_t to_ms = loss->to_ms < line_to_ms ? loss->to_ms : line_to_ms;
 		bool candidate = loss->seed && !loss->taken;
-		if (loss->to_ms <= loss->on_ms)
+		if (to_ms <= loss->on_ms)
 			continue;
 		if (candidate) {
 			add(&events, loss->on_ms, FRESH, loss->line, i);
-			add(&events, loss->to_ms < stale_ms ? loss->to_ms : stale_ms, FRESH_ENDS, loss->line,
-			    i);
+			add(&events, to_ms < stale_ms ? to_ms : stale_ms, FRESH_ENDS, loss->line, i);
 		}
-		if (candidate && loss->to_ms <= stale_ms)
+		if (candidate && to_ms <= stale_ms)
 			continue;
 		add(&events, candidate ? stale_ms : loss->on_ms, AWAY, loss->line, 0);
-		if (loss->to_ms < INT64_MAX)
-			add(&events, loss->to_ms, BACK, loss->line, 0);
+		if (to_ms < INT64_MAX)
+			add(&events, to_ms, BACK, loss->line, 0);
 	}
 	qsort(events.items, events.count, sizeof(*events.items), by_time);
 	return events;

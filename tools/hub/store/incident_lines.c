@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Lines as the correlator wants them: by the register, split where the hop by which a line leaves has
-// changed.
-#include <stdio.h>
+// Lines as the correlator wants them: read once for each state of the register, with numbers for names.
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,19 +12,19 @@ enum {
 	PATH_MAX_BYTES = 1024,
 };
 
-static struct sp_incident_line *add(struct sp_inc_scene *out, const struct sp_inc_name *name)
+struct sp_incident_line *sp_inc_line_add(struct sp_inc_lines *out, const struct sp_inc_name *name)
 {
-	if (out->scene.line_count == out->line_room) {
-		out->line_room = out->line_room ? out->line_room * 2 : 256;
-		out->lines = sp_realloc(out->lines, out->line_room * sizeof(*out->lines));
-		out->names = sp_realloc(out->names, out->line_room * sizeof(*out->names));
+	if (out->count == out->room) {
+		out->room = out->room ? out->room * 2 : 256;
+		out->items = sp_realloc(out->items, out->room * sizeof(*out->items));
+		out->names = sp_realloc(out->names, out->room * sizeof(*out->names));
 	}
-	out->names[out->scene.line_count] = (struct sp_inc_name){.device = name->device,
-								 .line = sp_strdup(name->line),
-								 .provider = sp_strdup(name->provider),
-								 .area = sp_strdup(name->area),
-								 .hop = sp_strdup(name->hop)};
-	struct sp_incident_line *line = &out->lines[out->scene.line_count++];
+	out->names[out->count] = (struct sp_inc_name){.device = name->device,
+						      .line = sp_strdup(name->line),
+						      .provider = sp_strdup(name->provider),
+						      .area = sp_strdup(name->area),
+						      .hop = sp_strdup(name->hop)};
+	struct sp_incident_line *line = &out->items[out->count++];
 	*line = (struct sp_incident_line){.board = name->device, .provider = -1, .hop = -1};
 	return line;
 }
@@ -49,122 +47,13 @@ static size_t levels(const char *path, char out[AREAS_MAX][PATH_MAX_BYTES])
 	return count;
 }
 
-/// A board is watched from its first word on, and for as long after its last one as a loss counts.
-static int read_lines(struct sp_store *store, const struct sp_incident_rules *rules, struct sp_inc_scene *out)
-{
-	struct sp_rows *rows =
-	    SQL_QUERY(store->db,
-		      "SELECT d.id, r.line, r.provider, r.area, d.first_heard_ms, d.last_heard_ms, d.presence"
-		      " FROM register r JOIN device d ON d.name = r.device WHERE d.last_heard_ms IS NOT NULL"
-		      " ORDER BY d.id, r.line");
-	int result;
-	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		// Texts of a row live together.
-		char text[3][PATH_MAX_BYTES];
-		for (int i = 0; i < 3; i++)
-			snprintf(text[i], sizeof(text[i]), "%s", sp_row_text(rows, i + 1));
-		const struct sp_inc_name name = {sp_row_int(rows, 0, 0), text[0], text[1], text[2],
-						 (char[]){""}};
-		bool away = sp_row_int(rows, 6, 0) != SP_PRESENCE_ONLINE;
-		struct sp_incident_line *line = add(out, &name);
-		line->from_ms = sp_row_int(rows, 4, 0);
-		line->to_ms = away ? sp_row_int(rows, 5, 0) + rules->longest_ms : INT64_MAX;
-	}
-	return result;
-}
-
-// ---- hops ----------------------------------------------------------------------------------------
-
-static size_t find(const struct sp_inc_scene *scene, size_t count, int64_t device, const char *line)
-{
-	size_t low = 0, high = count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct sp_inc_name *name = &scene->names[middle];
-		int order =
-		    name->device != device ? (name->device < device ? -1 : 1) : strcmp(name->line, line);
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return SIZE_MAX;
-}
-
-/// A line with a new hop goes on as another one.
-static int read_hops(struct sp_store *store, struct sp_inc_scene *out)
-{
-	size_t count = out->scene.line_count, last = SIZE_MAX, first = SIZE_MAX;
-	struct sp_rows *rows = SQL_QUERY(store->db, "SELECT device, line, t_ms, hop FROM line_hop ORDER BY"
-						    " device, line, t_ms, stream, seq");
-	int result;
-	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		char hop[128];
-		size_t at = find(out, count, sp_row_int(rows, 0, 0), sp_row_text(rows, 1));
-		int64_t t_ms = sp_row_int(rows, 2, 0);
-		snprintf(hop, sizeof(hop), "%s", sp_row_text(rows, 3));
-		if (at == SIZE_MAX)
-			continue;
-		if (at != first)
-			first = last = at;
-		if (strcmp(out->names[last].hop, hop) == 0)
-			continue;
-		// What was first said of it holds for all time before, too.
-		if (out->names[last].hop[0]) {
-			struct sp_inc_name name = out->names[last];
-			int64_t to_ms = out->lines[last].to_ms;
-			name.hop = hop;
-			struct sp_incident_line *line = add(out, &name);
-			line->from_ms = t_ms;
-			line->to_ms = to_ms;
-			out->lines[last].to_ms = t_ms;
-			last = out->scene.line_count - 1;
-		} else {
-			free(out->names[last].hop);
-			out->names[last].hop = sp_strdup(hop);
-		}
-	}
-	return result;
-}
-
 // ---- numbers --------------------------------------------------------------------------------------
 
-struct pair {
-	struct sp_inc_name name;
-	struct sp_incident_line line;
-};
-
-static int by_board(const void *left, const void *right)
-{
-	const struct pair *a = left, *b = right;
-	if (a->name.device != b->name.device)
-		return a->name.device < b->name.device ? -1 : 1;
-	int order = strcmp(a->name.line, b->name.line);
-	return order ? order : a->line.from_ms < b->line.from_ms ? -1 : a->line.from_ms > b->line.from_ms;
-}
-
-/// The lines of one board stand together.
-static void sort(struct sp_inc_scene *out)
-{
-	size_t count = out->scene.line_count;
-	struct pair *pairs = sp_alloc((count + 1) * sizeof(*pairs));
-	for (size_t i = 0; i < count; i++)
-		pairs[i] = (struct pair){out->names[i], out->lines[i]};
-	qsort(pairs, count, sizeof(*pairs), by_board);
-	for (size_t i = 0; i < count; i++) {
-		out->names[i] = pairs[i].name;
-		out->lines[i] = pairs[i].line;
-	}
-	free(pairs);
-}
-
-static void number(struct sp_inc_scene *out)
+static void number(struct sp_inc_lines *out)
 {
 	static _Thread_local char path[AREAS_MAX][PATH_MAX_BYTES];
 	size_t used = 0;
-	for (size_t i = 0; i < out->scene.line_count; i++) {
+	for (size_t i = 0; i < out->count; i++) {
 		sp_inc_word_add(&out->providers, out->names[i].provider);
 		sp_inc_word_add(&out->hops, out->names[i].hop);
 		size_t count = levels(out->names[i].area, path);
@@ -178,8 +67,8 @@ static void number(struct sp_inc_scene *out)
 	out->areas = sp_alloc((used + 1) * sizeof(*out->areas));
 	out->area_depth = sp_alloc((out->area_names.count + 1) * sizeof(*out->area_depth));
 	used = 0;
-	for (size_t i = 0; i < out->scene.line_count; i++) {
-		struct sp_incident_line *line = &out->lines[i];
+	for (size_t i = 0; i < out->count; i++) {
+		struct sp_incident_line *line = &out->items[i];
 		line->provider = sp_inc_word(&out->providers, out->names[i].provider);
 		line->hop = sp_inc_word(&out->hops, out->names[i].hop);
 		line->areas = out->areas + used;
@@ -190,52 +79,133 @@ static void number(struct sp_inc_scene *out)
 			out->areas[used + line->area_count - 1 - k] = area;
 		}
 		used += line->area_count;
+		out->boards += i == 0 || line->board != line[-1].board;
 	}
 }
 
-static int64_t boards(const struct sp_inc_scene *scene)
+void sp_inc_lines_free(struct sp_inc_lines *lines)
 {
-	int64_t count = 0;
-	for (size_t i = 0; i < scene->scene.line_count; i++)
-		count += i == 0 || scene->lines[i].board != scene->lines[i - 1].board;
-	return count;
+	if (!lines)
+		return;
+	for (size_t i = 0; i < lines->count; i++) {
+		free(lines->names[i].line);
+		free(lines->names[i].provider);
+		free(lines->names[i].area);
+		free(lines->names[i].hop);
+	}
+	free(lines->names);
+	free(lines->items);
+	free(lines->areas);
+	free(lines->area_depth);
+	sp_inc_words_free(&lines->providers);
+	sp_inc_words_free(&lines->area_names);
+	sp_inc_words_free(&lines->hops);
+	free(lines);
+}
+
+// ---- kept from look to look ------------------------------------------------------------------------
+
+/// What the lines depend on, but for when boards were last heard.
+static int read_state(struct sp_store *store, struct sp_inc_state *out)
+{
+	*out = (struct sp_inc_state){0};
+	int result = sp_store_meta_get(store, "register_rev", &out->register_rev);
+	if (result >= 0)
+		result = SQL_GET(store->db, &out->boards, "SELECT count(last_heard_ms) FROM device");
+	// Whatever was added, or placed anew.
+	if (result >= 0)
+		result = SQL_GET(store->db, &out->hops,
+				 "SELECT CAST(coalesce(sum(t_ms % 1000003 + 1), 0) AS BIGINT) FROM line_hop");
+	return result < 0 ? result : 0;
+}
+
+static bool same(const struct sp_inc_state *a, const struct sp_inc_state *b)
+{
+	return a->register_rev == b->register_rev && a->boards == b->boards && a->hops == b->hops;
+}
+
+/// As after the last look, unless something has changed since.
+static int keep(struct sp_store *store)
+{
+	struct sp_inc_state state;
+	int result = read_state(store, &state);
+	if (result < 0 || (store->lines && same(&store->lines->state, &state)))
+		return result;
+	sp_inc_lines_free(store->lines);
+	store->lines = NULL;
+	struct sp_inc_lines *lines = sp_alloc(sizeof(*lines));
+	lines->state = state;
+	result = sp_inc_places(store, lines);
+	if (result < 0) {
+		sp_inc_lines_free(lines);
+		return result;
+	}
+	number(lines);
+	store->lines = lines;
+	return 0;
+}
+
+/// A board that is away is watched for as long after its last word as a loss counts.
+static int end_lines(struct sp_store *store, const struct sp_incident_rules *rules, struct sp_inc_scene *out)
+{
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT id, last_heard_ms FROM device WHERE presence <> ? AND last_heard_ms IS NOT NULL",
+	    I(SP_PRESENCE_ONLINE));
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		int64_t device = sp_row_int(rows, 0, 0), to_ms = sp_row_int(rows, 1, 0) + rules->longest_ms;
+		for (size_t i = sp_inc_scene_first(out, device);
+		     i < out->scene.line_count && out->names[i].device == device; i++) {
+			struct sp_incident_line *line = &out->lines[i];
+			line->to_ms = to_ms < line->from_ms ? line->from_ms
+				      : to_ms < line->to_ms ? to_ms
+							    : line->to_ms;
+		}
+	}
+	return result;
+}
+
+size_t sp_inc_scene_first(const struct sp_inc_scene *scene, int64_t device)
+{
+	size_t low = 0, high = scene->scene.line_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (scene->names[middle].device < device)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 int sp_inc_scene_lines(struct sp_store *store, const struct sp_incident_rules *rules,
 		       struct sp_inc_scene *out)
 {
 	*out = (struct sp_inc_scene){0};
-	int result = read_lines(store, rules, out);
-	if (result == 0)
-		result = read_hops(store, out);
-	if (result < 0) {
-		sp_inc_scene_free(out);
+	int result = keep(store);
+	if (result < 0)
 		return result;
-	}
-	sort(out);
-	number(out);
-	out->scene.rules = rules;
-	out->scene.lines = out->lines;
-	out->scene.area_depth = out->area_depth;
-	out->scene.boards = boards(out);
-	return 0;
+	const struct sp_inc_lines *kept = store->lines;
+	out->names = kept->names;
+	out->words = kept;
+	out->lines = sp_alloc((kept->count + 1) * sizeof(*out->lines));
+	if (kept->count > 0)
+		memcpy(out->lines, kept->items, kept->count * sizeof(*out->lines));
+	out->scene = (struct sp_incident_scene){.rules = rules,
+						.lines = out->lines,
+						.line_count = kept->count,
+						.area_depth = kept->area_depth,
+						.boards = kept->boards};
+	result = end_lines(store, rules, out);
+	if (result < 0)
+		sp_inc_scene_free(out);
+	return result;
 }
 
 void sp_inc_scene_free(struct sp_inc_scene *scene)
 {
-	for (size_t i = 0; i < scene->scene.line_count; i++) {
-		free(scene->names[i].line);
-		free(scene->names[i].provider);
-		free(scene->names[i].area);
-		free(scene->names[i].hop);
-	}
-	free(scene->names);
 	free(scene->lines);
-	free(scene->areas);
-	free(scene->area_depth);
 	free(scene->losses);
-	sp_inc_words_free(&scene->providers);
-	sp_inc_words_free(&scene->area_names);
-	sp_inc_words_free(&scene->hops);
 	*scene = (struct sp_inc_scene){0};
 }

@@ -26,33 +26,17 @@ static void add(struct sp_inc_scene *scene, size_t line, enum sp_loss_kind kind,
 	    (struct sp_loss){line, kind, lo_ms < 0 ? 0 : lo_ms, hi_ms < lo_ms ? lo_ms : hi_ms, to_ms};
 }
 
-static size_t first_of(const struct sp_inc_scene *scene, int64_t device)
-{
-	size_t low = 0, high = scene->scene.line_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (scene->names[middle].device < device)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/// Of each line of the device, as it stood at that time; `line` NULL: of all.
+/// Of each line of the device that was watched at that time, with the place and the hop that it had then;
+/// `line` NULL: of all.
 static void add_all(struct sp_inc_scene *scene, int64_t device, const char *line, enum sp_loss_kind kind,
 		    int64_t lo_ms, int64_t hi_ms, int64_t to_ms)
 {
 	int64_t at_ms = lo_ms + (hi_ms - lo_ms) / 2;
-	for (size_t i = first_of(scene, device);
+	for (size_t i = sp_inc_scene_first(scene, device);
 	     i < scene->scene.line_count && scene->names[i].device == device; i++) {
-		bool last = i + 1 == scene->scene.line_count || scene->names[i + 1].device != device ||
-			    strcmp(scene->names[i + 1].line, scene->names[i].line) != 0;
-		bool first = i == 0 || scene->names[i - 1].device != device ||
-			     strcmp(scene->names[i - 1].line, scene->names[i].line) != 0;
 		if (line && strcmp(scene->names[i].line, line) != 0)
 			continue;
-		if ((first || at_ms >= scene->lines[i].from_ms) && (last || at_ms < scene->lines[i].to_ms))
+		if (at_ms >= scene->lines[i].from_ms && at_ms < scene->lines[i].to_ms)
 			add(scene, i, kind, lo_ms, hi_ms, to_ms);
 	}
 }
@@ -121,7 +105,7 @@ static int by_line(const void *left, const void *right)
 static bool told(const struct sp_inc_scene *scene, size_t count, int64_t device, int64_t lost_ms,
 		 int64_t back_ms)
 {
-	size_t first = first_of(scene, device), low = 0, high = count;
+	size_t first = sp_inc_scene_first(scene, device), low = 0, high = count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (scene->losses[middle].line < first)

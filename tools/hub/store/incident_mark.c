@@ -79,7 +79,8 @@ int sp_absence_begins(struct sp_store *store, const struct sp_arrival *arrival, 
 	    SQL_GET(store->db, &heard_ms, "SELECT last_heard_ms FROM device WHERE id = ?", I(device));
 	if (result < 0)
 		return result;
-	if (heard_ms > from_ms)
+	// What a broker kept for a hub that was away may have been said at any time since its last word.
+	if (heard_ms > from_ms || (arrival->retained && heard_ms >= 0))
 		from_ms = heard_ms;
 	if (from_ms > store->now_ms)
 		from_ms = store->now_ms;
@@ -105,6 +106,29 @@ int sp_absence_ends(struct sp_store *store, int64_t device)
 
 // ---- hops --------------------------------------------------------------------------------------------
 
+/// Of a hop that was said again and again the first and the last time are kept: between both it was the same.
+static int forget_between(struct sp_store *store, const struct sp_record *record, const char *hop)
+{
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT t_ms, stream, seq, hop FROM line_hop WHERE device = ? AND line = ? AND t_ms < ? ORDER BY"
+	    " t_ms DESC, stream DESC, seq DESC LIMIT 2",
+	    I(record->device), T(record->instance), I(record->when.t_ms));
+	int64_t row[3] = {0};
+	int alike = 0, result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		for (int i = 0; i < 3 && alike == 0; i++)
+			row[i] = sp_row_int(rows, i, 0);
+		alike += strcmp(sp_row_text(rows, 3), hop) == 0;
+	}
+	if (result < 0 || alike < 2)
+		return result;
+	return SQL_DO(store->db,
+		      "DELETE FROM line_hop WHERE device = ? AND line = ? AND t_ms = ? AND stream = ? AND"
+		      " seq = ?",
+		      I(record->device), T(record->instance), I(row[0]), I(row[1]), I(row[2]));
+}
+
 int sp_hop_project(struct sp_store *store, const struct sp_record *record)
 {
 	struct sp_fact_egress fact;
@@ -127,5 +151,7 @@ int sp_hop_project(struct sp_store *store, const struct sp_record *record)
 			   " stream, seq) DO NOTHING",
 			   I(record->device), T(record->instance), I(record->when.t_ms), I(record->stream),
 			   I(record->seq), T(fact.hop));
+	if (result == 0)
+		result = forget_between(store, record, fact.hop);
 	return result < 0 ? result : sp_incident_mark(store, record->when.t_ms, record->when.t_ms);
 }

@@ -14,16 +14,36 @@ struct sp_inc_name {
 	char *line, *provider, *area, *hop; ///< area: a path from the province down; "": not known
 };
 
-struct sp_inc_scene {
-	struct sp_incident_scene scene; ///< points into what follows
-	struct sp_inc_name *names;      ///< as many as lines
-	struct sp_incident_line *lines;
+/// What lines were read from; they are read anew when it differs.
+struct sp_inc_state {
+	int64_t register_rev, boards, hops;
+};
+
+/// All lines at all times, by board, line and time. The store keeps them from look to look.
+struct sp_inc_lines {
+	struct sp_inc_state state;
+	struct sp_inc_name *names; ///< as many as items
+	struct sp_incident_line *items;
+	size_t count, room;
 	int32_t *areas; ///< of all lines
 	int32_t *area_depth;
-	struct sp_loss *losses;
-	size_t line_room, loss_room;
 	struct sp_inc_words providers, area_names, hops;
+	int64_t boards;
 };
+struct sp_incident_line *sp_inc_line_add(struct sp_inc_lines *out, const struct sp_inc_name *name);
+/// By the history of the register and what boards said of hops; without numbers yet.
+int sp_inc_places(struct sp_store *store, struct sp_inc_lines *out) SP_MUST_CHECK;
+
+struct sp_inc_scene {
+	struct sp_incident_scene scene;  ///< points into what follows
+	const struct sp_inc_name *names; ///< as many as lines
+	const struct sp_inc_lines *words;
+	struct sp_incident_line *lines; ///< those that the store keeps, to when they are watched
+	struct sp_loss *losses;
+	size_t loss_room;
+};
+/// The index of the device's first line, or of what comes behind it.
+size_t sp_inc_scene_first(const struct sp_inc_scene *scene, int64_t device);
 
 /// What was known of an incident before a look.
 struct sp_incident_row {
@@ -39,7 +59,7 @@ int sp_incident_write(struct sp_store *store, const struct sp_inc_scene *scene,
 		      size_t old_count) SP_MUST_CHECK;
 int sp_incident_delete(struct sp_store *store, int64_t id) SP_MUST_CHECK;
 
-/// Lines of the register with their boards, at all times.
+/// Lines of the register with their boards, at all times; valid within this transaction.
 int sp_inc_scene_lines(struct sp_store *store, const struct sp_incident_rules *rules,
 		       struct sp_inc_scene *out) SP_MUST_CHECK;
 /// Losses that matter to a look at from_ms ≤ t < to_ms; instead of those read before.

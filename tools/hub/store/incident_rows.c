@@ -222,8 +222,8 @@ static int update(struct sp_store *store, const struct sp_inc_scene *scene,
 	    "?4"
 	    " OR hop <> ?5 OR cause <> ?6 OR from_ms <> ?7 OR coalesce(to_ms, ?9) <> ?8 OR boards <> ?11 OR"
 	    " of_boards <> ?12 OR told_line <> ?13 OR told_power <> ?14)",
-	    I(id), I(incident->scope), T(word(&scene->providers, incident->provider)),
-	    T(word(&scene->area_names, incident->area)), T(word(&scene->hops, incident->hop)),
+	    I(id), I(incident->scope), T(word(&scene->words->providers, incident->provider)),
+	    T(word(&scene->words->area_names, incident->area)), T(word(&scene->words->hops, incident->hop)),
 	    I(incident->cause), I(incident->from_ms), I(incident->to_ms), I(INT64_MAX), I(until_ms),
 	    I(incident->boards), I(incident->of_boards), I(incident->told_line), I(incident->told_power),
 	    I(store->now_ms));

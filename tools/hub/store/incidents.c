@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// Reading incidents and their members.
+// Reading incidents and their members, with the places that these had then.
 #include "tools/hub/store/store_priv.h"
 #include "tools/hub/store/store_sums.h"
 
@@ -50,11 +50,16 @@ int sp_store_incident_members(struct sp_store *store, int64_t incident, int64_t 
 {
 	struct sp_rows *rows = SQL_QUERY(
 	    store->db,
-	    "SELECT d.name, r.school, r.school_name, r.site, m.line, r.area, r.provider, m.from_ms, m.err_ms,"
-	    " m.to_ms, m.kind, m.joined_ms FROM incident_member m JOIN device d ON d.id = m.device LEFT JOIN"
-	    " register r ON r.device = d.name AND r.line = m.line WHERE m.incident = ? ORDER BY m.from_ms, "
-	    "d.name,"
-	    " m.line LIMIT ?",
+	    "SELECT d.name, p.school, s.name, p.site, m.line, (SELECT a.path FROM school_area x JOIN area a "
+	    "ON"
+	    " a.id = x.area LEFT JOIN tree t ON t.name = x.tree WHERE x.school = p.school AND x.from_ms <="
+	    " m.from_ms AND x.to_ms > m.from_ms ORDER BY coalesce(t.rank, 1000), x.tree LIMIT 1), l.provider,"
+	    " m.from_ms, m.err_ms, m.to_ms, m.kind, m.joined_ms FROM incident_member m JOIN device d ON"
+	    " d.id = m.device LEFT JOIN placement p ON p.device = d.name AND p.board_line = m.line AND"
+	    " p.from_ms <= m.from_ms AND p.to_ms > m.from_ms LEFT JOIN school_state s ON s.school = p.school"
+	    " AND s.from_ms <= m.from_ms AND s.to_ms > m.from_ms LEFT JOIN line_state l ON"
+	    " l.school = p.school AND l.site = p.site AND l.line = p.line AND l.from_ms <= m.from_ms AND"
+	    " l.to_ms > m.from_ms WHERE m.incident = ? ORDER BY m.from_ms, d.name, m.line LIMIT ?",
 	    I(incident), I(limit));
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1)

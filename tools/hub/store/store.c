@@ -102,6 +102,7 @@ void sp_store_close(struct sp_store *store)
 	sp_rollup_free(store);
 	sp_db_close(store->db);
 	sp_calendar_free(store->calendar);
+	sp_inc_lines_free(store->lines);
 	free(store->streams.ids);
 	free(store->devices.ids);
 	free(store);

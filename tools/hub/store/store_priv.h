@@ -21,6 +21,8 @@ struct sp_touched {
 	size_t count, room;
 };
 
+struct sp_inc_lines;
+
 struct sp_store {
 	struct sp_db *db;
 	bool writing, seen_changes;
@@ -45,6 +47,7 @@ struct sp_store {
 	int64_t marked_from_ms, marked_to_ms; ///< noted for incidents in this transaction
 	int64_t correlated_ms;                ///< when this handle last looked for incidents
 	int64_t retained_ms;                  ///< when there was last nothing to sum up or drop
+	struct sp_inc_lines *lines;           ///< for incidents (incident_priv.h); NULL: not read yet
 	bool correlate_old;                   ///< next it is the turn of what is long past
 	struct sp_hot *hot;                   ///< the short way (hot.h); NULL: not used yet
 	bool no_hot;                          ///< never to be used
@@ -337,6 +340,7 @@ int sp_incident_mark_silence(struct sp_store *store, int64_t device, int64_t str
 /// The broker gave the board's session up, now; the board was born again.
 int sp_absence_begins(struct sp_store *store, const struct sp_arrival *arrival, int64_t device) SP_MUST_CHECK;
 int sp_absence_ends(struct sp_store *store, int64_t device) SP_MUST_CHECK;
+void sp_inc_lines_free(struct sp_inc_lines *lines);
 /// An `egress` fact: by which hop the line leaves.
 int sp_hop_project(struct sp_store *store, const struct sp_record *record) SP_MUST_CHECK;
 /// In transactions of its own: one stretch of what was marked. 1: there is more to do.
