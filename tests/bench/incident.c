@@ -13,7 +13,7 @@
 #include "tools/hub/db/db.h"
 #include "tools/hub/store/store_priv.h"
 
-enum { PROVINCES = 34, COMMUNES = 100, LOST = 5000, LOOKS = 20, ONLINE = 1 };
+enum { PROVINCES = 34, COMMUNES = 100, LOST = 5000, LOOKS = 20, PROVIDERS = 8 };
 #define MINUTE_MS INT64_C(60000)
 #define NOW_MS    INT64_C(1795230000000)
 
@@ -66,16 +66,16 @@ static void make_register(int boards)
 		ADD(area, I(i + 1), T("2025"), T(code), T(code), T("commune"), T(text));
 	}
 	for (int i = 0; i < boards; i++) {
-		static const char *const providers[] = {"VNPT", "Viettel", "FPT"};
+		static const char *const providers[] = {"VNPT", "Viettel", "FPT", "D", "E", "F", "G", "H"};
 		int commune = (int)((int64_t)i * PROVINCES * COMMUNES / boards);
 		snprintf(code, sizeof(code), "%07d", i);
 		snprintf(text, sizeof(text), "203.0.%d.%d", commune / 250, commune % 250);
 		ADD(of, T(code), T("2025"), I(0), I(INT64_MAX), I(commune + 1));
-		ADD(line, T(code), T("chinh"), T("main"), I(0), I(INT64_MAX), T(providers[i % 3]), T("F100"),
-		    T(""), T("fibre"), T("contract"), R(100), R(100));
+		ADD(line, T(code), T("chinh"), T("main"), I(0), I(INT64_MAX), T(providers[i % PROVIDERS]),
+		    T("F100"), T(""), T("fibre"), T("contract"), R(100), R(100));
 		ADD(place, T(code), T("main"), I(0), I(INT64_MAX), T(code), T("chinh"), T("main"), T("s1"));
-		ADD(device, I(i + 1), T(code), T("s1"), I(NOW_MS - 1000 * MINUTE_MS), I(NOW_MS), I(ONLINE),
-		    I(NOW_MS - 1000 * MINUTE_MS));
+		ADD(device, I(i + 1), T(code), T("s1"), I(NOW_MS - 1000 * MINUTE_MS), I(NOW_MS),
+		    I(SP_PRESENCE_ONLINE), I(NOW_MS - 1000 * MINUTE_MS));
 		for (int k = 0; k < 2; k++)
 			ADD(hop, I(i + 1), T("main"), I(NOW_MS - (900 - k) * MINUTE_MS), I(1), I(k), T(text));
 	}
@@ -142,11 +142,11 @@ static void lose(int first, int count, int64_t now_ms)
 {
 	check(sp_db_begin(db), "begin");
 	for (int i = first; i < first + count; i++) {
-		check(SQL_DO(db, "UPDATE device SET presence = 3, presence_ms = ? WHERE id = ?", I(now_ms),
-			     I(3 * i + 1)),
+		check(SQL_DO(db, "UPDATE device SET presence = ?, presence_ms = ? WHERE id = ?",
+			     I(SP_PRESENCE_LOST), I(now_ms), I(PROVIDERS * i + 1)),
 		      "a board");
 		check(SQL_DO(db, "INSERT INTO absence(device, lost_ms, heard_ms) VALUES(?, ?, ?)",
-			     I(3 * i + 1), I(now_ms), I(now_ms - 90000)),
+			     I(PROVIDERS * i + 1), I(now_ms), I(now_ms - 90000)),
 		      "an absence");
 	}
 	mark(now_ms);
@@ -158,12 +158,13 @@ static void come_back(int first, int count, int64_t now_ms)
 	check(sp_db_begin(db), "begin");
 	for (int i = first; i < first + count; i++) {
 		check(SQL_DO(db, "UPDATE device SET presence = 1, last_heard_ms = ? WHERE id = ?", I(now_ms),
-			     I(3 * i + 1)),
+			     I(PROVIDERS * i + 1)),
 		      "a board");
-		check(SQL_DO(db, "UPDATE absence SET back_ms = ? WHERE device = ?", I(now_ms), I(3 * i + 1)),
+		check(SQL_DO(db, "UPDATE absence SET back_ms = ? WHERE device = ?", I(now_ms),
+			     I(PROVIDERS * i + 1)),
 		      "an absence");
 		check(SQL_DO(db, "INSERT INTO line_hop VALUES(?, 'main', ?, 2, 1, '203.0.113.1')",
-			     I(3 * i + 1), I(now_ms)),
+			     I(PROVIDERS * i + 1), I(now_ms)),
 		      "a hop");
 	}
 	check(SQL_DO(db, "INSERT INTO incident_dirty(from_ms, to_ms) VALUES(?, ?)",
@@ -194,7 +195,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s DATABASE BOARDS\n", argv[0]);
 		return 2;
 	}
-	int boards = atoi(argv[2]), lost = boards / 3 < LOST ? boards / 3 : LOST;
+	int boards = atoi(argv[2]), lost = boards / PROVIDERS < LOST ? boards / PROVIDERS : LOST;
 	check(sp_store_open(&store, argv[1], SP_STORE_WRITE, why), why);
 	check(sp_db_open(&db, argv[1], SP_DB_WRITE, why), why);
 	check(sp_db_begin(db), "begin");
