@@ -135,22 +135,30 @@ static bool switched_off(struct sp_store *store, const char *school, const char 
 	"(SELECT p." column " FROM placement p WHERE p.device = d.name AND p.from_ms <= " \
 	"a.lost_ms AND p.to_ms > a.lost_ms ORDER BY p.board_line LIMIT 1)"
 
+/// The board lived, its line was up, and only the hub did not answer: it says so when it is back.
+#define HUB_ALONE                                                                                      \
+	"EXISTS(SELECT 1 FROM line n JOIN line_point p ON p.line = n.id WHERE n.device = a.device AND" \
+	" p.t_ms >= a.heard_ms - ?3 AND p.t_ms < coalesce(a.back_ms, a.heard_ms - ?3) AND p.cause ="   \
+	" 'hub' AND p.retold = 0)"
+
 static int read_absences(struct sp_store *store, struct sp_inc_scene *scene, int64_t from_ms, int64_t to_ms)
 {
 	size_t count = scene->scene.loss_count;
-	struct sp_rows *rows =
-	    SQL_QUERY(store->db,
-		      "SELECT a.device, a.heard_ms, a.lost_ms, a.back_ms, " PLACE("school") ", " PLACE(
-			  "site") " FROM absence a JOIN device d ON d.id = a.device WHERE a.lost_ms >= ?"
-				  " AND a.lost_ms < ? ORDER BY a.device, a.lost_ms",
-		      I(from_ms - scene->scene.rules->longest_ms), I(to_ms + TOLD_MS));
+	struct sp_rows *rows = SQL_QUERY(
+	    store->db,
+	    "SELECT a.device, a.heard_ms, a.lost_ms, a.back_ms, " PLACE("school") ", " PLACE(
+		"site") ", CASE WHEN " HUB_ALONE " THEN 1 ELSE 0 END FROM absence a JOIN device d ON"
+			" d.id = a.device WHERE a.lost_ms >= ?1 AND a.lost_ms < ?2 ORDER BY"
+			" a.device, a.lost_ms",
+	    I(from_ms - scene->scene.rules->longest_ms), I(to_ms + TOLD_MS), I(TOLD_MS));
 	if (count > 1)
 		qsort(scene->losses, count, sizeof(*scene->losses), by_line);
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		int64_t device = sp_row_int(rows, 0, 0), heard_ms = sp_row_int(rows, 1, 0);
 		int64_t lost_ms = sp_row_int(rows, 2, 0), back_ms = sp_row_int(rows, 3, INT64_MAX);
-		bool off = switched_off(store, sp_row_text(rows, 4), sp_row_text(rows, 5), heard_ms, lost_ms);
+		bool off = sp_row_int(rows, 6, 0) == 1 ||
+			   switched_off(store, sp_row_text(rows, 4), sp_row_text(rows, 5), heard_ms, lost_ms);
 		if (!told(scene, count, device, lost_ms, back_ms))
 			add_all(scene, device, NULL, off ? SP_LOSS_OTHER : SP_LOSS_UNTOLD, heard_ms, lost_ms,
 				back_ms);

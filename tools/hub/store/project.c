@@ -105,6 +105,9 @@ static int project_line(struct sp_store *store, const struct sp_record *record)
 				I(line), I(record->when.t_ms - ago_ms), I(record->stream), I(record->seq),
 				I(record->when.by), I(fact.state), T(fact.cause), T(fact.whose), I(fact.ipv4),
 				I(fact.ipv6));
+	// It was lost to us alone: that takes its part in a regional incident back.
+	if (result == 0 && strcmp(fact.cause, "hub") == 0)
+		result = sp_incident_mark(store, record->when.t_ms - ago_ms, record->when.t_ms - ago_ms);
 	// While a boot is placed anew, its points stand partly here, partly there: sp_project_moved()
 	// follows.
 	if (result < 0 || record->was_ms >= 0)
