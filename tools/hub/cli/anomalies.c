@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/store/store.h"
 #include "tools/hub/text/json_out.h"
@@ -60,8 +59,9 @@ static void set_aside_row(void *arg, const struct sp_set_aside_view *view)
 	sp_out_close(&told->out, '}');
 }
 
-static int tell(struct sp_store *store, struct told *told)
+static int tell(struct sp_store *store, void *arg)
 {
+	struct told *told = arg;
 	if (!told->json)
 		printf("%-20s %-32s %10s  %-19s  %s\n", "ANOMALY", "BOARD", "TIMES", "LAST (+07:00)", "");
 	sp_out_open(&told->out, NULL, '{');
@@ -78,20 +78,15 @@ static int tell(struct sp_store *store, struct told *told)
 	sp_out_close(&told->out, '}');
 	if (result == 0 && told->out.overflowed)
 		result = -EMSGSIZE;
-	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s\n",
-			result == -EMSGSIZE ? "there is too much to tell" : sp_store_error(store));
-	else if (told->json)
+	if (result == 0 && told->json)
 		puts(told->out.data);
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return result;
 }
 
 int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
 	struct told told = {.out = SP_BUF(SP_API_MAX)};
-	struct sp_store *store = NULL;
-	char why[256];
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c != 'j')
 			return SP_EXIT_USAGE;
@@ -99,13 +94,7 @@ int sp_anomalies_command(const struct sp_hub_config *config, int argc, char **ar
 	}
 	if (optind < argc)
 		return sp_cli_usage("anomalies takes no more words: ", argv[optind]);
-	int status = EXIT_FAILURE;
-	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
-	else
-		status = tell(store, &told);
-	sp_store_close(store);
+	int status = sp_cli_answer(config, tell, &told);
 	sp_buf_free(&told.out);
 	return status;
 }

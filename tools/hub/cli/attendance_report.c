@@ -2,12 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attendance as a table for people, and as the API's JSON.
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "schoolpulse/clock.h"
@@ -162,26 +160,10 @@ static int print_json(struct sp_store *store, const struct request *request)
 
 // ---- either -------------------------------------------------------------------------------------------
 
-static int report(const struct sp_hub_config *config, struct request *request)
+static int report(struct sp_store *store, void *arg)
 {
-	struct sp_store *store = NULL;
-	char why[256];
-	int result = sp_store_open(&store, config->hub.db, SP_STORE_READ, why);
-	if (result == 0) {
-		sp_store_set_silence(store, config->hub.silence_ms);
-		result = sp_store_read_begin(store, sp_clock_now().wall_ms);
-		if (result == 0)
-			result = request->json ? print_json(store, request) : print_tables(store, request);
-		if (result < 0)
-			snprintf(why, sizeof(why), "%s",
-				 result == -EMSGSIZE ? "the answer is too large" : sp_store_error(store));
-		sp_store_read_end(store);
-	}
-	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
-	sp_store_close(store);
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	struct request *request = arg;
+	return request->json ? print_json(store, request) : print_tables(store, request);
 }
 
 int sp_attendance_report(const struct sp_hub_config *config, int argc, char **argv)
@@ -220,5 +202,5 @@ int sp_attendance_report(const struct sp_hub_config *config, int argc, char **ar
 		fprintf(stderr, "schoolpulse-hub: attendance: %s\n", why);
 		return SP_EXIT_USAGE;
 	}
-	return report(config, &request);
+	return sp_cli_answer(config, report, &request);
 }

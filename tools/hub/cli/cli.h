@@ -11,6 +11,14 @@ enum { SP_EXIT_USAGE = 2 };
 int sp_cli_usage(const char *text, const char *word);
 /// Prints and frees them.
 void sp_cli_errors(struct sp_config_errors *errors);
+/// Says on stderr what is wrong with the database, which is named without its password; EXIT_FAILURE.
+int sp_cli_store_failed(const struct sp_hub_config *config, const char *why);
+/// The database for reading, to be closed; NULL: said on stderr why not.
+struct sp_store *sp_cli_open(const struct sp_hub_config *config);
+/// Opens the database and has `answer` print from one consistent view of it: 0, -EMSGSIZE for more than an
+/// answer may hold, or the store's -errno, which is said on stderr. The exit status.
+int sp_cli_answer(const struct sp_hub_config *config, int (*answer)(struct sp_store *store, void *arg),
+		  void *arg);
 
 // `argv[0]` is the command's own name. Each prints to stdout, reasons to stderr, and gives an exit status.
 

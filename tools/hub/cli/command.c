@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands to boards.
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 
 #include <cjson/cJSON.h>
 #include <getopt.h>
@@ -208,14 +207,10 @@ static int read_on(struct sp_store *store, const char *device, struct answers *a
 
 static int wait_for_answer(const struct sp_hub_config *config, const struct request *request)
 {
-	char why[256];
-	struct sp_store *store = NULL;
 	struct answers answers = {.id = request->command.id};
 	int64_t until_us = sp_clock_mono_us() + request->wait_seconds * 1000000;
-	int result = sp_store_open(&store, config->hub.db, SP_STORE_READ, why);
-	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
+	struct sp_store *store = sp_cli_open(config);
+	int result = store ? 0 : -EIO;
 	while (result == 0 && !answers.over) {
 		result = read_on(store, request->command.dev, &answers);
 		if (result == 0 && !answers.over && sp_clock_mono_us() >= until_us) {

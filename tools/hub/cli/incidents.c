@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/serve/api_incident.h"
 #include "tools/hub/time/local_time.h"
@@ -37,12 +35,19 @@ static void incident_row(void *arg, const struct sp_incident_view *incident)
 	       incident->hop[0] ? " by " : "", incident->hop);
 }
 
-static int print(struct sp_store *store, const struct sp_incident_filter *filter, bool json)
+struct request {
+	struct sp_incident_filter filter;
+	bool json;
+};
+
+static int print(struct sp_store *store, void *arg)
 {
+	const struct request *request = arg;
+	const struct sp_incident_filter *filter = &request->filter;
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	int64_t count = 0;
 	int result;
-	if (json) {
+	if (request->json) {
 		result = sp_api_incidents(store, filter, filter->id >= 0 ? MEMBERS : 0, &out);
 		if (result == 0)
 			puts(out.data);
@@ -63,36 +68,21 @@ int sp_incidents_command(const struct sp_hub_config *config, int argc, char **ar
 						{"members", required_argument, NULL, 'm'},
 						{"json", no_argument, NULL, 'j'},
 						{0}};
-	struct sp_incident_filter filter = {.id = -1, .to_ms = INT64_MAX, .limit = ROWS};
-	struct sp_store *store;
-	bool json = false;
-	char why[256], *end = NULL;
+	struct request request = {.filter = {.id = -1, .to_ms = INT64_MAX, .limit = ROWS}};
+	char *end = NULL;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'o')
-			filter.open = true;
+			request.filter.open = true;
 		else if (c == 'm')
-			filter.id = strtoll(optarg, &end, 10);
+			request.filter.id = strtoll(optarg, &end, 10);
 		else if (c == 'j')
-			json = true;
+			request.json = true;
 		else
 			return SP_EXIT_USAGE;
 	}
 	if (optind < argc)
 		return sp_cli_usage("incidents takes no more words: ", argv[optind]);
-	if (end && (*end || filter.id < 0))
+	if (end && (*end || request.filter.id < 0))
 		return sp_cli_usage("--members: of which incident? a number, not ", argv[optind - 1]);
-	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0) {
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
-		return EXIT_FAILURE;
-	}
-	int result = sp_store_read_begin(store, sp_clock_now().wall_ms);
-	if (result == 0) {
-		result = print(store, &filter, json);
-		sp_store_read_end(store);
-	}
-	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s\n", sp_store_error(store));
-	sp_store_close(store);
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return sp_cli_answer(config, print, &request);
 }

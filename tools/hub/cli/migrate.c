@@ -20,18 +20,12 @@ static void print_step(void *arg, int from, int to, const char *name, int64_t ro
 	printf("\n");
 }
 
-static int refuse(const struct sp_hub_config *config, const char *why)
-{
-	fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
-	return EXIT_FAILURE;
-}
-
 static int status(const struct sp_hub_config *config)
 {
 	char why[256];
 	int version, newest;
 	if (sp_migrate_status(config->hub.db, &version, &newest, why) < 0)
-		return refuse(config, why);
+		return sp_cli_store_failed(config, why);
 	if (version == 0)
 		printf("empty; this program makes schema %d\n", newest);
 	else
@@ -72,5 +66,5 @@ int sp_migrate_command(const struct sp_hub_config *config, int argc, char **argv
 	}
 	if (argc != optind)
 		return sp_cli_usage("migrate: what is this? ", argv[optind]);
-	return sp_migrate(config->hub.db, &how, why) < 0 ? refuse(config, why) : EXIT_SUCCESS;
+	return sp_migrate(config->hub.db, &how, why) < 0 ? sp_cli_store_failed(config, why) : EXIT_SUCCESS;
 }

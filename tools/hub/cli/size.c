@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
 #include "tools/hub/serve/api.h"
 #include "tools/hub/store/store_sums.h"
@@ -96,8 +95,9 @@ static void size_row(void *arg, const struct sp_size_view *view)
 		printf(" %14s\n", "-");
 }
 
-static int print(struct sp_store *store, struct sizes *sizes)
+static int print(struct sp_store *store, void *arg)
 {
+	struct sizes *sizes = arg;
 	if (!sizes->json)
 		printf("%-20s %16s  %-18s %14s\n", "TABLE", "BYTES", "KEPT", "BOARD, 1 YEAR");
 	sp_out_open(&sizes->out, NULL, '{');
@@ -135,8 +135,6 @@ int sp_size_command(const struct sp_hub_config *config, int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
 	struct sizes sizes = {.config = config, .out = SP_BUF(SP_API_MAX)};
-	struct sp_store *store;
-	char why[256];
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c != 'j')
 			return SP_EXIT_USAGE;
@@ -144,18 +142,7 @@ int sp_size_command(const struct sp_hub_config *config, int argc, char **argv)
 	}
 	if (optind < argc)
 		return sp_cli_usage("size takes no more words: ", argv[optind]);
-	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0) {
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n", config->hub.db, why);
-		return EXIT_FAILURE;
-	}
-	int result = sp_store_read_begin(store, sp_clock_now().wall_ms);
-	if (result == 0) {
-		result = print(store, &sizes);
-		sp_store_read_end(store);
-	}
-	if (result < 0)
-		fprintf(stderr, "schoolpulse-hub: %s\n", sp_store_error(store));
-	sp_store_close(store);
+	int status = sp_cli_answer(config, print, &sizes);
 	sp_buf_free(&sizes.out);
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

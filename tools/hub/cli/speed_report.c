@@ -9,7 +9,6 @@
 
 #include "schoolpulse/clock.h"
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 #include "tools/hub/serve/api_speed.h"
 #include "tools/hub/time/local_time.h"
 #include "tools/hub/time/period.h"
@@ -19,6 +18,7 @@ enum format { TABLE, JSON, CSV };
 struct speed_request {
 	const char *provider, *plan; ///< NULL: all
 	struct sp_period period;
+	struct sp_evidence_rules rules;
 	enum format format;
 };
 
@@ -197,13 +197,11 @@ static int print_json(struct sp_evidence *evidence, const struct speed_request *
 {
 	struct sp_buf out = SP_BUF(SP_API_MAX);
 	sp_api_evidence(evidence, &request->period, &out);
-	bool whole = !out.overflowed;
-	if (whole)
+	int result = out.overflowed ? -EMSGSIZE : 0;
+	if (result == 0)
 		puts(out.data);
-	else
-		fputs("schoolpulse-hub: the answer is too large\n", stderr);
 	sp_buf_free(&out);
-	return whole ? EXIT_SUCCESS : EXIT_FAILURE;
+	return result;
 }
 
 static int print(struct sp_evidence *evidence, const struct speed_request *request)
@@ -218,29 +216,19 @@ static int print(struct sp_evidence *evidence, const struct speed_request *reque
 		print_table(evidence, request);
 		break;
 	}
-	return EXIT_SUCCESS;
+	return 0;
 }
 
-static int report(const struct sp_hub_config *config, const struct speed_request *request)
+static int report(struct sp_store *store, void *arg)
 {
-	const struct sp_evidence_rules rules = sp_hub_evidence_rules(config);
+	const struct speed_request *request = arg;
 	struct sp_evidence *evidence = NULL;
-	struct sp_store *store;
-	char why[256];
-	int result = sp_store_open(&store, config->hub.db, SP_STORE_READ, why);
-	if (result == 0 &&
-	    (result = sp_store_evidence(store, request->period.from_ms, request->period.to_ms,
-					request->provider, request->plan, &rules, &evidence)) < 0)
-		snprintf(why, sizeof(why), "%s", sp_store_error(store));
-	int status = EXIT_FAILURE;
+	int result = sp_store_evidence(store, request->period.from_ms, request->period.to_ms,
+				       request->provider, request->plan, &request->rules, &evidence);
 	if (result == 0)
-		status = print(evidence, request);
-	else
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
+		result = print(evidence, request);
 	sp_evidence_free(evidence);
-	sp_store_close(store);
-	return status;
+	return result;
 }
 
 int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv)
@@ -252,7 +240,7 @@ int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv)
 						{"json", no_argument, NULL, 'j'},
 						{"csv", no_argument, NULL, 'c'},
 						{0}};
-	struct speed_request request = {.format = TABLE};
+	struct speed_request request = {.rules = sp_hub_evidence_rules(config), .format = TABLE};
 	const char *from = NULL, *to = NULL;
 	char why[SP_PERIOD_WHY];
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -283,5 +271,5 @@ int sp_speed_command(const struct sp_hub_config *config, int argc, char **argv)
 		return sp_cli_usage("speed: of which period? --from and --to", "");
 	if (sp_period_parse(&request.period, from, to, sp_clock_now().wall_ms, why) < 0)
 		return sp_cli_usage("speed: ", why);
-	return report(config, &request);
+	return sp_cli_answer(config, report, &request);
 }

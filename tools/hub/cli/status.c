@@ -132,9 +132,8 @@ static int watch(struct sp_store *store, int64_t every)
 int sp_status_command(const struct sp_hub_config *config, int argc, char **argv)
 {
 	static const struct option options[] = {{"watch", required_argument, NULL, 'w'}, {0}};
-	struct sp_store *store;
 	int64_t every = 0;
-	char why[256], *end;
+	char *end;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c != 'w')
 			return SP_EXIT_USAGE;
@@ -144,11 +143,9 @@ int sp_status_command(const struct sp_hub_config *config, int argc, char **argv)
 	}
 	if (optind < argc)
 		return sp_cli_usage("this command takes no more words: ", argv[optind]);
-	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0) {
-		fprintf(stderr, "schoolpulse-hub: %s\n", why);
+	struct sp_store *store = sp_cli_open(config);
+	if (!store)
 		return EXIT_FAILURE;
-	}
-	sp_store_set_silence(store, config->hub.silence_ms);
 	int status = watch(store, every);
 	sp_store_close(store);
 	return status;

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests of persons, and sealed keys, on the command line.
 #include "tools/hub/cli/cli.h"
-#include "tools/hub/db/db.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,16 +22,6 @@ static int usage(const char *text)
 {
 	fprintf(stderr, "schoolpulse-hub: %s\n", text);
 	return SP_EXIT_USAGE;
-}
-
-static struct sp_store *open_store(const struct sp_hub_config *config)
-{
-	struct sp_store *store = NULL;
-	char why[256];
-	if (sp_store_open(&store, config->hub.db, SP_STORE_READ, why) < 0)
-		fprintf(stderr, "schoolpulse-hub: %s: %s\n",
-			sp_db_shown(config->hub.db, (char[SP_DB_SHOWN]){0}), why);
-	return store;
 }
 
 // ---- subjects -----------------------------------------------------------------------------------------
@@ -136,7 +125,7 @@ int sp_subjects_command(const struct sp_hub_config *config, int argc, char **arg
 		return usage("subjects takes no more words");
 	if (subjects.csv && !subjects.fetch)
 		return usage("subjects: --csv is of one request: --fetch");
-	struct sp_store *store = open_store(config);
+	struct sp_store *store = sp_cli_open(config);
 	int status = !store           ? EXIT_FAILURE
 		     : subjects.fetch ? fetch(store, &subjects)
 				      : list(store, &subjects);
@@ -198,7 +187,7 @@ int sp_keys_command(const struct sp_hub_config *config, int argc, char **argv)
 		return usage("keys takes no more words");
 	if (keys.output && !device)
 		return usage("keys: of which board? --device");
-	struct sp_store *store = open_store(config);
+	struct sp_store *store = sp_cli_open(config);
 	if (!store)
 		return EXIT_FAILURE;
 	if (!keys.output)

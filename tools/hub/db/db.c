@@ -3,6 +3,7 @@
 // The database contract: which kind a place names, and what is the same for every kind.
 #include "tools/hub/db/db.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,9 +21,13 @@ enum sp_db_kind sp_db_kind_of(const char *where)
 
 const char *sp_db_shown(const char *where, char out[SP_DB_SHOWN])
 {
-	const char *scheme = sp_db_kind_of(where) == SP_DB_POSTGRES ? strstr(where, "://") : NULL;
+	bool server = sp_db_kind_of(where) == SP_DB_POSTGRES;
+	const char *scheme = server ? strstr(where, "://") : NULL;
 	if (!scheme) {
-		snprintf(out, SP_DB_SHOWN, "%s", where);
+		// "host=… password=…": where a quoted password ends is not worth a parser; it ends what is
+		// shown.
+		const char *secret = server ? strstr(where, "password") : NULL;
+		snprintf(out, SP_DB_SHOWN, "%.*s", secret ? (int)(secret - where) : INT_MAX, where);
 		return out;
 	}
 	const char *begin = scheme + strlen("://"), *query = strchr(begin, '?');

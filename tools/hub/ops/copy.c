@@ -125,11 +125,12 @@ int sp_copy_check(const char *path, struct sp_copy *out, char why[256])
 
 // ---- programs -----------------------------------------------------------------------------------------
 
-/// "postgresql://user:secret@host/db" without ":secret", which goes to `secret`, still encoded; NULL: there
-/// is none.
+/// "postgresql://user:secret@host/db" without ":secret", which goes to `secret`, still encoded; NULL: none
+/// stands there. "host=… dbname=…" stays as it is.
 static char *without_password(const char *db, char **secret)
 {
-	const char *begin = strstr(db, "://") + 3, *end = begin + strcspn(begin, "/?");
+	const char *scheme = strstr(db, "://"), *begin = scheme ? scheme + 3 : "";
+	const char *end = begin + strcspn(begin, "/?");
 	const char *at = memrchr(begin, '@', (size_t)(end - begin)), *colon = NULL;
 	if (at)
 		colon = memchr(begin, ':', (size_t)(at - begin));
@@ -171,6 +172,7 @@ int sp_copy_run(const char *program, const char *db, const char *const *words, c
 	size_t count = 0;
 	pid_t pid;
 	char *where = without_password(db, &secret), *name = sp_strdup(program);
+	bool seen = strstr(where, "password=") != NULL;
 	char *dbname = sp_asprintf("--dbname=%s", where);
 	argv[count++] = name;
 	argv[count++] = dbname;
@@ -179,10 +181,13 @@ int sp_copy_run(const char *program, const char *db, const char *const *words, c
 	argv[count] = NULL;
 	if (secret) {
 		decode(secret);
-		setenv("PGPASSWORD", secret, 1); // other users see a program's words, not its environment
+		setenv("PGPASSWORD", secret, 1); // not among its words
 	}
-	int result = -posix_spawnp(&pid, program, NULL, NULL, argv, environ);
-	if (result == -ENOENT)
+	// Other users see a program's words.
+	int result = seen ? -EPERM : -posix_spawnp(&pid, program, NULL, NULL, argv, environ);
+	if (seen)
+		snprintf(why, 256, "a password=… would be seen among the processes: put it into ~/.pgpass");
+	else if (result == -ENOENT)
 		snprintf(why, 256,
 			 "%s is not installed: PostgreSQL's client programs make and read such copies",
 			 program);
