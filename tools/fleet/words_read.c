@@ -196,7 +196,7 @@ static bool read_scope(struct sp_tokens *t, int *out)
 
 bool sp_read_rtt(struct sp_tokens *tokens, struct sp_args *args)
 {
-	int scope;
+	int scope = 0;
 	int64_t ms;
 	do {
 		if (!read_scope(tokens, &scope) || !sp_tokens_time(tokens, "the round trip", &ms))

@@ -173,6 +173,7 @@ static struct envelope samples(struct pair *p, struct machine *m, char *records,
 					 i ? "," : "[", seq,
 					 seq == 1             ? "opened"
 					 : chance(p, 80) == 0 ? "clock"
+					 : chance(p, 3) == 0  ? "minute"
 							      : "samples",
 					 at_us);
 		if (own)

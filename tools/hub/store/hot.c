@@ -34,7 +34,8 @@ static bool looks_ordinary(const struct sp_arrival *arrival, const struct sp_fee
 	    !sp_place_credible(e->clk.wall_ms, e->clk.err_ms, arrival->arrived_ms))
 		return false;
 	for (size_t i = 0; i < message->count; i++) {
-		if (strcmp(message->events[i].type, "samples") != 0)
+		const char *type = message->events[i].type;
+		if (strcmp(type, "samples") != 0 && strcmp(type, "minute") != 0)
 			return false;
 	}
 	return true;

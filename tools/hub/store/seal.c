@@ -189,6 +189,16 @@ static int seal_gone(struct sp_store *store, struct sp_store_news *news)
 	return result;
 }
 
+static int touch_found(struct sp_store *store, struct sp_rows *rows)
+{
+	int result;
+	while ((result = sp_rows_next(store->db, rows)) == 1) {
+		if (sp_store_serves(store, sp_row_text(rows, 1)))
+			sp_touch(&store->devices, sp_row_int(rows, 0, 0));
+	}
+	return result;
+}
+
 /// A silence is no message: the boards that time alone has changed since their topics were published. The
 /// timetable may have called for those that were switched off: looked at once a minute, since at night they
 /// are all of them.
@@ -198,19 +208,21 @@ static int touch_silent(struct sp_store *store)
 	if (since_ms >= 0 && since_ms < SILENCE_EVERY_MS)
 		return 0;
 	bool minute = store->now_ms / HEARD_EVERY_MS != store->silence_sought_ms / HEARD_EVERY_MS;
-	struct sp_rows *rows = SQL_QUERY(
-	    store->db,
-	    "SELECT d.id, p.shard FROM published p JOIN register r ON r.school = p.school AND r.site = "
-	    "p.site AND"
-	    " r.line = p.line JOIN device d ON d.name = r.device WHERE (p.presence = 'online' OR p.state <> "
-	    "?1 OR (?3 <> 0 AND p.cause = 'switched_off'))"
-	    " AND (coalesce(d.last_heard_ms, -1) < ?2 OR (?3 <> 0 AND p.cause = 'switched_off'))",
-	    I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms), I(minute));
-	int result;
-	while ((result = sp_rows_next(store->db, rows)) == 1) {
-		if (sp_store_serves(store, sp_row_text(rows, 1)))
-			sp_touch(&store->devices, sp_row_int(rows, 0, 0));
-	}
+	// From the boards that are quiet, which are few, and then by keys: no statistics have to say so.
+	int result = touch_found(
+	    store, SQL_QUERY(store->db,
+			     "WITH quiet AS MATERIALIZED (SELECT id, name FROM device WHERE coalesce(last_heard_ms, -1)"
+			     " < ?2) SELECT d.id, p.shard FROM quiet d JOIN register r ON r.device = d.name JOIN published"
+			     " p ON p.school = r.school AND p.site = r.site AND p.line = r.line WHERE p.presence ="
+			     " 'online' OR p.state <> ?1",
+			     I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms)));
+	if (result == 0 && minute)
+		result = touch_found(
+		    store, SQL_QUERY(store->db,
+				     "WITH dark AS MATERIALIZED (SELECT school, site, line, shard FROM published WHERE cause"
+				     " = 'switched_off') SELECT d.id, p.shard FROM dark p JOIN register r ON r.school ="
+				     " p.school AND r.site = p.site AND r.line = p.line JOIN device d ON d.name ="
+				     " r.device"));
 	if (result == 0)
 		store->silence_sought_ms = store->now_ms;
 	return result;

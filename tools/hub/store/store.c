@@ -128,15 +128,25 @@ int sp_store_begin(struct sp_store *store, int64_t now_ms)
 	return sp_db_begin(store->db);
 }
 
-int sp_store_commit(struct sp_store *store)
+/// The revision is the sum of all such rows: with one of their own, several ingests of one database need not
+/// commit one after the other.
+static int next_revision(struct sp_store *store)
 {
-	int result = 0;
-	if (store->seen_changes || store->streams.count > 0 || store->devices.count > 0)
-		result = SQL_DO(
+	if (sp_db_kind(store->db) == SP_DB_SQLITE)
+		return SQL_DO(
 		    store->db,
 		    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'rev'");
-	if (result == 0)
-		result = sp_rollup_flush(store);
+	return SQL_DO(store->db,
+		      "INSERT INTO meta VALUES('rev.' || pg_backend_pid() % 64, '1') ON CONFLICT (key) DO UPDATE SET"
+		      " value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)");
+}
+
+int sp_store_commit(struct sp_store *store)
+{
+	int result = sp_rollup_flush(store);
+	// Last, so that who waits for this row waits for nothing else.
+	if (result == 0 && (store->seen_changes || store->streams.count > 0 || store->devices.count > 0))
+		result = next_revision(store);
 	if (result == 0)
 		result = sp_db_commit(store->db);
 	if (result == 0) {
@@ -216,8 +226,8 @@ int sp_store_status(struct sp_store *store, struct sp_store_status *out)
 	int result;
 	while ((result = sp_rows_next(store->db, rows)) == 1) {
 		const char *key = sp_row_text(rows, 0);
-		if (strcmp(key, "rev") == 0)
-			out->rev = sp_row_int(rows, 1, 0);
+		if (strcmp(key, "rev") == 0 || strncmp(key, "rev.", 4) == 0)
+			out->rev += sp_row_int(rows, 1, 0);
 		else if (strcmp(key, "ingest_ms") == 0)
 			out->ingest_ms = sp_row_int(rows, 1, 0);
 		else if (strcmp(key, "ingest") == 0)
