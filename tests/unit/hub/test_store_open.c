@@ -40,8 +40,9 @@ static void digest_of(const char *path, char out[SP_DIGEST_LENGTH + 1])
 {
 	if (hub_is_postgres()) {
 		snprintf(out, SP_DIGEST_LENGTH + 1, "%d",
-			 (int)number(&hub, "SELECT sum(CAST(value AS BIGINT)) FROM meta WHERE key LIKE 'rev%%'"
-					   " OR key = 'schema_version'"));
+			 (int)number(&hub,
+				     "SELECT sum(CAST(value AS BIGINT)) FROM meta WHERE key LIKE 'rev%%'"
+				     " OR key = 'schema_version'"));
 		return;
 	}
 	struct sp_buf text = SP_BUF(16 * 1024 * 1024);

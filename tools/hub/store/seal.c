@@ -210,19 +210,24 @@ static int touch_silent(struct sp_store *store)
 	bool minute = store->now_ms / HEARD_EVERY_MS != store->silence_sought_ms / HEARD_EVERY_MS;
 	// From the boards that are quiet, which are few, and then by keys: no statistics have to say so.
 	int result = touch_found(
-	    store, SQL_QUERY(store->db,
-			     "WITH quiet AS MATERIALIZED (SELECT id, name FROM device WHERE coalesce(last_heard_ms, -1)"
-			     " < ?2) SELECT d.id, p.shard FROM quiet d JOIN register r ON r.device = d.name JOIN published"
-			     " p ON p.school = r.school AND p.site = r.site AND p.line = r.line WHERE p.presence ="
-			     " 'online' OR p.state <> ?1",
-			     I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms)));
+	    store,
+	    SQL_QUERY(
+		store->db,
+		"WITH quiet AS MATERIALIZED (SELECT id, name FROM device WHERE coalesce(last_heard_ms, -1)"
+		" < ?2) SELECT d.id, p.shard FROM quiet d JOIN register r ON r.device = d.name JOIN published"
+		" p ON p.school = r.school AND p.site = r.site AND p.line = r.line WHERE p.presence ="
+		" 'online' OR p.state <> ?1",
+		I(SP_LINE_UNKNOWN), I(store->now_ms - store->silence_ms)));
 	if (result == 0 && minute)
 		result = touch_found(
-		    store, SQL_QUERY(store->db,
-				     "WITH dark AS MATERIALIZED (SELECT school, site, line, shard FROM published WHERE cause"
-				     " = 'switched_off') SELECT d.id, p.shard FROM dark p JOIN register r ON r.school ="
-				     " p.school AND r.site = p.site AND r.line = p.line JOIN device d ON d.name ="
-				     " r.device"));
+		    store,
+		    SQL_QUERY(
+			store->db,
+			"WITH dark AS MATERIALIZED (SELECT school, site, line, shard FROM published WHERE "
+			"cause"
+			" = 'switched_off') SELECT d.id, p.shard FROM dark p JOIN register r ON r.school ="
+			" p.school AND r.site = p.site AND r.line = p.line JOIN device d ON d.name ="
+			" r.device"));
 	if (result == 0)
 		store->silence_sought_ms = store->now_ms;
 	return result;

@@ -136,9 +136,10 @@ static int next_revision(struct sp_store *store)
 		return SQL_DO(
 		    store->db,
 		    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'rev'");
-	return SQL_DO(store->db,
-		      "INSERT INTO meta VALUES('rev.' || pg_backend_pid() % 64, '1') ON CONFLICT (key) DO UPDATE SET"
-		      " value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)");
+	return SQL_DO(
+	    store->db,
+	    "INSERT INTO meta VALUES('rev.' || pg_backend_pid() % 64, '1') ON CONFLICT (key) DO UPDATE SET"
+	    " value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)");
 }
 
 int sp_store_commit(struct sp_store *store)
