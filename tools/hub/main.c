@@ -116,8 +116,8 @@ static const struct command {
     {"incidents", "[--open] [--members ID] [--json]",
      "regional faults, each once: where, since when, how many boards, and what it was", sp_incidents_command},
     {"kpi",
-     "--plan ID [--as-of DAY] [--from DAY --to DAY] [--area CODE [--tree NAME]] [--lang vi|en] [--json | "
-     "--csv] | --list",
+     "--plan ID [--month YYYY-MM | --from DAY --to DAY] [--as-of DAY] [--area CODE [--tree NAME]]"
+     " [--lang vi|en] [--json | --csv] | --list",
      "a plan's promises against what was measured; what every KPI means", sp_kpi_command},
     {"size", "[--json]", "how large the database is, by table, and what a board takes in a year",
      sp_size_command},

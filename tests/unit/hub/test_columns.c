@@ -34,11 +34,26 @@ static void test_a_long_name_is_not_cut(void **state)
 	assert_string_equal(cell, "phòng bảo vệ|");
 }
 
+static void test_lines_break_between_words(void **state)
+{
+	(void)state;
+	char text[128] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	sp_columns_wrap(out, 2, 12, "cổng chính phòng bảo vệ");
+	sp_columns_wrap(out, 0, 4, "Nguyễn Huệ");
+	sp_columns_wrap(out, 1, 4, "");
+	fclose(out);
+	assert_string_equal(text, "  cổng chính\n  phòng bảo\n  vệ\nNguyễn\nHuệ\n\n");
+	assert_int_equal(sp_columns_clip(4, "cổng chính"), (int)strlen("cổng"));
+	assert_int_equal(sp_columns_clip(4, "cổ"), (int)strlen("cổ"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_letter_is_a_column),
 	    cmocka_unit_test(test_a_long_name_is_not_cut),
+	    cmocka_unit_test(test_lines_break_between_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,14 +5,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/language.h"
+#include "agent/base/mem.h"
 #include "tools/hub/text/columns.h"
 #include "tools/hub/time/local_time.h"
 
-enum { NAME_WIDTH = 34, NUMBER_WIDTH = 9 };
+enum { NAME_WIDTH = 29, NUMBER_WIDTH = 8, LINE_WIDTH = 100 };
 
 /// "66.66 %", or "-"; cut, not rounded: 99.999 % is not all of it.
 static const char *percent(int64_t millionths, char out[24])
@@ -65,7 +67,7 @@ static void row(const char *name, const struct sp_kpi *kpi, const struct sp_kpi_
 	bool units = kpi->rule == SP_KPI_RULE_UNITS ||
 		     (kpi->rule == SP_KPI_RULE_VALUE && strcmp(kpi->unit, "site") == 0);
 	bool any = kpi->rule != SP_KPI_RULE_INDEX;
-	printf("  %-*s ", sp_columns(NAME_WIDTH, name), name);
+	printf("  %-*.*s ", sp_columns(NAME_WIDTH, name), sp_columns_clip(NAME_WIDTH, name), name);
 	right(number(f->counts.yes, units, text));
 	right(number(f->counts.no, units, text));
 	right(number(f->counts.unknown, any, text));
@@ -90,11 +92,12 @@ static void promise(const struct sp_promise_result *result, int language)
 	const struct sp_promise *p = result->promise;
 	bool claim = p->kind == SP_PROMISE_CLAIM;
 	char name[128], text[24];
-	printf("\n%s\n", p->text[language]);
+	printf("\n");
+	sp_columns_wrap(stdout, 0, LINE_WIDTH, p->text[language]);
 	if (p->kpi < 0) {
 		printf("  %s%s%s\n", _("not measured by this system"), p->target >= 0 ? "; " : "",
 		       p->target >= 0 ? percent(p->target, text) : "");
-		printf("  %s\n", p->answer[language]);
+		sp_columns_wrap(stdout, 2, LINE_WIDTH, p->answer[language]);
 		return;
 	}
 	const struct sp_kpi *kpi = sp_kpi((enum sp_kpi_id)p->kpi);
@@ -117,7 +120,7 @@ static void promise(const struct sp_promise_result *result, int language)
 		printf("    %-*s %s\n", NAME_WIDTH, sp_kpi(sp_kpi_component(i))->name,
 		       percent(result->components[i], text));
 	if (p->answer[language][0])
-		printf("  %s\n", p->answer[language]);
+		sp_columns_wrap(stdout, 2, LINE_WIDTH, p->answer[language]);
 }
 
 void sp_kpi_print(const struct sp_plan_result *result, const struct sp_kpi_data *data,
@@ -126,10 +129,12 @@ void sp_kpi_print(const struct sp_plan_result *result, const struct sp_kpi_data 
 	const struct sp_plan *plan = result->plan;
 	char first[SP_LOCAL_TIME_SIZE], last[SP_LOCAL_TIME_SIZE], date[SP_LOCAL_TIME_SIZE],
 	    newest[SP_LOCAL_TIME_SIZE];
-	printf("%s\n%s. %s", plan->title[language], plan->issuer[language], plan->source);
-	if (plan->due[0])
-		printf(". %s %s", _("Due"), plan->due);
-	printf("\n");
+	char *head =
+	    sp_asprintf("%s. %s%s%s%s%s", plan->issuer[language], plan->source, plan->due[0] ? ". " : "",
+			plan->due[0] ? _("Due") : "", plan->due[0] ? " " : "", plan->due);
+	sp_columns_wrap(stdout, 0, LINE_WIDTH, plan->title[language]);
+	sp_columns_wrap(stdout, 0, LINE_WIDTH, head);
+	free(head);
 	printf(_("%s to %s, register of %s, data as of %s"),
 	       sp_local_date(sp_local_day_ms(ask->from_day), first),
 	       sp_local_date(sp_local_day_ms(ask->to_day - 1), last), sp_local_date(ask->as_of_ms, date),
@@ -198,14 +203,21 @@ void sp_kpi_print_csv(const struct sp_plan_result *result)
 
 // ---- what they mean ----------------------------------------------------------------------------------
 
+static void meaning(const char *word, const char *text)
+{
+	char *line = sp_asprintf("%s: %s", word, text);
+	sp_columns_wrap(stdout, 2, LINE_WIDTH, line);
+	free(line);
+}
+
 void sp_kpi_print_list(int language)
 {
 	for (int i = 0; i < SP_KPIS; i++) {
 		const struct sp_kpi *kpi = sp_kpi((enum sp_kpi_id)i);
 		printf("%s%s: %s\n", i ? "\n" : "", kpi->name, kpi->title[language]);
-		printf("  %s: %s\n", _("numerator"), kpi->numerator);
-		printf("  %s: %s\n", _("denominator"), kpi->denominator);
-		printf("  %s: %s\n", _("not rated or unknown"), kpi->not_rated);
-		printf("  %s: %s\n", _("time"), kpi->basis);
+		meaning(_("numerator"), _(kpi->numerator));
+		meaning(_("denominator"), _(kpi->denominator));
+		meaning(_("not rated or unknown"), _(kpi->not_rated));
+		meaning(_("time"), _(kpi->basis));
 	}
 }
