@@ -24,16 +24,19 @@ static const char *wanted(void)
 	return "en";
 }
 
-/// In a build folder the catalogues are the program's neighbours.
+/// In a build folder the catalogues are the program's neighbours; an installed one has them in its prefix.
 static void find_catalogues(char out[PATH_LENGTH])
 {
-	static const char beside[] = "/locale";
-	ssize_t length = readlink("/proc/self/exe", out, PATH_LENGTH - sizeof(beside));
-	char *slash = length > 0 ? memrchr(out, '/', (size_t)length) : NULL;
-	if (slash)
-		memcpy(slash, beside, sizeof(beside));
-	if (!slash || access(out, X_OK) != 0)
-		snprintf(out, PATH_LENGTH, "/usr/share/locale");
+	static const char *const beside[] = {"/locale", "/../share/locale"};
+	char program[PATH_LENGTH];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	const char *slash = length > 0 ? memrchr(program, '/', (size_t)length) : NULL;
+	for (size_t i = 0; slash && i < SP_COUNT(beside); i++) {
+		snprintf(out, PATH_LENGTH, "%.*s%s", (int)(slash - program), program, beside[i]);
+		if (access(out, X_OK) == 0)
+			return;
+	}
+	snprintf(out, PATH_LENGTH, "/usr/share/locale");
 }
 
 void sp_language_choose(const char *domain, const char *name)

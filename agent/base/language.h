@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// A command's language: gettext over catalogues that lie beside the program or under /usr/share/locale.
+// A command's language: gettext over catalogues that lie beside the program, in the prefix
+// that it is installed in, or under /usr/share/locale.
 #pragma once
 
 #include <libintl.h>

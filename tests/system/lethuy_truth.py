@@ -6,6 +6,7 @@ script or the timetables' files. Durations are minutes unless a name says otherw
 import collections
 import csv
 import pathlib
+from fractions import Fraction
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[2] / "tools/fleet/samples/lethuy"
 ZONES = ("favourable", "coastal", "mountain")
@@ -355,7 +356,27 @@ def of_month(month, zone=None, rows=None, kinds=()):
     out["assets_recorded_ratio"] = {"num": sum(int(row["complete"]) for row in declared),
                                     "den": sum(int(row["declared"]) for row in declared),
                                     "covered": len(declared), "of": len(inventories)}
+    # No board of this sample reports a classroom: of every school's lessons nothing is known, and nothing is rated.
+    out["smart_classroom_availability"] = {"num": 0, "den": 0, "covered": 0, "of": len(inventories),
+                                           "yes": 0, "no": 0, "unknown": len(inventories)}
+    out["connectivity_index"] = index(out)
     return out
+
+
+COMPONENTS = ("fibre_schools_ratio", "high_speed_sites_ratio", "data_connected_ratio", "data_completeness_ratio", "availability")
+
+
+def share(kpi):
+    """Of units: those that surely do, of all; of a value: its quotient, of what is known."""
+    if "num" in kpi:
+        return Fraction(kpi["num"], kpi["den"])
+    return Fraction(kpi["yes"], kpi["yes"] + kpi["no"] + kpi["unknown"])
+
+
+def index(kpis):
+    """Five shares, weighted alike; never judged."""
+    parts = {name: share(kpis[name]) for name in COMPONENTS}
+    return {"parts": parts, "mean": sum(parts.values()) / len(parts)}
 
 
 if __name__ == "__main__":

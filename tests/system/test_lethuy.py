@@ -102,7 +102,21 @@ def expected_verdict(truth, target, kind, line_only):
     return met if Fraction(truth["num"], truth["den"]) >= target else not_met
 
 
+def index_differences(where, said, truth):
+    """Whole millionths, of which each component is one, and their mean."""
+    parts = said.get("components", {})
+    wrong = [f"{where}: {name} is {parts[name]}, must be {float(must)}" for name, must in truth["parts"].items()
+             if parts and abs(parts[name] - must) > Fraction(1, 1000000)]
+    if abs(said["value"] - truth["mean"]) > Fraction(2, 1000000):
+        wrong.append(f"{where}: value is {said['value']}, must be {float(truth['mean'])}")
+    if parts and set(parts) != set(truth["parts"]):
+        wrong.append(f"{where}: the components are {sorted(parts)}")
+    return wrong + ([f"{where}: it is judged"] if said["verdict"] != "not_rated" else [])
+
+
 def differences(where, said, truth, target, kind, line_only):
+    if "parts" in truth:
+        return index_differences(where, said, truth)
     if "num" in truth:
         pairs = [("numerator", truth["num"]), ("denominator", truth["den"]), ("covered", truth["covered"])]
         value = truth["num"] / truth["den"] if truth["den"] else None
@@ -157,7 +171,8 @@ def everything(folder):
     path = folder / "everything.plan"
     text = "[plan]\nid = everything\ntitle = a\ntitle_vi = a\nissuer = a\nissuer_vi = a\nsource = a\n"
     for kpi in lethuy_truth.of_month(lethuy_truth.OCTOBER):
-        text += f'\n[promise "{kpi}"]\nkind = target\nkpi = {kpi}\ntarget_percent = 90\ntext = a\ntext_vi = a\n'
+        asked = "kind = task" if kpi == "connectivity_index" else "kind = target\ntarget_percent = 90"
+        text += f'\n[promise "{kpi}"]\n{asked}\nkpi = {kpi}\ntext = a\ntext_vi = a\n'
     path.write_text(text)
     return path
 

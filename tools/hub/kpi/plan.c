@@ -388,18 +388,21 @@ struct sp_plan_thresholds sp_plan_defaults(void)
 
 const char *sp_plan_folder(const char *folder, char out[PATH_LENGTH])
 {
-	static const char beside[] = "/plans";
+	// In a build folder the plans are the program's neighbours; an installed one has them in its prefix.
+	static const char *const beside[] = {"/plans", "/../share/schoolpulse-hub/plans"};
+	char program[PATH_LENGTH];
 	if (folder && folder[0]) {
 		snprintf(out, PATH_LENGTH, "%s", folder);
 		return out;
 	}
-	// In a build folder the plans are the program's neighbours.
-	ssize_t length = readlink("/proc/self/exe", out, PATH_LENGTH - sizeof(beside));
-	char *slash = length > 0 ? memrchr(out, '/', (size_t)length) : NULL;
-	if (slash)
-		memcpy(slash, beside, sizeof(beside));
-	if (!slash || access(out, X_OK) != 0)
-		snprintf(out, PATH_LENGTH, "/usr/share/schoolpulse-hub/plans");
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	const char *slash = length > 0 ? memrchr(program, '/', (size_t)length) : NULL;
+	for (size_t i = 0; slash && i < SP_COUNT(beside); i++) {
+		snprintf(out, PATH_LENGTH, "%.*s%s", (int)(slash - program), program, beside[i]);
+		if (access(out, X_OK) == 0)
+			return out;
+	}
+	snprintf(out, PATH_LENGTH, "/usr/share/schoolpulse-hub/plans");
 	return out;
 }
 
