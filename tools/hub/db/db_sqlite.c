@@ -225,6 +225,13 @@ static void close_file(struct sp_db *db)
 	free(db);
 }
 
+static int note_row(void *arg, int columns, char **values, char **names)
+{
+	(void)columns, (void)values, (void)names;
+	*(bool *)arg = true;
+	return 0;
+}
+
 static int open_file(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256])
 {
 	struct database *db = sp_alloc(sizeof(*db));
@@ -242,8 +249,13 @@ static int open_file(struct sp_db **out, const char *where, enum sp_db_mode mode
 		return result;
 	}
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
-	// Of a file without a table: one that gives room back in steps. On others it has no effect.
-	if (db->writing)
+	// Only a file without a table can become one that gives room back in steps; any other that is so
+	// already would be written to, also one of a newer program, which is to be left as it is.
+	bool filled = false;
+	if (db->writing &&
+	    sqlite3_exec(db->handle, "SELECT 1 FROM sqlite_master LIMIT 1", note_row, &filled, NULL) ==
+		SQLITE_OK &&
+	    !filled)
 		(void)!sqlite3_exec(db->handle, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
 	sqlite3_extended_result_codes(db->handle, 0);
 	*out = &db->db;
