@@ -72,7 +72,7 @@ static const char *const wide_scopes[] = {"all", "area", "school", "site", "prov
 	{                                                                \
 		"site", "mã điểm trường", SP_CELL_LEVEL, false, 64, NULL \
 	}
-#define NONE -1
+#define NONE (-1)
 
 const struct sp_kind sp_kinds[SP_KINDS] = {
     [SP_KIND_AREAS] = {"areas",
