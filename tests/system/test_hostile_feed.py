@@ -226,7 +226,7 @@ def test_evil_beside_good(kind, run_dir, capsys):
             rows = shown()
             return all(counted(rows, *key) >= times for key, times in evil.tally.set_aside.items())
         try:
-            support.wait_until(taken, "everything evil to be counted", timeout=20)
+            support.wait_until(taken, "everything evil to be counted")
         except AssertionError:
             pass  # below it says what is missing
         rows = shown()

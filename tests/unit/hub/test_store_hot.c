@@ -349,10 +349,13 @@ static void both_ways_lead_to_the_same_rows(void **state)
 {
 	(void)state;
 	int64_t taken = 0;
-	for (uint64_t seed = 1; seed <= 3; seed++) {
+	// Every statement is a journey to a server; what the long way does takes hundreds.
+	const int steps = hub_is_postgres() ? STEPS / 4 : STEPS;
+	const uint64_t seeds = hub_is_postgres() ? 1 : 3;
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		static struct pair p;
 		open_pair(&p, seed * 88172645463325252U);
-		for (int i = 0; i < STEPS; i++) {
+		for (int i = 0; i < steps; i++) {
 			if (chance(&p, 10) == 0 && !p.hub[0].at_once)
 				begin(&p);
 			else if (p.hub[0].at_once && chance(&p, 6) == 0)
@@ -363,13 +366,13 @@ static void both_ways_lead_to_the_same_rows(void **state)
 		}
 		if (p.hub[0].at_once)
 			end(&p);
-		assert_true(compare(&p, STEPS) > STEPS);
+		assert_true(compare(&p, steps) > (size_t)steps);
 		taken += p.hub[0].store->hot->taken;
 		assert_null(p.hub[1].store->hot);
 		close_pair(&p);
 	}
 	print_message("%" PRId64 " batches went the short way\n", taken);
-	assert_true(taken > STEPS / 2); // of three times as many words
+	assert_true(taken > steps * (int64_t)seeds / 6);
 }
 
 /// An import gives the board to another shard: the next batch on the old one is foreign at once.

@@ -209,8 +209,9 @@ static void ingest_goes_on_and_the_file_shrinks(void **state)
 {
 	const struct sp_upkeep_rules rules = {.attendance_days = 400, .extract_days = 30, .retention = &keep};
 	int64_t largest = 0, seq = 1, facts = 0;
+	const int days = hub_is_postgres() ? 2 : 8; // there each row is a journey
 	(void)state;
-	for (int day = 0; day < 8; day++, seq += 1440)
+	for (int day = 0; day < days; day++, seq += 1440)
 		for (int part = 0; part < 8; part++)
 			minutes(STREAM_1, seq + part * 180, 180, NOW_MS + day * DAY_MS + part * 3 * HOUR_MS,
 				NOW_MS + (day + 1) * DAY_MS, 0.01);
@@ -227,7 +228,7 @@ static void ingest_goes_on_and_the_file_shrinks(void **state)
 		steps++;
 	}
 	assert_int_equal(facts, steps);
-	assert_true(steps > 11); // 11,519 rows, a thousand in each at most
+	assert_true(steps > days * 1440 / 1000); // a thousand rows in each at most
 	assert_int_equal(rows_read(true) - rows_read(false), 1);
 	if (hub_is_postgres())
 		return; // its files are the server's
