@@ -6,11 +6,11 @@ ordinary user, gone afterwards. For pytest:
     with postgres.Cluster() as cluster:
         uri = cluster.database("hub")
 
-For ctest and by hand (SP_TEST_POSTGRES names the server's maintenance database to the program):
+For ctest and by hand (SP_TEST_POSTGRES names a database to the program, which may make others):
 
     postgres.py run -- PROGRAM...     a server for this program
     postgres.py start FOLDER          one that ends with `stop`, or with whoever ran `start`
-    postgres.py use FOLDER -- PROGRAM...    exit status 77 where there is no PostgreSQL
+    postgres.py use FOLDER -- PROGRAM...    a database of it; exit status 77 where there is no PostgreSQL
     postgres.py stop FOLDER
 """
 import os
@@ -150,14 +150,20 @@ def main(words):
     if verb == "run":
         with Cluster(settings={"fsync": "off"}) as cluster:
             return run(program, cluster.uri())
-    # Unit tests cut no power: what the disk does would only cost time.
-    cluster = Cluster(folder, {"fsync": "off"})
+    # Unit tests cut no power and read few rows: what the disk, the compiler and the vacuum do would only cost time.
+    cluster = Cluster(folder, {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0",
+                               "jit": "off", "autovacuum": "off"})
     if verb == "start":
         cluster.remove()  # of a run that was killed
         cluster.__enter__()
         watch(folder, os.getppid())
     elif verb == "use":
-        return run(program, cluster.uri())
+        # Locks of readers and writers are a database's: programs side by side would wait for each other's.
+        name = f"used_by_{os.getpid()}"
+        try:
+            return run(program, cluster.database(name))
+        finally:
+            cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
     elif verb == "stop":
         cluster.remove()
     return 0
