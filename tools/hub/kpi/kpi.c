@@ -1,10 +1,8 @@
 // SPDX-FileCopyrightText: The SchoolPulse authors
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of the KPIs. Products of counts and millionths are formed in 128 bits, so that no share of any
-// number of milliseconds overflows.
+// The formulas of the KPIs. Shares are divided digit by digit: no number of milliseconds that a country has
+// overflows, on 32-bit machines, too.
 #include "tools/hub/kpi/kpi.h"
-
-__extension__ typedef __int128 wide;
 
 // ---- verdicts ----------------------------------------------------------------------------------------
 
@@ -15,10 +13,24 @@ const char *sp_kpi_verdict_name(enum sp_kpi_verdict verdict, bool claim)
 	return names[claim][verdict];
 }
 
-/// part / whole ≥ share, for whole > 0.
+/// How many whole millionths part / whole are; *rest is what is left of `whole`. part ≥ 0, 0 < whole < 9e17.
+static int64_t millionths(int64_t part, int64_t whole, int64_t *rest)
+{
+	int64_t share = part / whole;
+	*rest = part % whole;
+	for (int one = SP_KPI_ONE; one > 1; one /= 10) {
+		*rest *= 10;
+		share = share * 10 + *rest / whole;
+		*rest %= whole;
+	}
+	return share;
+}
+
+/// part / whole ≥ share, for whole > 0: `share` is whole millionths.
 static bool reaches(int64_t part, int64_t whole, int64_t share)
 {
-	return (wide)part * SP_KPI_ONE >= (wide)whole * share;
+	int64_t rest;
+	return millionths(part, whole, &rest) >= share;
 }
 
 void sp_kpi_count(struct sp_kpi_counts *counts, enum sp_unit unit)
@@ -45,7 +57,8 @@ int64_t sp_kpi_quotient(int64_t num, int64_t den)
 {
 	if (den <= 0)
 		return SP_KPI_UNKNOWN;
-	int64_t share = (int64_t)(((wide)num * SP_KPI_ONE * 2 + den) / ((wide)den * 2));
+	int64_t rest, share = millionths(num, den, &rest);
+	share += rest >= den - rest;
 	// What is not all of it is not shown as all of it.
 	return share >= SP_KPI_ONE && num < den ? SP_KPI_ONE - 1 : share;
 }
@@ -164,8 +177,8 @@ enum sp_unit sp_kpi_kept(int64_t count, int64_t sum_bps, int64_t bought_kbps, in
 {
 	if (count <= 0 || count < min_samples || bought_kbps <= 0)
 		return SP_UNIT_UNKNOWN;
-	wide sum = (wide)sum_bps * SP_KPI_ONE;
-	return sum >= (wide)bought_kbps * 1000 * kept * count ? SP_UNIT_YES : SP_UNIT_NO;
+	// The average first: sums of what was bought have no end that a register sets.
+	return reaches(sum_bps / count, bought_kbps * 1000, kept) ? SP_UNIT_YES : SP_UNIT_NO;
 }
 
 struct sp_kpi_value sp_kpi_assets(int64_t complete, int64_t declared)
