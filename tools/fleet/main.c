@@ -169,8 +169,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	if (sp_options_read(&options, argc, argv, sp_fleet_now().wall_ms, why) < 0) {
-		fprintf(stderr, "schoolpulse-fleet: %s\n", why);
-		sp_fleet_usage(stderr);
+		fprintf(stderr, "schoolpulse-fleet: %s\n(schoolpulse-fleet --help lists the options)\n", why);
 	} else if (options.help) {
 		sp_fleet_usage(stdout);
 		result = WELL;

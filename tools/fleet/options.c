@@ -198,7 +198,7 @@ static const char *settle(struct sp_fleet_options *out, int64_t now_ms)
 {
 	bool past = out->to_ms != INT64_MAX;
 	if (!out->registers == !out->boards)
-		return "either --register or --boards";
+		return "which boards? --register FILE|DIR, or --boards N";
 	if (out->write_register && !out->boards)
 		return "--write-register writes what --boards made";
 	if (past && out->to_ms > now_ms)

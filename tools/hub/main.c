@@ -63,6 +63,8 @@ static int run(const struct sp_hub_config *config, bool ingesting, bool serving)
 	}
 	if (serve) {
 		sp_notice("hub", "the page is at http://%s:%u/", config->http.listen, sp_serve_port(serve));
+		if (!ingesting) // which makes the database, or tells what is wrong with it
+			sp_serve_look(serve);
 		sp_serve_run(serve, stop);
 	} else if (metrics) {
 		sp_notice("hub", "figures are at http://%s:%u/metrics", config->metrics.listen,
@@ -138,17 +140,30 @@ static void print_usage(FILE *to)
 	      "       schoolpulse-hub --version | --help\n\n",
 	      to);
 	for (size_t i = 0; i < SP_COUNT(commands); i++)
-		fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].words, commands[i].help);
+		fprintf(to, "  %s%s%s\n        %s\n", commands[i].name, commands[i].words[0] ? " " : "",
+			commands[i].words, commands[i].help);
 }
 
-static int command(const struct sp_hub_config *config, int argc, char **argv)
+static const struct command *find(const char *name)
 {
-	optind = 0; // starts getopt anew
 	for (size_t i = 0; i < SP_COUNT(commands); i++) {
-		if (strcmp(argv[0], commands[i].name) == 0)
-			return commands[i].run(config, argc, argv);
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
 	}
-	return sp_cli_usage("unknown command ", argv[0]);
+	return NULL;
+}
+
+/// What is wrong, or asked, before any file is read; -1: nothing.
+static int words_only(int argc, char **argv)
+{
+	const struct command *command = find(argv[0]);
+	if (!command)
+		return sp_cli_usage("unknown command ", argv[0]);
+	if (argc < 2 || strcmp(argv[1], "--help") != 0)
+		return -1;
+	printf("usage: schoolpulse-hub --config FILE %s%s%s\n        %s\n", command->name,
+	       command->words[0] ? " " : "", command->words, command->help);
+	return EXIT_SUCCESS;
 }
 
 static int with_config(const char *file, bool check_only, int argc, char **argv)
@@ -167,7 +182,8 @@ static int with_config(const char *file, bool check_only, int argc, char **argv)
 			     sp_log_wants_sd_prefix(), NULL);
 		sp_log_setup_format((enum sp_log_format)config.hub.log_format);
 		sp_mqtt_library_init();
-		status = command(&config, argc, argv);
+		optind = 0; // starts getopt anew
+		status = find(argv[0])->run(&config, argc, argv);
 		sp_mqtt_library_cleanup();
 	}
 	sp_hub_config_free(&config);
@@ -197,17 +213,20 @@ int main(int argc, char **argv)
 		case 'h':
 			print_usage(stdout);
 			return EXIT_SUCCESS;
-		default:
-			print_usage(stderr);
+		default: // getopt has said it
+			fputs("(schoolpulse-hub --help lists the commands)\n", stderr);
 			return SP_EXIT_USAGE;
 		}
 	}
 	if (!check && optind < argc && strcmp(argv[optind], "command-key") == 0)
 		return optind + 2 == argc ? sp_hub_command_key(argv[optind + 1])
 					  : sp_cli_usage("command-key: which file?", "");
-	if (!file)
-		return sp_cli_usage("--config FILE is missing", "");
 	if (!check && optind >= argc)
 		return sp_cli_usage("which command?", "");
+	int said = check ? -1 : words_only(argc - optind, argv + optind);
+	if (said >= 0)
+		return said;
+	if (!file)
+		return sp_cli_usage("--config FILE is missing", "");
 	return with_config(file, check, argc - optind, argv + optind);
 }

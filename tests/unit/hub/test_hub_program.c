@@ -219,6 +219,13 @@ static void words_that_are_none_are_refused(void **state)
 	(void)state;
 	assert_int_equal(end(START("kpis")), 2);
 	assert_true(said(hub_log, "unknown command kpis"));
+	assert_int_equal(end(START("kpi", "--help")), 0);
+	assert_true(said(hub_log, "usage: schoolpulse-hub --config FILE kpi --plan ID "));
+	assert_int_equal(end(START("kpi", "--plan", "lethuy-2024", "--lang", "fr")), 2);
+	assert_int_equal(end(START("kpi", "--plan", "no-such")), 1);
+	assert_true(said(hub_log, "/no-such.plan: there is no such plan: "));
+	assert_int_equal(end(START("status")), 1);
+	assert_true(said(hub_log, "/hub.db: there is no such file: import or ingest makes it\n"));
 	assert_int_equal(end(START("ingest", "now")), 2);
 	assert_int_equal(end(START("import")), 2);
 	assert_int_equal(end(START("facts", "--wait", "soon")), 2);
@@ -228,6 +235,35 @@ static void words_that_are_none_are_refused(void **state)
 	fclose(out);
 	assert_int_equal(end(START("all")), 1);
 	assert_true(said(hub_log, "unknown section [mqqt]; did you mean [mqtt]?"));
+}
+
+/// A server that nobody can reach, with a password in its address: each command says what is wrong, and not
+/// that.
+static void no_command_tells_the_password(void **state)
+{
+	(void)state;
+	FILE *out = fopen(conf, "w");
+	fputs("[hub]\ndb = postgresql://hub:geheim@127.0.0.1:1/hub\n", out);
+	fclose(out);
+	const char *const commands[][4] = {{"status"},
+					   {"size"},
+					   {"incidents"},
+					   {"anomalies"},
+					   {"register"},
+					   {"subjects"},
+					   {"keys"},
+					   {"migrate"},
+					   {"migrate", "--status"},
+					   {"import", conf},
+					   {"kpi", "--plan", "lethuy-2024"},
+					   {"attendance"},
+					   {"backup", dir},
+					   {"restore", conf}};
+	for (size_t i = 0; i < SP_COUNT(commands); i++)
+		assert_int_equal(end(start(commands[i])), 1);
+	assert_true(
+	    said(hub_log, "schoolpulse-hub: postgresql://hub@127.0.0.1:1/hub: connection to server at "));
+	assert_false(said(hub_log, "geheim"));
 }
 
 static void write_file(const char *path, const char *text)
@@ -433,6 +469,7 @@ int main(void)
 	    T(a_disk_that_takes_nothing_is_waited_for),
 	    T(a_newer_database_stops_the_start),
 	    T(words_that_are_none_are_refused),
+	    T(no_command_tells_the_password),
 	    T(facts_waits_for_a_boards_first_ones),
 	    T(speed_is_printed_in_three_ways),
 	    T(attendance_is_printed_as_counts),

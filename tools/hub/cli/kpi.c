@@ -71,6 +71,8 @@ static int words(struct request *request, int argc, char **argv)
 		return sp_cli_usage("kpi: what is ", argv[optind]);
 	if (!request->list && !request->plan)
 		return sp_cli_usage("kpi: which --plan? (or --list)", "");
+	if (request->language && strcmp(request->language, "vi") != 0 && strcmp(request->language, "en") != 0)
+		return sp_cli_usage("kpi: --lang is vi or en, not ", request->language);
 	if (request->tree && !request->area)
 		return sp_cli_usage("kpi: --tree goes with --area", "");
 	if (request->month && (request->from || request->to))

@@ -129,9 +129,10 @@ void sp_kpi_print(const struct sp_plan_result *result, const struct sp_kpi_data 
 	const struct sp_plan *plan = result->plan;
 	char first[SP_LOCAL_TIME_SIZE], last[SP_LOCAL_TIME_SIZE], date[SP_LOCAL_TIME_SIZE],
 	    newest[SP_LOCAL_TIME_SIZE];
-	char *head =
-	    sp_asprintf("%s. %s%s%s%s%s", plan->issuer[language], plan->source, plan->due[0] ? ". " : "",
-			plan->due[0] ? _("Due") : "", plan->due[0] ? " " : "", plan->due);
+	const char *source =
+	    language == 1 && plan->source_vi && plan->source_vi[0] ? plan->source_vi : plan->source;
+	char *head = sp_asprintf("%s. %s%s%s%s%s", plan->issuer[language], source, plan->due[0] ? ". " : "",
+				 plan->due[0] ? _("Due") : "", plan->due[0] ? " " : "", plan->due);
 	sp_columns_wrap(stdout, 0, LINE_WIDTH, plan->title[language]);
 	sp_columns_wrap(stdout, 0, LINE_WIDTH, head);
 	free(head);

@@ -23,7 +23,7 @@ static void note(struct sp_pg *db, const char *text)
 	while (length > 0 && db->db.error[length - 1] == '\n')
 		db->db.error[--length] = '\0';
 	for (char *at = db->db.error; *at; at++)
-		*at = *at == '\n' ? ' ' : *at;
+		*at = *at == '\n' || *at == '\t' ? ' ' : *at;
 }
 
 int sp_pg_failed(struct sp_pg *db, const PGresult *answer)
@@ -127,6 +127,20 @@ static int check_encoding(struct sp_pg *db)
 	return -EUCLEAN;
 }
 
+/// What to do about it, as far as libpq tells more than words.
+static const char *advice(const struct sp_pg *db, int result)
+{
+	if (result == -EUCLEAN)
+		return ""; // the text says it
+	if (PQconnectionNeedsPassword(db->conn))
+		return " (put the password into ~/.pgpass)";
+	if (PQconnectionUsedPassword(db->conn))
+		return " (look at ~/.pgpass and the role's password)";
+	if (result == -ENOENT || result == -EACCES)
+		return " (tools/hub/db/README.md says how both are made)";
+	return "";
+}
+
 static int open_connection(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256])
 {
 	struct sp_pg *db = sp_alloc(sizeof(*db));
@@ -139,7 +153,7 @@ static int open_connection(struct sp_db **out, const char *where, enum sp_db_mod
 	if (result == 0)
 		result = check_encoding(db);
 	if (result < 0) {
-		snprintf(why, 256, "%.255s", db->db.error);
+		snprintf(why, 256, "%.190s%s", db->db.error, advice(db, result));
 		close_connection(&db->db);
 		return result;
 	}

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "tools/hub/db/db_priv.h"
@@ -232,6 +234,21 @@ static int note_row(void *arg, int columns, char **values, char **names)
 	return 0;
 }
 
+/// SQLite's words for a path that is not there are of no help.
+static void say_why_not(const struct database *db, const char *where, int result, char why[256])
+{
+	struct stat about;
+	if (stat(where, &about) == 0 && S_ISDIR(about.st_mode))
+		snprintf(why, 256, "this is a folder: [hub] db names a file");
+	else if (!db->writing && access(where, F_OK) < 0 && errno == ENOENT)
+		snprintf(why, 256, "there is no such file: import or ingest makes it");
+	else
+		snprintf(why, 256, "%.200s%s", db->db.error,
+			 result == -ENOENT || result == -EACCES
+			     ? " (its folder must be there, and be writable)"
+			     : "");
+}
+
 static int open_file(struct sp_db **out, const char *where, enum sp_db_mode mode, char why[256])
 {
 	struct database *db = sp_alloc(sizeof(*db));
@@ -239,12 +256,15 @@ static int open_file(struct sp_db **out, const char *where, enum sp_db_mode mode
 	db->writing = mode == SP_DB_WRITE;
 	int flags = db->writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	int result = 0;
-	if (sqlite3_open_v2(where, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	struct stat about;
+	if (stat(where, &about) == 0 && S_ISDIR(about.st_mode))
+		result = -EISDIR;
+	else if (sqlite3_open_v2(where, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		result = failed(db);
 	if (result == 0 && !sp_db_sqlite_functions(db->handle))
 		result = failed(db);
 	if (result < 0) {
-		snprintf(why, 256, "%.255s", db->db.error);
+		say_why_not(db, where, result, why);
 		close_file(&db->db);
 		return result;
 	}

@@ -44,7 +44,7 @@ int sp_percent_parse(const char *text, int64_t *out)
 // ---- the file's tables -------------------------------------------------------------------------------
 
 struct head {
-	char *id, *source, *issued, *due, *title, *title_vi, *issuer, *issuer_vi;
+	char *id, *source, *source_vi, *issued, *due, *title, *title_vi, *issuer, *issuer_vi;
 };
 #define AT(member) offsetof(struct head, member)
 static const struct sp_option head_options[] = {
@@ -54,6 +54,7 @@ static const struct sp_option head_options[] = {
     {"issuer", SP_OPTION_STRING, NULL, 1, TEXT_MAX, AT(issuer), NULL, "Who made it, in English"},
     {"issuer_vi", SP_OPTION_STRING, NULL, 1, TEXT_MAX, AT(issuer_vi), NULL, "Who made it, in Vietnamese"},
     {"source", SP_OPTION_STRING, NULL, 1, TEXT_MAX, AT(source), NULL, "The document"},
+    {"source_vi", SP_OPTION_STRING, "", 0, TEXT_MAX, AT(source_vi), NULL, "The same in Vietnamese"},
     {"issued", SP_OPTION_STRING, "", 0, 10, AT(issued), NULL, "Its date, or year"},
     {"due", SP_OPTION_STRING, "", 0, 10, AT(due), NULL, "The day by which targets are to be reached"},
     {.key = NULL},
@@ -174,6 +175,7 @@ static void read_head(const struct reader *reader, struct sp_plan *plan)
 	}
 	plan->id = take(&head.id);
 	plan->source = take(&head.source);
+	plan->source_vi = take(&head.source_vi);
 	plan->issued = take(&head.issued);
 	plan->due = take(&head.due);
 	plan->title[0] = take(&head.title);
@@ -369,6 +371,7 @@ void sp_plan_free(struct sp_plan *plan)
 	}
 	free(plan->id);
 	free(plan->source);
+	free(plan->source_vi);
 	free(plan->issued);
 	free(plan->due);
 	*plan = (struct sp_plan){0};
@@ -415,6 +418,12 @@ int sp_plan_read(struct sp_plan *out, const char *which, const char *folder, str
 		snprintf(path, sizeof(path), "%s", which);
 	else
 		snprintf(path, sizeof(path), "%s/%.64s.plan", sp_plan_folder(folder, where), which);
+	// An id is typed by hand: which there are is of more help than that a file is not there.
+	if (!strchr(which, '/') && access(path, F_OK) != 0) {
+		sp_config_error(errors, path, 0,
+				"there is no such plan: ids are the names of the *.plan in this folder");
+		return -ENOENT;
+	}
 	int result = sp_config_read(&config, path, errors);
 	if (result == 0)
 		result = interpret(out, &config, errors);

@@ -45,7 +45,7 @@ struct sp_plan_thresholds {
 };
 
 struct sp_plan {
-	char *id, *source, *issued, *due; ///< dates as written, or ""
+	char *id, *source, *source_vi, *issued, *due; ///< dates as written, or ""
 	char *title[SP_PLAN_LANGUAGES], *issuer[SP_PLAN_LANGUAGES];
 	struct sp_plan_thresholds thresholds;
 	struct sp_promise *promises;

@@ -275,6 +275,11 @@ static struct sp_store *metrics_store(void *arg)
 	return serve->store;
 }
 
+void sp_serve_look(struct sp_serve *serve)
+{
+	(void)metrics_store(serve);
+}
+
 static void get_metrics(struct sp_http_call *call, void *arg)
 {
 	struct sp_serve *serve = arg;

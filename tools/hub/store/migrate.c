@@ -41,6 +41,9 @@ static int read_version(struct moving *m)
 		return found < 0 ? fail(m, found) : 0;
 	}
 	int result = sp_store_meta_get(m->store, "schema_version", &version);
+	if (result < 0)
+		snprintf(m->why, 256, "the schema's version cannot be read: %.200s",
+			 sp_store_error(m->store));
 	if (result == 0 && version < 1) {
 		snprintf(m->why, 256, "the database has no readable schema version");
 		result = -EUCLEAN;

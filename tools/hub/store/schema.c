@@ -98,7 +98,11 @@ int sp_schema_check(struct sp_store *store, char why[256])
 		return -ENOENT;
 	}
 	int result = found == 0 ? create(store) : 0;
+	if (result < 0)
+		snprintf(why, 256, "the tables cannot be made: %.200s", sp_store_error(store));
 	if (result == 0)
 		result = sp_store_meta_get(store, "schema_version", &version);
+	if (result < 0 && !why[0])
+		snprintf(why, 256, "the schema's version cannot be read: %.200s", sp_store_error(store));
 	return result < 0 ? result : judge(version, why);
 }

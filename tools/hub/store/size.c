@@ -31,7 +31,8 @@ static enum sp_horizon horizon_of(const char *table)
 		// A month's part of a table is named after it.
 		size_t length = strlen(horizons[i].table);
 		if (strncmp(horizons[i].table, table, length) == 0 &&
-		    (table[length] == '\0' || strncmp(table + length, "_p", 2) == 0))
+		    (table[length] == '\0' ||
+		     strspn(table + length, "_0123456789") == strlen(table + length)))
 			return horizons[i].horizon;
 	}
 	return SP_HORIZON_NONE;
