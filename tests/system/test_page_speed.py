@@ -157,7 +157,7 @@ def test_words_for_all_that_a_test_can_say():
     readme = (feed_contract.FEED / "README.md").read_text(encoding="utf-8").split("## Speed tests")[1].split("\n## ")[0]
     reasons = set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)) - {"reason"}
     assert len(reasons) >= 20
-    ours = set(re.findall(r'#define SP_EVIDENCE_\w+\s+"(\w+)"', (WEB.parent / "evidence.h").read_text(encoding="utf-8")))
+    ours = set(re.findall(r'#define SP_EVIDENCE_\w+\s+"(\w+)"', (WEB.parent / "figures/evidence.h").read_text(encoding="utf-8")))
     assert ours == {"unplaced", "unregistered"}
     for name in ("vi", "en"):
         words = json.loads((WEB / "i18n" / f"{name}.json").read_text(encoding="utf-8"))
