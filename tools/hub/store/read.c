@@ -45,7 +45,7 @@ int sp_store_outages(struct sp_store *store, const struct sp_outage_filter *filt
 	    " (?3 IS NULL OR o.line = ?3) AND (?4 IS NULL OR d.name = ?4) ORDER BY"
 	    " coalesce(o.start_ms, o.end_ms, o.t_ms) DESC, o.name",
 	    T(filter->school), T(filter->site), T(filter->line), T(filter->device));
-	int result = 0;
+	int result = 1; // also of a limit of 0 the query has to be left
 	for (int64_t left = filter->limit; left > 0 && (result = sp_rows_next(store->db, rows)) == 1;) {
 		struct sp_outage_view outage = {
 		    .school = sp_row_text(rows, 0),
