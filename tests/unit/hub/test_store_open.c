@@ -179,6 +179,37 @@ static void only_what_changes_raises_the_revision(void **state)
 	assert_string_equal(two.epoch, EPOCH);
 }
 
+/// What is read after `state` was told of the one shard at `at_ms`; "stopped": its lease was given back.
+static struct sp_store_status after(const char *state, int64_t at_ms)
+{
+	struct sp_store_status status;
+	struct sp_lease seen;
+	assert_int_equal(sp_store_begin(hub.store, at_ms), 0);
+	assert_int_equal(sp_store_lease_look(hub.store, "north", &seen), 0);
+	if (strcmp(state, "stopped") == 0) {
+		assert_int_equal(sp_store_lease_release(hub.store, "me"), 0);
+	} else {
+		if (seen.until_ms == 0)
+			assert_int_equal(sp_store_lease_take(hub.store, "north", "me", &seen, at_ms + 10000),
+					 1);
+		assert_int_equal(sp_store_lease_renew(hub.store, "me", state, at_ms + 10000), 1);
+	}
+	assert_int_equal(sp_store_commit(hub.store), 0);
+	assert_int_equal(sp_store_status(hub.store, &status), 0);
+	return status;
+}
+
+static void an_ingest_that_stopped_has_been_there(void **state)
+{
+	(void)state;
+	assert_string_equal(after("running", NOW_MS).ingest, "running");
+	assert_string_equal(after("disconnected", NOW_MS + 1000).ingest, "disconnected");
+	struct sp_store_status last = after("stopped", NOW_MS + 2000);
+	assert_string_equal(last.ingest, "stopped");
+	assert_int_equal(last.ingest_ms, NOW_MS + 2000);
+	assert_string_equal(after("running", NOW_MS + 3000).ingest, "running");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -190,6 +221,7 @@ int main(void)
 	    T(a_reader_cannot_write),
 	    T(a_reader_sees_one_moment),
 	    T(only_what_changes_raises_the_revision),
+	    T(an_ingest_that_stopped_has_been_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,19 +55,21 @@ int sp_store_lease_release(struct sp_store *store, const char *holder)
 }
 
 /// What all ingests together are: the worst of them, as of the one that was heard longest ago. Released ones
-/// do not count, as of a shard that is served no more.
+/// do not count, as of a shard that is served no more; once there are no others, ingest has stopped.
 int sp_lease_status(struct sp_store *store, struct sp_store_status *out)
 {
 	struct sp_rows *rows = SQL_QUERY(
-	    store->db, "SELECT min(state_ms), sum(CASE WHEN state = 'running' THEN 0 ELSE 1 END) FROM lease"
-		       " WHERE until_ms > 0 AND shard <> '*'");
+	    store->db, "SELECT min(CASE WHEN until_ms > 0 THEN state_ms END), sum(CASE WHEN until_ms > 0"
+		       " AND state <> 'running' THEN 1 ELSE 0 END), max(state_ms) FROM lease WHERE"
+		       " shard <> '*'");
 	int result = sp_rows_next(store->db, rows);
 	if (result != 1)
 		return result;
-	if (!sp_row_is_null(rows, 0)) {
-		out->ingest_ms = sp_row_int(rows, 0, 0);
-		snprintf(out->ingest, sizeof(out->ingest), "%s",
-			 sp_row_int(rows, 1, 0) > 0 ? "disconnected" : "running");
+	const char *state = sp_row_int(rows, 1, 0) > 0 ? "disconnected" : "running";
+	bool live = !sp_row_is_null(rows, 0);
+	if (live || !sp_row_is_null(rows, 2)) {
+		out->ingest_ms = sp_row_int(rows, live ? 0 : 2, 0);
+		snprintf(out->ingest, sizeof(out->ingest), "%s", live ? state : "stopped");
 	}
 	sp_rows_leave(rows);
 	return 0;
