@@ -186,7 +186,7 @@ static void another_boards_words_are_foreign(void **state)
 	board_open(&board, broker.port, "board-1");
 	board_until(&board, board_hears_hub, true, "the hub");
 	board_publish(&board, "sp1/up/north/board-1/facts", words, strlen(words), SP_FEED_JSON, false);
-	board_publish(&board, "sp1/up/north/board-2/bulk", words, strlen(words), SP_FEED_JSON, false);
+	board_publish(&board, "sp1/up/north/board-2/attendance", words, strlen(words), SP_FEED_JSON, false);
 	board_until(&board, database_says, 2, "two foreign messages");
 	assert_int_equal(number("SELECT sum(count) FROM set_aside WHERE fault = 'foreign'"), 2);
 	// On its own topic the very same is good; of a shard that is not served nothing is heard.
